@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# common.sh - words, paths and the lock that every part of the testbed uses
+
+STATE=$(realpath -m "${TESTBED_STATE:-/var/cache/spank_cr-testbed}")
+
+# two testbeds on one machine differ in this: it names the cgroup and the switch's network namespace
+# shellcheck disable=SC2034 # used by other library files
+TAG=tb$(printf %s "$STATE" | sha256sum | cut -c1-6)
+
+# the lock's descriptor: never handed to a node, or the lock would live as long as the node
+exec {LOCK_FD}</dev/null
+
+say() {
+	printf 'testbed: %s\n' "$*" >&2
+}
+
+die() {
+	printf 'testbed: error: %s\n' "$*" >&2
+	exit 1
+}
+
+# hash_of [FILE]... - a short name for a content (standard input without FILE)
+hash_of() {
+	cat -- "$@" | sha256sum | cut -c1-16
+}
+
+# lock_take - one change to the testbed at a time; held until this process ends
+lock_take() {
+	mkdir -p "$STATE"
+	exec {LOCK_FD}>"$STATE/lock"
+	flock -n "$LOCK_FD" && return
+	say "waiting for another testbed command to finish"
+	flock -w 1800 "$LOCK_FD" || die "$STATE/lock is held by another testbed command"
+}
+
+# wait_until SECONDS CMD... - try CMD until it succeeds, five times a second
+wait_until() {
+	local tries=$(($1 * 5))
+	shift
+	until "$@"; do
+		[ $((tries -= 1)) -gt 0 ] || return 1
+		sleep 0.2
+	done
+}

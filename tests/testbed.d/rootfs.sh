@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# rootfs.sh - the root file systems: each has a recipe, is kept under a hash of it, and appears by a rename
+#
+#   base      Debian 13 with Slurm, CRIU, compilers and test programs; enough for the VM
+#   criu-sid  an overlay layer on top of base: CRIU from Debian unstable
+#   compat    Debian 12, to compile against the oldest Slurm supported (22.05)
+
+ROOTFS_BASE_PACKAGES=(
+	slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge criu tini
+	build-essential autoconf automake libtool pkg-config
+	libslurm-dev libmunge-dev libcap-dev libjansson-dev libsodium-dev libzstd-dev libxxhash-dev check
+	bats python3 python3-numpy lammps openmpi-bin jq
+	procps psmisc iproute2 util-linux strace tar
+	clang-format clang-tidy cppcheck shellcheck mandoc
+)
+ROOTFS_COMPAT_PACKAGES=(
+	build-essential autoconf automake libtool pkg-config
+	libslurm-dev libmunge-dev libcap-dev libjansson-dev libsodium-dev libzstd-dev libxxhash-dev check
+)
+ROOTFS_APT=(-y -q --no-install-recommends -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
+
+# rootfs_path base|criu-sid|compat - where it is or will be
+rootfs_path() {
+	local recipe
+	[ "$1:${TESTBED_BASE:+set}" != base:set ] || {
+		realpath "$TESTBED_BASE"
+		return
+	}
+	case $1 in
+	base) recipe="${ROOTFS_BASE_PACKAGES[*]} $(declare -f rootfs_recipe_base rootfs_begin rootfs_finish)" ;;
+	criu-sid) recipe="$(rootfs_path base) $(declare -f rootfs_recipe_criu_sid)" ;;
+	compat) recipe="${ROOTFS_COMPAT_PACKAGES[*]} $(declare -f rootfs_recipe_compat rootfs_begin rootfs_finish)" ;;
+	*) die "no such root file system: $1" ;;
+	esac
+	echo "$STATE/rootfs/$1-$(hash_of <<<"$recipe")"
+}
+
+rootfs_verb() {
+	[ $# -eq 1 ] || die "usage: tests/testbed rootfs base|criu-sid|compat"
+	lock_take
+	rootfs_make "$1"
+	rootfs_path "$1"
+}
+
+# rootfs_make NAME - build it unless it is there
+rootfs_make() {
+	local name=$1 path temp log began=$SECONDS
+	path=$(rootfs_path "$name")
+	[ ! -d "$path" ] || return 0
+	[ "$name" != criu-sid ] || rootfs_make base
+	host_need_tools
+	host_need debootstrap:debootstrap gpgv:gpgv
+	[ "$name" = criu-sid ] || host_keyring
+	mkdir -p "$STATE/rootfs" "$STATE/debs" "$STATE/log"
+	rm -rf "$STATE/rootfs/$name-"*.tmp
+	temp=$path.tmp
+	log=$STATE/log/rootfs-$name.log
+	say "building the root file system $name (log: $log)"
+	# in namespaces of its own: whatever happens, no mount and no process is left behind
+	if ! unshare --mount --pid --fork --kill-child=SIGKILL --propagation private \
+		bash "$TESTBED" internal "rootfs_recipe_${name//-/_}" "$temp" >"$log" 2>&1 </dev/null; then
+		tail -20 "$log" >&2
+		die "building the root file system $name failed"
+	fi
+	# the recipe changed: what the older one made is of no use, unless a node still runs on it
+	mv -T "$temp" "$path"
+	say "root file system $name is ready after $((SECONDS - began)) s"
+}
+
+# rootfs_begin SUITE DIR - the bare system, able to install more
+rootfs_begin() {
+	local suite=$1 dir=$2 mirror security
+	mirror=$(host_mirror main)
+	security=$(host_mirror security)
+	mkdir -p "$STATE/debs/$suite"
+	mount -t proc proc /proc
+	debootstrap --variant=minbase --cache-dir="$STATE/debs/$suite" "$suite" "$dir" "$mirror"
+	umount "$dir/proc" "$dir/sys" 2>/dev/null || true
+	{
+		echo "deb $mirror $suite main"
+		echo "deb $mirror $suite-updates main"
+		[ -z "$security" ] || echo "deb $security $suite-security main"
+	} >"$dir/etc/apt/sources.list"
+	host_apt_proxy >"$dir/etc/apt/apt.conf.d/90proxy"
+	printf '%s\n' force-unsafe-io 'path-exclude=/usr/share/doc/*' 'path-include=/usr/share/doc/*/copyright' \
+		'path-exclude=/usr/share/man/*' 'path-exclude=/usr/share/locale/*' >"$dir/etc/dpkg/dpkg.cfg.d/testbed"
+	# packages must not start their daemons in a chroot
+	printf '#!/bin/sh\nexit 101\n' >"$dir/usr/sbin/policy-rc.d"
+	chmod 755 "$dir/usr/sbin/policy-rc.d"
+	rootfs_apt_ready "$suite" "$dir"
+	chroot "$dir" apt-get -q update
+}
+
+# rootfs_apt_ready SUITE DIR - name resolution, /proc and the package cache for apt in a chroot
+rootfs_apt_ready() {
+	mkdir -p "$STATE/debs/$1"
+	rm -f "$2/etc/resolv.conf"
+	cp /etc/resolv.conf "$2/etc/resolv.conf" || true
+	mount -t proc proc "$2/proc"
+	mount --bind "$STATE/debs/$1" "$2/var/cache/apt/archives"
+	export DEBIAN_FRONTEND=noninteractive LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+}
+
+# rootfs_finish DIR - leave nothing in it that belongs to this machine or only to apt
+rootfs_finish() {
+	umount "$1/var/cache/apt/archives" "$1/proc"
+	rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin "$1/var/cache/apt/archives" "$1/usr/sbin/policy-rc.d"
+	mkdir -p "$1/var/cache/apt/archives"
+	: >"$1/etc/resolv.conf"
+	rm -f "$1/etc/machine-id" "$1/etc/hostname" "$1/etc/munge/munge.key"
+	: >"$1/etc/machine-id"
+}
+
+rootfs_recipe_base() {
+	local dir=$1
+	rootfs_begin trixie "$dir"
+	chroot "$dir" apt-get "${ROOTFS_APT[@]}" install "${ROOTFS_BASE_PACKAGES[@]}"
+	chroot "$dir" lmp -help >/dev/null
+	chroot "$dir" useradd -u 1001 -U -M -d /shared/home/alice -s /bin/bash alice
+	chroot "$dir" useradd -u 1002 -U -M -d /shared/home/bob -s /bin/bash bob
+	mkdir -p "$dir/shared"
+	rootfs_finish "$dir"
+}
+
+# CRIU 4.1.1 of Debian 13 cannot dump an inet socket on kernel 6.16 and later; unstable has a newer one
+rootfs_recipe_criu_sid() {
+	local dir=$1 root=$1/root base mirror
+	base=$(rootfs_path base)
+	mirror=$(host_mirror main)
+	mkdir -p "$dir/work" "$dir/upper" "$root"
+	mount -t proc proc /proc
+	mount -t overlay overlay -o "lowerdir=$base,upperdir=$dir/upper,workdir=$dir/work" "$root"
+	rootfs_apt_ready sid "$root"
+	echo "deb $mirror sid main" >"$root/etc/apt/sources.list.d/sid.list"
+	printf 'Package: %s\nPin: release n=sid\nPin-Priority: %s\n\n' '*' 100 'criu libcompel1 libnl-* libnet1' 990 'libc6* libc-bin' -1 \
+		>"$root/etc/apt/preferences.d/sid"
+	chroot "$root" apt-get -q -o Acquire::Check-Valid-Until=false update
+	chroot "$root" apt-get "${ROOTFS_APT[@]}" install criu
+	chroot "$root" criu --version
+	rm "$root/etc/apt/sources.list.d/sid.list" "$root/etc/apt/preferences.d/sid"
+	umount "$root/var/cache/apt/archives" "$root/proc" "$root"
+	rm -rf "$dir/upper/var/lib/apt" "$dir/upper/var/cache" "$dir/upper/etc/resolv.conf" "$dir/work" "$root"
+	rm -rf "$dir/upper/etc/apt"
+	mv "$dir/upper"/* "$dir/"
+	rmdir "$dir/upper"
+}
+
+rootfs_recipe_compat() {
+	local dir=$1
+	rootfs_begin bookworm "$dir"
+	chroot "$dir" apt-get "${ROOTFS_APT[@]}" install "${ROOTFS_COMPAT_PACKAGES[@]}"
+	rootfs_finish "$dir"
+}
+
+# rootfs_layers ROOTFS... - the paths, joined for overlayfs' lowerdir (the first is on top)
+rootfs_layers() {
+	local name paths=''
+	for name; do
+		case $name in
+		/*) paths+=:$name ;;
+		*) paths+=:$(rootfs_path "$name") ;;
+		esac
+	done
+	echo "${paths#:}"
+}
+
+# rootfs_run LAYERS BIND CMD... - CMD in a throw-away copy of LAYERS, as root, with directory BIND at /build;
+# its own mount, pid and ipc namespaces, so that an interrupted CMD leaves nothing running
+rootfs_run() {
+	local scratch rc=0
+	mkdir -p "$STATE/scratch"
+	scratch=$(mktemp -d "$STATE/scratch/XXXXXX")
+	unshare --mount --pid --ipc --uts --net --fork --kill-child=SIGKILL --propagation private \
+		bash "$TESTBED" internal rootfs_run_inside "$scratch" "$@" || rc=$?
+	rm -rf "$scratch"
+	return "$rc"
+}
+
+rootfs_run_inside() {
+	local scratch=$1 layers=$2 bind=$3 root=$1/root
+	shift 3
+	mkdir -p "$root" "$scratch/upper" "$scratch/work"
+	mount -t overlay overlay -o "lowerdir=$layers,upperdir=$scratch/upper,workdir=$scratch/work" "$root"
+	mkdir -p "$root/build"
+	mount --bind "$bind" "$root/build"
+	rootfs_mount_kernel "$root"
+	ip link set lo up
+	cd "$root" || exit
+	pivot_root . .
+	umount -l .
+	cd /build || exit
+	exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" "$@"
+}
+
+# rootfs_mount_kernel ROOT - /proc, /sys, /dev and /run for the namespaces we are in
+rootfs_mount_kernel() {
+	local root=$1 device
+	mount -t proc proc "$root/proc"
+	mount -t sysfs -o ro sysfs "$root/sys"
+	mount -t tmpfs -o mode=755 tmpfs "$root/run"
+	mkdir -p "$root/run/lock"
+	chmod 1777 "$root/run/lock"
+	mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+	for device in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0; do
+		IFS=: read -r device major minor <<<"$device"
+		mknod -m 666 "$root/dev/$device" c "$major" "$minor"
+	done
+	mkdir "$root/dev/pts" "$root/dev/shm" "$root/dev/mqueue"
+	mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devpts "$root/dev/pts"
+	mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$root/dev/shm"
+	mount -t mqueue mqueue "$root/dev/mqueue"
+	ln -s pts/ptmx "$root/dev/ptmx"
+	ln -s /proc/self/fd "$root/dev/fd"
+	ln -s fd/0 "$root/dev/stdin"
+	ln -s fd/1 "$root/dev/stdout"
+	ln -s fd/2 "$root/dev/stderr"
+}
