@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* cgroup.h - the child cgroup that keeps Slurm's signals from the job's tree
+ *
+ * proctrack/cgroup signals the processes in the step's (v1, freezer) or task's (v2) own directory and does not
+ * descend. The tree lives one level below: it stays under every limit and in the accounting, is frozen by
+ * scontrol suspend, and gets neither SIGTERM nor SIGKILL from Slurm.
+ */
+
+#ifndef CR_CGROUP_H
+#define CR_CGROUP_H
+
+#include <limits.h>
+#include <sys/types.h>
+
+#include "error.h"
+
+#define CR_CGROUP_CHILD "spank_cr"
+
+/* The directory of pid's cgroup in the hierarchy that proctrack/cgroup uses, from proc/PID/cgroup and the
+ * mounts of the caller: v1 freezer if there is one, else v2. buf has PATH_MAX bytes. Fails with ENOENT when
+ * neither is mounted, ENOTSUP when the process is in the root cgroup (proctrack is not proctrack/cgroup). */
+int cr_cgroup_of(pid_t pid, char *buf, struct cr_error *err);
+
+/* Make the child of the caller's cgroup and open its cgroup.procs for writing (close-on-exec). The kernel checks
+ * the opener's rights at each write, so a descriptor opened with them serves a process without. Returns the
+ * descriptor or -1. */
+int cr_cgroup_open_child(struct cr_error *err);
+
+/* Move the calling process through a descriptor of cr_cgroup_open_child. */
+int cr_cgroup_enter(int fd, struct cr_error *err);
+
+/* The part of dir up to and including its "step_…" component, in place; without one dir is left alone. */
+void cr_cgroup_step_dir(char *dir);
+
+/* Remove every empty child of ours at or below dir, waiting up to wait_ms for processes to leave. Returns how
+ * many are left, or -1. */
+int cr_cgroup_remove_children(const char *dir, int wait_ms, struct cr_error *err);
+
+#endif

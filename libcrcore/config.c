@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "duration.h"
+
+#define KEEP_MAX     1000
+#define ARGS_MAX     64
+#define NAME_LONGEST 255 /* stands for the longest user name when a template is tried */
+
+void cr_config_init(struct cr_config *config)
+{
+	*config = (struct cr_config){
+		.scratch = "/var/spool/spank_cr",
+		.criu = "/usr/sbin/criu",
+		.interval = 3600,
+		.min_interval = 1,
+		.ghost_limit = 64u << 20,
+		.keep = 2,
+		.log_level = 1,
+	};
+}
+
+/* Digits only: strtoull would let blanks and signs through. */
+static int config_number(const char **p, uint64_t *number)
+{
+	const char *start = *p;
+	uint64_t v = 0;
+
+	for (; **p >= '0' && **p <= '9'; (*p)++) {
+		uint64_t digit = (uint64_t)(**p - '0');
+
+		if (v > (UINT64_MAX - digit) / 10)
+			return -1;
+		v = v * 10 + digit;
+	}
+	*number = v;
+	return *p == start ? -1 : 0;
+}
+
+static int config_path(char *to, const char *value, struct cr_error *err)
+{
+	size_t length = strlen(value);
+
+	if (value[0] != '/')
+		return cr_error_set(err, EINVAL, "not an absolute path");
+	if (length >= PATH_MAX)
+		return cr_error_set(err, ENAMETOOLONG, "the path is too long");
+	memcpy(to, value, length + 1);
+	return 0;
+}
+
+static int set_dir(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	char user[NAME_LONGEST + 1], path[PATH_MAX];
+
+	memset(user, 'u', NAME_LONGEST);
+	user[NAME_LONGEST] = '\0';
+	if (cr_config_expand(value, UINT32_MAX, user, path, sizeof(path), err) < 0)
+		return -1;
+	return config_path(config->dir, value, err);
+}
+
+static int set_scratch(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return config_path(config->scratch, value, err);
+}
+
+static int set_criu(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return config_path(config->criu, value, err);
+}
+
+static int set_interval(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return cr_duration_parse(value, &config->interval, err);
+}
+
+static int set_min_interval(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return cr_duration_parse(value, &config->min_interval, err);
+}
+
+static int set_ghost_limit(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	static const char suffixes[] = "KMG";
+	const char *p = value, *suffix;
+	unsigned int shift = 0;
+	uint64_t bytes;
+
+	if (config_number(&p, &bytes) < 0)
+		return cr_error_set(err, EINVAL, "not a number of bytes (suffix K, M or G)");
+	if (*p) {
+		suffix = strchr(suffixes, *p);
+		if (!suffix || p[1])
+			return cr_error_set(err, EINVAL, "not a number of bytes (suffix K, M or G)");
+		shift = 10 * (unsigned int)(suffix - suffixes + 1);
+	}
+	if (bytes > (uint64_t)INT64_MAX >> shift)
+		return cr_error_set(err, ERANGE, "too many bytes");
+	config->ghost_limit = bytes << shift;
+	return 0;
+}
+
+static int set_keep(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	const char *p = value;
+	uint64_t keep;
+
+	if (config_number(&p, &keep) < 0 || *p || keep < 1 || keep > KEEP_MAX)
+		return cr_error_set(err, ERANGE, "not a number from 1 to %d", KEEP_MAX);
+	config->keep = (int)keep;
+	return 0;
+}
+
+static int set_log(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	static const char *const levels[] = {"error", "info", "debug"};
+
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(value, levels[i]) == 0) {
+			config->log_level = i;
+			return 0;
+		}
+	}
+	return cr_error_set(err, EINVAL, "not one of error, info, debug");
+}
+
+static const struct {
+	const char *key;
+	int (*set)(struct cr_config *config, const char *value, struct cr_error *err);
+} keys[] = {
+	{"dir", set_dir},
+	{"scratch", set_scratch},
+	{"criu", set_criu},
+	{"interval", set_interval},
+	{"min_interval", set_min_interval},
+	{"ghost_limit", set_ghost_limit},
+	{"keep", set_keep},
+	{"log", set_log},
+};
+
+static int config_apply(struct cr_config *config, const char *arg, struct cr_error *err)
+{
+	size_t length = strcspn(arg, "=");
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (strlen(keys[i].key) != length || strncmp(keys[i].key, arg, length) != 0)
+			continue;
+		if (arg[length] != '=' || !arg[length + 1])
+			return cr_error_set(err, EINVAL, "argument \"%s\": write %s=VALUE", arg, keys[i].key);
+		if (keys[i].set(config, arg + length + 1, err) < 0)
+			return cr_error_prefix(err, "argument \"%s\"", arg);
+		return 0;
+	}
+	return cr_error_set(err, EINVAL,
+			    "argument \"%s\" is unknown: known are dir=, scratch=, criu=, interval=, "
+			    "min_interval=, ghost_limit=, keep= and log=",
+			    arg);
+}
+
+int cr_config_parse(struct cr_config *config, int argc, char *const argv[], struct cr_error *err)
+{
+	char interval[64], least[64];
+
+	for (int i = 0; i < argc; i++)
+		if (config_apply(config, argv[i], err) < 0)
+			return -1;
+	/* either may come first, so the two are compared at the end */
+	if (config->interval < config->min_interval)
+		return cr_error_set(err, ERANGE, "argument interval= (%s) is less than min_interval= (%s)",
+				    cr_duration_format(config->interval, interval, sizeof(interval)),
+				    cr_duration_format(config->min_interval, least, sizeof(least)));
+	return 0;
+}
+
+/* As Slurm reads a line: a # anywhere begins a comment, blanks and tabs separate, nothing is quoted.
+ * Returns 1 when the line loads spank_cr.so (argv then points into line), 0 when not, -1 when it has more
+ * arguments than there can be. */
+static int config_split(char *line, char *argv[ARGS_MAX], int *argc)
+{
+	static const char blanks[] = " \t\n";
+	char *word, *name, *next = NULL;
+
+	line[strcspn(line, "#")] = '\0';
+	word = strtok_r(line, blanks, &next);
+	if (!word || (strcmp(word, "required") != 0 && strcmp(word, "optional") != 0))
+		return 0;
+	word = strtok_r(NULL, blanks, &next);
+	if (!word)
+		return 0;
+	name = strrchr(word, '/');
+	if (strcmp(name ? name + 1 : word, "spank_cr.so") != 0)
+		return 0;
+	for (*argc = 0; (word = strtok_r(NULL, blanks, &next)); argv[(*argc)++] = word)
+		if (*argc == ARGS_MAX)
+			return -1;
+	return 1;
+}
+
+int cr_config_read(struct cr_config *config, const char *path, struct cr_error *err)
+{
+	cleanup_fclose FILE *file = NULL;
+	cleanup_free char *line = NULL;
+	char *argv[ARGS_MAX];
+	size_t size = 0;
+	int argc = 0, found = 0;
+
+	cr_config_init(config);
+	file = fopen(path, "re");
+	if (!file)
+		return cr_error_sys(err, errno, "%s", path);
+	while (!found && (errno = 0, getline(&line, &size, file)) >= 0)
+		found = config_split(line, argv, &argc);
+	if (found < 0)
+		return cr_error_set(err, E2BIG, "%s: more than %d arguments for spank_cr.so", path, ARGS_MAX);
+	if (!found && !feof(file))
+		return cr_error_sys(err, errno, "%s", path);
+	if (!found)
+		return cr_error_set(err, ENOENT,
+				    "%s: no line \"required spank_cr.so ...\" or \"optional spank_cr.so ...\"",
+				    path);
+	if (cr_config_parse(config, argc, argv, err) < 0)
+		return cr_error_prefix(err, "%s", path);
+	return 0;
+}
+
+/* A user name becomes part of a path: it must be exactly one component. */
+static int config_user_ok(const char *user)
+{
+	return user && user[0] && !strchr(user, '/') && strcmp(user, ".") != 0 && strcmp(user, "..") != 0;
+}
+
+int cr_config_expand(const char *template, uid_t uid, const char *user, char *buf, size_t size,
+		     struct cr_error *err)
+{
+	char number[16];
+	size_t used = 0, length;
+
+	(void)snprintf(number, sizeof(number), "%" PRIu32, (uint32_t)uid);
+	for (const char *p = template; *p; p++) {
+		const char *piece = p;
+
+		length = 1;
+		if (*p == '%') {
+			p++;
+			if (*p == 'u' && !config_user_ok(user))
+				return cr_error_set(err, EINVAL,
+						    "%s: the user name \"%s\" cannot be part of a path", template,
+						    user ? user : "");
+			if (*p != 'u' && *p != 'U' && *p != '%')
+				return cr_error_set(err, EINVAL, "%s: after %% only u, U or %% may stand",
+						    template);
+			piece = *p == 'u' ? user : *p == 'U' ? number : "%";
+			length = strlen(piece);
+		}
+		if (length >= size - used || used >= size)
+			return cr_error_set(err, ENAMETOOLONG, "%s: the path is too long", template);
+		memcpy(buf + used, piece, length);
+		used += length;
+	}
+	if (used >= size)
+		return cr_error_set(err, ENAMETOOLONG, "%s: the path is too long", template);
+	buf[used] = '\0';
+	return 0;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* manifest.h - what a generation is: manifest.json, the one file that makes its images a checkpoint
+ *
+ * The format is written down in doc/manifest.md. Strings are heap copies owned by the manifest.
+ */
+
+#ifndef CR_MANIFEST_H
+#define CR_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "error.h"
+#include "hash.h"
+
+#define CR_MANIFEST_FORMAT 1
+#define CR_MANIFEST_MAX	   (64u << 20) /* bytes of manifest.json that are read at the most */
+
+/* A file of the generation, path relative to its directory. */
+struct cr_manifest_file {
+	char *path;
+	uint64_t size; /* bytes */
+	char hash[CR_HASH_HEX];
+};
+
+/* A regular file that the job had open for writing, or its stdout or stderr. */
+struct cr_manifest_output {
+	char *path;    /* absolute */
+	uint64_t size; /* bytes at the checkpoint */
+	uint64_t dev, ino;
+	uint32_t mode; /* permission bits */
+	char *saved;   /* relative path of the copy in the generation, or NULL when not copied */
+};
+
+struct cr_manifest {
+	/* who and where */
+	uint32_t job;
+	char *part; /* step and node rank, "batch.0" */
+	char *node; /* host name */
+	char *user;
+	uint32_t uid;
+	uint32_t restart;    /* SLURM_RESTART_COUNT of the run that made it */
+	uint32_t run;	     /* 1 + how often the job had been started from the beginning before */
+	uint32_t generation; /* 1, 2, … over the job's whole life */
+	char *reason;	     /* interval, user, vacate, preempt, requeue, timelimit, nodefail, term */
+	char *time;	     /* RFC 3339, UTC, of the freeze */
+	/* what it needs */
+	char *kernel; /* release and machine */
+	char *cpu_model;
+	char *cpu_flags; /* space separated */
+	char *criu;	 /* version */
+	char *command;	 /* batch script path or argv */
+	char *script;	 /* absolute path of the batch script as the job has it open, or NULL */
+	/* how it was */
+	int64_t monotonic_ns; /* the job's CLOCK_MONOTONIC and CLOCK_BOOTTIME at the freeze */
+	int64_t boottime_ns;
+	uint32_t root_pid; /* of the job's tree, in its pid namespace */
+	uint32_t last_pid; /* ns_last_pid at the freeze */
+	uint32_t tasks;	   /* processes in the tree */
+	/* what it cost */
+	int64_t freeze_ms;
+	int64_t drain_ms;      /* thaw to durable; 0 when committed before the thaw */
+	uint64_t image_bytes;  /* what CRIU handed over */
+	uint64_t stored_bytes; /* what this generation added to the store */
+
+	struct cr_manifest_file *files;
+	size_t n_files;
+	struct cr_manifest_output *outputs;
+	size_t n_outputs;
+};
+
+/* A part's name is one harmless path component: letters, digits, '.', '_' and '-', not beginning with '.', at
+ * most 64. */
+bool cr_manifest_part_ok(const char *part);
+
+/* Release everything m owns and zero it. m may be zeroed already. */
+void cr_manifest_clear(struct cr_manifest *m);
+
+int cr_manifest_add_file(struct cr_manifest *m, const char *path, uint64_t size, const char *hash,
+			 struct cr_error *err);
+int cr_manifest_add_output(struct cr_manifest *m, const struct cr_manifest_output *output,
+			   struct cr_error *err); /* copies the strings */
+
+/* Hash every regular file below dir (not manifest.json, manifest.seal) into m->files, sorted by path. Files
+ * that m names already (hashed while they were written) are not read again. */
+int cr_manifest_hash_dir(struct cr_manifest *m, const char *dir, struct cr_error *err);
+
+/* *text is malloc'ed; the caller frees. Indented JSON, keys in a fixed order, newline at the end. What decode
+ * would refuse is refused here already, while the job still runs. */
+int cr_manifest_encode(const struct cr_manifest *m, char **text, struct cr_error *err);
+
+/* Validates everything: types, ranges, required keys, relative paths that stay inside ("..", absolute and
+ * empty ones are refused), hash digits. A format newer than CR_MANIFEST_FORMAT is refused with a line that
+ * names both. On error m is left cleared. */
+int cr_manifest_decode(struct cr_manifest *m, const char *text, size_t size, struct cr_error *err);
+
+/* DIR/manifest.json. */
+int cr_manifest_read(struct cr_manifest *m, const char *dir, struct cr_error *err);
+
+/* Compare size and hash of every file named in m with what lies in dir; the first difference is the error. */
+int cr_manifest_verify(const struct cr_manifest *m, const char *dir, struct cr_error *err);
+
+#endif

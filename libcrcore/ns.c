@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "ns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/sched.h>
+
+#include "cleanup.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+#define NSEC INT64_C(1000000000)
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts = {0};
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * NSEC + ts.tv_nsec;
+}
+
+/* "seconds nanoseconds" of an offset, nanoseconds never negative, as timens_offsets wants it */
+static void offset_split(int64_t ns, int64_t *sec, int64_t *nsec)
+{
+	*sec = ns / NSEC;
+	*nsec = ns % NSEC;
+	if (*nsec < 0) {
+		*sec -= 1;
+		*nsec += NSEC;
+	}
+}
+
+int cr_ns_time(int64_t monotonic_ns, int64_t boottime_ns, struct cr_error *err)
+{
+	int64_t mono_s = 0, mono_ns = 0, boot_s = 0, boot_ns = 0;
+	cleanup_close int fd = -1;
+	char text[160];
+	int n;
+
+	if (unshare(CLONE_NEWTIME) < 0)
+		return cr_error_sys(err, errno, "making a time namespace");
+	if (monotonic_ns)
+		offset_split(monotonic_ns - clock_ns(CLOCK_MONOTONIC), &mono_s, &mono_ns);
+	if (boottime_ns)
+		offset_split(boottime_ns - clock_ns(CLOCK_BOOTTIME), &boot_s, &boot_ns);
+	n = snprintf(text, sizeof(text), "monotonic %" PRId64 " %" PRId64 "\nboottime %" PRId64 " %" PRId64 "\n",
+		     mono_s, mono_ns, boot_s, boot_ns);
+	fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, (size_t)n) != n)
+		return cr_error_sys(err, errno, "setting the clocks of the job's time namespace");
+	return 0;
+}
+
+pid_t cr_ns_fork(struct cr_error *err)
+{
+	struct clone_args args;
+	long pid;
+
+	/* clone3 and not unshare: the caller may try again, and stays in its own namespaces itself */
+	memset(&args, 0, sizeof(args));
+	args.flags = CLONE_NEWPID | CLONE_NEWNS;
+	args.exit_signal = SIGCHLD;
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0)
+		cr_error_sys(err, errno, "making pid and mount namespaces");
+	return (pid_t)pid;
+}
+
+static int mount_one(const char *source, const char *target, const char *type, unsigned long flags,
+		     const char *data, struct cr_error *err)
+{
+	if (mount(source, target, type, flags, data) < 0)
+		return cr_error_sys(err, errno, "mounting %s on %s", type ? type : source, target);
+	return 0;
+}
+
+int cr_ns_mount(const struct cr_ns_mounts *m, struct cr_error *err)
+{
+	char data[96];
+
+	/* slave: what the admin mounts or unmounts later still arrives, nothing of ours gets out */
+	if (mount_one("none", "/", NULL, MS_REC | MS_SLAVE, NULL, err) < 0 ||
+	    mount_one("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, err) < 0 ||
+	    mount_one("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620",
+		      err) < 0)
+		return -1;
+	/* the user's own, so that a restore can give it its times and mode back */
+	snprintf(data, sizeof(data), "mode=1777,uid=%u,gid=%u", (unsigned)m->uid, (unsigned)m->gid);
+	if (mount_one("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, data, err) < 0)
+		return -1;
+	snprintf(data, sizeof(data), "mode=0700,uid=%u,gid=%u,size=16m", (unsigned)m->uid, (unsigned)m->gid);
+	if (mount_one("tmpfs", m->home, "tmpfs", MS_NOSUID | MS_NODEV, data, err) < 0)
+		return -1;
+	/* last: home and scratch may lie below what these two hide */
+	if (mount_one(m->var_tmp, "/var/tmp", NULL, MS_BIND, NULL, err) < 0 ||
+	    mount_one(m->tmp, "/tmp", NULL, MS_BIND, NULL, err) < 0)
+		return -1;
+	return 0;
+}

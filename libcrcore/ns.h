@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* ns.h - the only module that makes namespaces and mounts */
+
+#ifndef CR_NS_H
+#define CR_NS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "error.h"
+
+/* A new time namespace for the children of the caller, in which CLOCK_MONOTONIC and CLOCK_BOOTTIME read
+ * monotonic_ns and boottime_ns now. Both 0: the node's own values. May be called again for the next child. */
+int cr_ns_time(int64_t monotonic_ns, int64_t boottime_ns, struct cr_error *err);
+
+/* fork into new pid and mount namespaces: the child is pid 1 there. Returns as fork does, -1 with err. */
+pid_t cr_ns_fork(struct cr_error *err);
+
+/* What a job sees instead of the node's: all paths absolute, all owned by the job's user. */
+struct cr_ns_mounts {
+	const char *tmp;     /* bound on /tmp */
+	const char *var_tmp; /* bound on /var/tmp */
+	const char *home;    /* gets a small tmpfs for criu's own files, seen in this namespace alone */
+	uid_t uid;
+	gid_t gid;
+};
+
+/* In the child of cr_ns_fork: private propagation, fresh /proc, /dev/shm and devpts, the binds above. */
+int cr_ns_mount(const struct cr_ns_mounts *mounts, struct cr_error *err);
+
+#endif

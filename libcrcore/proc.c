@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+struct entry {
+	pid_t pid, parent;
+	bool in;
+};
+
+/* Parent of pid, or -1 when it is gone. The name in stat may hold blanks and parentheses: look from the end. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], line[512], *tail;
+	cleanup_fclose FILE *f = NULL;
+	int parent;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (!f || !fgets(line, sizeof(line), f))
+		return -1;
+	tail = strrchr(line, ')');
+	if (!tail || sscanf(tail, ") %*c %d", &parent) != 1)
+		return -1;
+	return parent;
+}
+
+static int entries_read(struct entry **entries, size_t *n, struct cr_error *err)
+{
+	cleanup_closedir DIR *d = opendir("/proc");
+	size_t room = 0;
+	struct dirent *e;
+
+	*entries = NULL;
+	*n = 0;
+	if (!d)
+		return cr_error_sys(err, errno, "/proc");
+	while ((e = readdir(d))) {
+		pid_t pid = (pid_t)atoi(e->d_name), parent;
+
+		if (pid <= 0 || (parent = parent_of(pid)) < 0)
+			continue;
+		if (*n == room) {
+			struct entry *more = realloc(*entries, (room = room ? 2 * room : 256) * sizeof(*more));
+
+			if (!more) {
+				free(*entries);
+				*entries = NULL;
+				return cr_error_sys(err, ENOMEM, "the list of processes");
+			}
+			*entries = more;
+		}
+		(*entries)[(*n)++] = (struct entry){.pid = pid, .parent = parent};
+	}
+	return 0;
+}
+
+int cr_proc_tree(pid_t root, pid_t **pids, size_t *n, struct cr_error *err)
+{
+	cleanup_free struct entry *entries = NULL;
+	size_t total;
+	bool grown = true;
+
+	*pids = NULL;
+	*n = 0;
+	if (entries_read(&entries, &total, err) < 0)
+		return -1;
+	*pids = calloc(total + 1, sizeof(**pids));
+	if (!*pids)
+		return cr_error_sys(err, ENOMEM, "the list of processes");
+	for (size_t i = 0; i < total; i++) {
+		if (entries[i].pid == root) {
+			entries[i].in = true;
+			(*pids)[(*n)++] = root;
+		}
+	}
+	while (grown) {
+		grown = false;
+		for (size_t i = 0; i < total; i++) {
+			for (size_t k = 0; k < *n && !entries[i].in; k++) {
+				if (entries[i].parent != (*pids)[k])
+					continue;
+				entries[i].in = grown = true;
+				(*pids)[(*n)++] = entries[i].pid;
+			}
+		}
+	}
+	return 0;
+}
+
+/* Whether fdinfo says that the descriptor can write. */
+static bool descriptor_writes(int dir, const char *fd)
+{
+	char path[64], line[128];
+	cleanup_fclose FILE *f = NULL;
+	unsigned flags = 0;
+	int in;
+
+	snprintf(path, sizeof(path), "fdinfo/%.20s", fd);
+	in = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	f = in >= 0 ? fdopen(in, "r") : NULL;
+	if (!f) {
+		if (in >= 0)
+			close(in);
+		return false;
+	}
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "flags: %o", &flags) == 1)
+			break;
+	}
+	return (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH);
+}
+
+int cr_proc_written(pid_t pid, int (*each)(const struct cr_proc_file *file, void *arg), void *arg,
+		    struct cr_error *err)
+{
+	char path[64];
+	cleanup_close int dir = -1;
+	cleanup_closedir DIR *fds = NULL;
+	struct dirent *e;
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return errno == ENOENT ? 0 : cr_error_sys(err, errno, "%s", path);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	fds = opendir(path);
+	if (!fds)
+		return errno == ENOENT ? 0 : cr_error_sys(err, errno, "%s", path);
+	while ((e = readdir(fds))) {
+		struct cr_proc_file file;
+		struct stat st;
+		ssize_t n;
+		int rc;
+
+		if (e->d_name[0] == '.' || fstatat(dirfd(fds), e->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode) ||
+		    !descriptor_writes(dir, e->d_name))
+			continue;
+		n = readlinkat(dirfd(fds), e->d_name, file.path, sizeof(file.path) - 1);
+		if (n <= 0 || file.path[0] != '/' || st.st_nlink == 0)
+			continue; /* deleted, or a memfd: criu carries it */
+		file.path[n] = '\0';
+		file.size = (uint64_t)st.st_size;
+		file.dev = st.st_dev;
+		file.ino = st.st_ino;
+		file.mode = st.st_mode & 07777;
+		rc = each(&file, arg);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int cr_node_kernel(char **text, struct cr_error *err)
+{
+	struct utsname u;
+
+	if (uname(&u) < 0)
+		return cr_error_sys(err, errno, "uname");
+	if (asprintf(text, "%s %s", u.release, u.machine) < 0)
+		return cr_error_sys(err, ENOMEM, "uname");
+	return 0;
+}
+
+int cr_node_cpu(char **model, char **flags, struct cr_error *err)
+{
+	cleanup_fclose FILE *f = fopen("/proc/cpuinfo", "re");
+	cleanup_free char *line = NULL;
+	size_t room = 0;
+
+	*model = *flags = NULL;
+	while (f && getline(&line, &room, f) > 0 && !(*model && *flags)) {
+		char *value = strstr(line, ": "), **field = NULL;
+
+		if (!value)
+			continue;
+		value[strcspn(value, "\n")] = '\0';
+		if (strncmp(line, "model name", 10) == 0)
+			field = model;
+		else if (strncmp(line, "flags", 5) == 0 || strncmp(line, "Features", 8) == 0)
+			field = flags;
+		if (field && !*field)
+			*field = strdup(value + 2);
+	}
+	if (!*model)
+		*model = strdup("unknown");
+	if (!*flags)
+		*flags = strdup("");
+	if (!*model || !*flags)
+		return cr_error_sys(err, ENOMEM, "/proc/cpuinfo");
+	return 0;
+}

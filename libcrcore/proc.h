@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* proc.h - the job's tree as /proc shows it in the job's pid namespace */
+
+#ifndef CR_PROC_H
+#define CR_PROC_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "error.h"
+
+/* root and all its descendants, root first, into a malloc'ed array that the caller frees. An empty tree (root is
+ * gone) is *n 0. */
+int cr_proc_tree(pid_t root, pid_t **pids, size_t *n, struct cr_error *err);
+
+/* A regular file open for writing. */
+struct cr_proc_file {
+	char path[4096];
+	uint64_t size, dev, ino;
+	uint32_t mode;
+};
+
+/* Call each for every descriptor of pid that is a regular file open for writing and has a name. A process that is
+ * gone is no error; one that cannot be read is. A non-zero return of each ends the walk and is returned. */
+int cr_proc_written(pid_t pid, int (*each)(const struct cr_proc_file *file, void *arg), void *arg,
+		    struct cr_error *err);
+
+/* The kernel's release and machine, the processor's model and feature flags; each malloc'ed. */
+int cr_node_kernel(char **text, struct cr_error *err);
+int cr_node_cpu(char **model, char **flags, struct cr_error *err);
+
+#endif

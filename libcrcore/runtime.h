@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* runtime.h - what a job has on its node while it runs
+ *
+ *   CR_RUN_DIR/JOBID/          root makes it, the job's user owns it, mode 0700
+ *     PART.sock                crinit listens here for scheckpoint
+ *     home/                    mount point of criu's private tmpfs
+ *   SCRATCH/JOBID/             likewise
+ *     tmp/ var_tmp/            what the job sees as /tmp and /var/tmp
+ *
+ * The prolog makes these and the epilog removes them; the launch makes what is missing. Whoever supervises the
+ * job holds a lock on CR_RUN_DIR/JOBID, so that a starting slurmd can tell what a crash left from what runs.
+ */
+
+#ifndef CR_RUNTIME_H
+#define CR_RUNTIME_H
+
+#include <limits.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "error.h"
+
+#ifndef CR_RUN_DIR
+#define CR_RUN_DIR "/run/spank_cr"
+#endif
+
+struct cr_runtime {
+	char dir[PATH_MAX]; /* CR_RUN_DIR/JOBID */
+	char home[PATH_MAX];
+	char scratch[PATH_MAX]; /* SCRATCH/JOBID */
+	char tmp[PATH_MAX];
+	char var_tmp[PATH_MAX];
+};
+
+/* Fill in the paths; touches nothing. */
+void cr_runtime_paths(struct cr_runtime *rt, const char *scratch, uint32_t job);
+
+/* Make all of it, as root or with CAP_CHOWN, CAP_FOWNER and CAP_DAC_OVERRIDE. What exists with another owner is
+ * refused. */
+int cr_runtime_create(const struct cr_runtime *rt, uid_t uid, gid_t gid, struct cr_error *err);
+
+/* Empty tmp and var_tmp, for an attempt to restore after one that failed. */
+int cr_runtime_reset(const struct cr_runtime *rt, uid_t uid, gid_t gid, struct cr_error *err);
+
+/* Lock CR_RUN_DIR/JOBID; returns a close-on-exec descriptor that holds the lock, or -1 (EWOULDBLOCK: held). */
+int cr_runtime_lock(const struct cr_runtime *rt, struct cr_error *err);
+
+int cr_runtime_remove(const struct cr_runtime *rt, struct cr_error *err);
+
+/* Remove the remains of every job whose lock nobody holds. */
+int cr_runtime_sweep(const char *scratch, struct cr_error *err);
+
+#endif

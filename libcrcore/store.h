@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* store.h - the checkpoints of one part of a job on shared storage
+ *
+ *   DIR/JOBID/PART/          PART is step and node rank: "batch.0"
+ *     000007/                a committed generation: manifest.json, manifest.seal, images/, …
+ *     .000008.tmp/           being written; means nothing to anybody
+ *     .000005.del/           being removed
+ *     failed/                dump.log and restore.log of the newest failures
+ *     journal.jsonl          one JSON object a line: restored, failed, fresh, …
+ *     crinit.log
+ *
+ * A generation exists from the rename of its directory on: every byte in it was synced before. What is
+ * committed is never changed afterwards, only removed as a whole. All of it belongs to the job's user.
+ */
+
+#ifndef CR_STORE_H
+#define CR_STORE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "manifest.h"
+
+struct cr_store {
+	char dir[PATH_MAX]; /* DIR/JOBID/PART */
+};
+
+/* Open the part's directory below dir. With create, make what is missing (mode 0700), refuse a directory
+ * that is not uid's own, and try that it can be written. Without, uid is not looked at, and a part that does
+ * not exist is the error ENOENT; a symbolic link in place of the job's or the part's directory is refused. */
+int cr_store_open(struct cr_store *s, const char *dir, uint32_t job, const char *part, uid_t uid, bool create,
+		  struct cr_error *err);
+
+/* Absolute path of a committed generation's directory, or of its temporary one. buf has PATH_MAX bytes. */
+void cr_store_path(const struct cr_store *s, uint32_t generation, char *buf);
+void cr_store_tmp_path(const struct cr_store *s, uint32_t generation, char *buf);
+
+/* The committed generations, newest first, into a malloc'ed array that the caller frees. Says nothing of
+ * their soundness. */
+int cr_store_list(const struct cr_store *s, uint32_t **generations, size_t *n, struct cr_error *err);
+
+/* The next unused generation number: above every committed, temporary or journalled one. */
+int cr_store_next(const struct cr_store *s, uint32_t *generation, struct cr_error *err);
+
+/* Make the temporary directory of a generation (mode 0700), with images/ in it; buf gets its path. */
+int cr_store_begin(const struct cr_store *s, uint32_t generation, char *buf, struct cr_error *err);
+
+/* Write manifest.json and manifest.seal (seal may be NULL: none) into the temporary directory, sync
+ * everything in it, rename it into place, sync the part's directory. After 0 the generation survives
+ * anything; after -1 it is still (or again) a temporary one, for cr_store_abort. */
+int cr_store_commit(const struct cr_store *s, const struct cr_manifest *m, const char *text, const char *seal,
+		    struct cr_error *err);
+
+/* Remove the temporary directory (fine when there is none); with keep_logs, *.log of its images/ go to
+ * failed/. */
+int cr_store_abort(const struct cr_store *s, uint32_t generation, bool keep_logs, struct cr_error *err);
+
+/* Remove all but the newest keep generations among those whose manifest says this run. Generations of
+ * other runs, and ones whose manifest cannot be read, are left alone. */
+int cr_store_prune(const struct cr_store *s, uint32_t run, int keep, struct cr_error *err);
+
+/* Remove what a crash left behind: .tmp and .del directories. */
+int cr_store_sweep(const struct cr_store *s, struct cr_error *err);
+
+/* Append one event to the journal and sync it. */
+struct cr_journal_event {
+	const char *event;   /* "restored", "failed", "fresh", "restore-failed" */
+	uint32_t generation; /* 0 when none */
+	uint32_t run;
+	uint32_t restart;
+	const char *node;
+	const char *time;   /* RFC 3339 UTC */
+	const char *reason; /* may be NULL */
+	const char *text;   /* error or remark, may be NULL */
+	int64_t ms;	    /* duration of the restore, or -1 */
+};
+int cr_journal_append(const struct cr_store *s, const struct cr_journal_event *event, struct cr_error *err);
+
+/* Call each for every readable line, oldest first; lines torn by a crash are skipped. A return other than 0
+ * ends the walk and is returned. No journal is an empty one. The event's strings live until each returns. */
+int cr_journal_each(const struct cr_store *s, int (*each)(const struct cr_journal_event *event, void *arg),
+		    void *arg, struct cr_error *err);
+
+/* Now, or a given CLOCK_REALTIME, as RFC 3339 UTC with milliseconds, into buf (at least 32 bytes). */
+const char *cr_time_format(int64_t realtime_ns, char *buf, size_t size);
+int64_t cr_time_now_ns(void);
+
+#endif

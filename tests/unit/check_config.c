@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "unit.h"
+
+#include "../../libcrcore/config.h"
+
+static int parse(struct cr_config *config, const char *arg, struct cr_error *err)
+{
+	char *argv[] = {strdup(arg)};
+	int rc;
+
+	ck_assert_ptr_nonnull(argv[0]);
+	rc = cr_config_parse(config, 1, argv, err);
+	free(argv[0]);
+	return rc;
+}
+
+START_TEST(defaults)
+{
+	struct cr_config config;
+
+	memset(&config, 0xff, sizeof(config));
+	cr_config_init(&config);
+	ck_assert_str_eq(config.dir, "");
+	ck_assert_str_eq(config.scratch, "/var/spool/spank_cr");
+	ck_assert_str_eq(config.criu, "/usr/sbin/criu");
+	ck_assert_int_eq(config.interval, 3600);
+	ck_assert_int_eq(config.min_interval, 1);
+	ck_assert_uint_eq(config.ghost_limit, 64u << 20);
+	ck_assert_int_eq(config.keep, 2);
+	ck_assert_int_eq(config.log_level, 1);
+	ck_assert_int_eq(cr_config_parse(&config, 0, NULL, NULL), 0);
+}
+END_TEST
+
+START_TEST(every_key)
+{
+	char *argv[] = {(char *)"dir=/scratch/%u/%U/100%%",
+			(char *)"scratch=/local",
+			(char *)"criu=/opt/criu",
+			(char *)"interval=10m",
+			(char *)"min_interval=30s",
+			(char *)"ghost_limit=2G",
+			(char *)"keep=5",
+			(char *)"log=debug"};
+	struct cr_error err = {0};
+	struct cr_config config;
+
+	cr_config_init(&config);
+	unit_assert_ok(cr_config_parse(&config, 8, argv, &err), &err);
+	ck_assert_str_eq(config.dir, "/scratch/%u/%U/100%%");
+	ck_assert_str_eq(config.scratch, "/local");
+	ck_assert_str_eq(config.criu, "/opt/criu");
+	ck_assert_int_eq(config.interval, 600);
+	ck_assert_int_eq(config.min_interval, 30);
+	ck_assert_uint_eq(config.ghost_limit, (uint64_t)2 << 30);
+	ck_assert_int_eq(config.keep, 5);
+	ck_assert_int_eq(config.log_level, 2);
+	unit_assert_ok(parse(&config, "ghost_limit=0", &err), &err);
+	ck_assert_uint_eq(config.ghost_limit, 0);
+	unit_assert_ok(parse(&config, "ghost_limit=3K", &err), &err);
+	ck_assert_uint_eq(config.ghost_limit, 3072);
+	ck_assert_int_eq(config.keep, 5);
+}
+END_TEST
+
+START_TEST(errors_name_the_argument)
+{
+	static const char *const cases[] = {
+		"",
+		"=",
+		"dir",
+		"dir=",
+		"di=/x",
+		"dirs=/x",
+		"Dir=/x",
+		"=x",
+		"dir=relative",
+		"dir=./x",
+		"dir=%u/x",
+		"dir=/x/%j",
+		"dir=/x/%",
+		"scratch=tmp",
+		"scratch=",
+		"criu=criu",
+		"criu",
+		"interval=",
+		"interval=0",
+		"interval=-5",
+		"interval=1x",
+		"interval=11000d",
+		"min_interval=0",
+		"min_interval=abc",
+		"ghost_limit=",
+		"ghost_limit=x",
+		"ghost_limit=-1",
+		"ghost_limit=1T",
+		"ghost_limit=1KB",
+		"ghost_limit=1.5G",
+		"ghost_limit=K",
+		"ghost_limit= 1",
+		"ghost_limit=99999999999999999999",
+		"ghost_limit=9999999999G",
+		"keep=0",
+		"keep=-1",
+		"keep=",
+		"keep=two",
+		"keep=1x",
+		"keep=1001",
+		"keep=18446744073709551617",
+		"log=2",
+		"log=",
+		"log=INFO",
+		"log=warning",
+		"verbose",
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cr_error err = {0};
+		struct cr_config config;
+		char quoted[128];
+
+		cr_config_init(&config);
+		ck_assert_msg(parse(&config, cases[i], &err) == -1, "\"%s\" was taken", cases[i]);
+		ck_assert_int_ne(err.errnum, 0);
+		(void)snprintf(quoted, sizeof(quoted), "argument \"%s\"", cases[i]);
+		unit_assert_error(&err, err.errnum, quoted);
+	}
+}
+END_TEST
+
+START_TEST(interval_below_least)
+{
+	char *argv[] = {(char *)"interval=30s", (char *)"min_interval=1m"};
+	struct cr_error err = {0};
+	struct cr_config config;
+
+	cr_config_init(&config);
+	ck_assert_int_eq(cr_config_parse(&config, 2, argv, &err), -1);
+	unit_assert_error(&err, ERANGE, "interval= (30s) is less than min_interval= (1m)");
+}
+END_TEST
+
+START_TEST(long_paths)
+{
+	static char arg[PATH_MAX + 16];
+	struct cr_error err = {0};
+	struct cr_config config;
+
+	cr_config_init(&config);
+	memset(arg, 'x', PATH_MAX + 10);
+	memcpy(arg, "scratch=/", 9);
+	ck_assert_int_eq(parse(&config, arg, &err), -1);
+	ck_assert_int_eq(err.errnum, ENAMETOOLONG);
+	ck_assert_str_eq(config.scratch, "/var/spool/spank_cr");
+	memset(arg, 'x', PATH_MAX + 10);
+	memcpy(arg, "dir=/", 5);
+	ck_assert_int_eq(parse(&config, arg, &err), -1);
+	ck_assert_int_eq(err.errnum, ENAMETOOLONG);
+	ck_assert_str_eq(config.dir, "");
+}
+END_TEST
+
+START_TEST(read_plugstack)
+{
+	struct cr_error err = {0};
+	struct cr_config config;
+
+	memset(&config, 0xff, sizeof(config));
+	unit_write("p", "# required spank_cr.so keep=9\n\n   \t\n#\nrequired /usr/lib/other.so dir=relative\n"
+			"optional x_spank_cr.so keep=8\ninclude spank_cr.so keep=7\n"
+			"\t optional\t/usr/lib/slurm/spank_cr.so  dir=/ck/%u\tkeep=3 # keep=6\n"
+			"required spank_cr.so keep=5\n");
+	unit_assert_ok(cr_config_read(&config, unit_path("p"), &err), &err);
+	ck_assert_str_eq(config.dir, "/ck/%u");
+	ck_assert_int_eq(config.keep, 3);
+	ck_assert_int_eq(config.interval, 3600);
+	unit_write("bare", "required spank_cr.so");
+	unit_assert_ok(cr_config_read(&config, unit_path("bare"), &err), &err);
+	ck_assert_int_eq(config.keep, 2);
+	ck_assert_str_eq(config.dir, "");
+	unit_write("hash", "required spank_cr.so keep=4#log=debug\n");
+	unit_assert_ok(cr_config_read(&config, unit_path("hash"), &err), &err);
+	ck_assert_int_eq(config.keep, 4);
+	ck_assert_int_eq(config.log_level, 1);
+}
+END_TEST
+
+START_TEST(read_errors)
+{
+	static const char *const without[] = {"",
+					      "\n",
+					      "required\n",
+					      "optional \n",
+					      "# required spank_cr.so\n",
+					      "spank_cr.so\n",
+					      "Required spank_cr.so\n",
+					      "required spank_cr.so.bak\n",
+					      "required #spank_cr.so\n"};
+	struct cr_error err = {0};
+	struct cr_config config;
+	char many[1024] = "required spank_cr.so";
+
+	for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
+		unit_write("p", without[i]);
+		ck_assert_msg(cr_config_read(&config, unit_path("p"), &err) == -1, "%s", without[i]);
+		unit_assert_error(&err, ENOENT, "no line");
+	}
+	ck_assert_int_eq(cr_config_read(&config, unit_path("missing"), &err), -1);
+	unit_assert_error(&err, ENOENT, "missing: No such file");
+	ck_assert_int_eq(cr_config_read(&config, unit_dir, &err), -1);
+	unit_assert_error(&err, EISDIR, unit_dir);
+	unit_write("p", "required spank_cr.so keep=2 kepp=3\n");
+	ck_assert_int_eq(cr_config_read(&config, unit_path("p"), &err), -1);
+	unit_assert_error(&err, EINVAL, "argument \"kepp=3\" is unknown");
+	unit_assert_error(&err, EINVAL, unit_path("p"));
+	for (int i = 0; i < 65; i++)
+		strcat(many, " keep=2");
+	unit_write("p", many);
+	ck_assert_int_eq(cr_config_read(&config, unit_path("p"), &err), -1);
+	unit_assert_error(&err, E2BIG, "more than 64");
+}
+END_TEST
+
+START_TEST(expand)
+{
+	struct cr_error err = {0};
+	char buf[32];
+
+	unit_assert_ok(cr_config_expand("/s/%u/%U/%%x", 1001, "alice", buf, sizeof(buf), &err), &err);
+	ck_assert_str_eq(buf, "/s/alice/1001/%x");
+	unit_assert_ok(cr_config_expand("/%U", UINT32_MAX, NULL, buf, sizeof(buf), &err), &err);
+	ck_assert_str_eq(buf, "/4294967295");
+	unit_assert_ok(cr_config_expand("", 0, NULL, buf, sizeof(buf), &err), &err);
+	ck_assert_str_eq(buf, "");
+	/* exactly full, and one too many */
+	unit_assert_ok(cr_config_expand("/%u", 0, "abc", buf, 5, &err), &err);
+	ck_assert_int_eq(cr_config_expand("/%u", 0, "abcd", buf, 5, &err), -1);
+	unit_assert_error(&err, ENAMETOOLONG, "too long");
+	ck_assert_int_eq(cr_config_expand("", 0, NULL, buf, 0, &err), -1);
+	ck_assert_int_eq(cr_config_expand("/a%", 0, "u", buf, sizeof(buf), &err), -1);
+	ck_assert_int_eq(cr_config_expand("/a%d", 0, "u", buf, sizeof(buf), &err), -1);
+	ck_assert_int_eq(cr_config_expand("/a%s%n", 0, "u", buf, sizeof(buf), &err), -1);
+	unit_assert_error(&err, EINVAL, "only u, U or %");
+	/* a user name never leads elsewhere; its own % means nothing */
+	for (const char *const *name = (const char *const[]){"", ".", "..", "a/b", "/", "../bob", NULL}; *name;
+	     name++)
+		ck_assert_int_eq(cr_config_expand("/s/%u", 0, *name, buf, sizeof(buf), &err), -1);
+	ck_assert_int_eq(cr_config_expand("/s/%u", 0, NULL, buf, sizeof(buf), &err), -1);
+	unit_assert_ok(cr_config_expand("/s/%u", 0, "a%U", buf, sizeof(buf), &err), &err);
+	ck_assert_str_eq(buf, "/s/a%U");
+}
+END_TEST
+
+UNIT_MAIN("config", {defaults, false}, {every_key, false}, {errors_name_the_argument, false},
+	  {interval_below_least, false}, {long_paths, false}, {read_plugstack, true}, {read_errors, true},
+	  {expand, false})

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "unit.h"
+
+#include "../../libcrcore/cleanup.h"
+#include "../../libcrcore/fs.h"
+#include "../../libcrcore/store.h"
+
+static struct cr_store store;
+
+static void open_store(void)
+{
+	struct cr_error err = {0};
+
+	unit_assert_ok(cr_store_open(&store, unit_dir, 4711, "batch.0", geteuid(), true, &err), &err);
+}
+
+static struct cr_manifest manifest_of(uint32_t generation, uint32_t run)
+{
+	return (struct cr_manifest){.job = 4711,
+				    .part = (char *)"batch.0",
+				    .node = (char *)"n1",
+				    .user = (char *)"alice",
+				    .run = run,
+				    .generation = generation,
+				    .reason = (char *)"interval",
+				    .time = (char *)"2026-03-01T12:34:56Z",
+				    .kernel = (char *)"",
+				    .cpu_model = (char *)"",
+				    .cpu_flags = (char *)"",
+				    .criu = (char *)"",
+				    .command = (char *)"",
+				    .root_pid = 2,
+				    .tasks = 1};
+}
+
+static void commit(uint32_t generation, uint32_t run)
+{
+	struct cr_manifest m = manifest_of(generation, run);
+	cleanup_free char *text = NULL;
+	struct cr_error err = {0};
+	char dir[PATH_MAX];
+
+	unit_assert_ok(cr_store_begin(&store, generation, dir, &err), &err);
+	unit_assert_ok(cr_manifest_encode(&m, &text, &err), &err);
+	unit_assert_ok(cr_store_commit(&store, &m, text, "MUNGE:x:", &err), &err);
+}
+
+/* The committed generations as "3 2 1". */
+static const char *listed(void)
+{
+	static char text[256];
+	cleanup_free uint32_t *generations = NULL;
+	struct cr_error err = {0};
+	size_t n = 77;
+
+	unit_assert_ok(cr_store_list(&store, &generations, &n, &err), &err);
+	text[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%u", i ? " " : "",
+			       generations[i]);
+	return text;
+}
+
+static bool in_store(const char *name)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "4711/batch.0/%s", name);
+	return unit_exists(path);
+}
+
+static void make(const char *name)
+{
+	char path[256];
+	struct cr_error err = {0};
+
+	(void)snprintf(path, sizeof(path), "4711/batch.0/%s", name);
+	unit_assert_ok(cr_fs_mkdirs(unit_path(path), 0700, &err), &err);
+}
+
+START_TEST(opening)
+{
+	struct cr_error err = {0};
+	struct cr_store s;
+	struct stat st;
+	char buf[PATH_MAX];
+
+	ck_assert_int_eq(cr_store_open(&s, unit_dir, 4711, "batch.0", geteuid(), false, &err), -1);
+	unit_assert_error(&err, ENOENT, "4711");
+	open_store();
+	ck_assert_str_eq(store.dir, unit_path("4711/batch.0"));
+	ck_assert_int_eq(stat(store.dir, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0700);
+	ck_assert_int_eq(stat(unit_path("4711"), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0700);
+	open_store();
+	unit_assert_ok(cr_store_open(&s, unit_dir, 4711, "batch.0", 77, false, &err), &err);
+	ck_assert_int_eq(cr_store_open(&s, unit_dir, 4711, "0.0", geteuid(), false, &err), -1);
+	unit_assert_error(&err, ENOENT, "0.0");
+	cr_store_path(&store, 7, buf);
+	ck_assert_str_eq(buf, unit_path("4711/batch.0/000007"));
+	cr_store_path(&store, UINT32_MAX, buf);
+	ck_assert_str_eq(buf, unit_path("4711/batch.0/4294967295"));
+	cr_store_tmp_path(&store, 8, buf);
+	ck_assert_str_eq(buf, unit_path("4711/batch.0/.000008.tmp"));
+	/* the try left nothing */
+	ck_assert_int_eq(rmdir(store.dir), 0);
+}
+END_TEST
+
+START_TEST(open_refuses)
+{
+	static const char *const parts[] = {"", "..", ".", "a/b", "/x", "a b"};
+	char deep[PATH_MAX];
+	struct cr_error err = {0};
+	struct cr_store s;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		ck_assert_int_eq(cr_store_open(&s, unit_dir, 1, parts[i], geteuid(), true, &err), -1);
+		unit_assert_error(&err, EINVAL, "no name of a part");
+	}
+	ck_assert_int_eq(cr_store_open(&s, "relative", 1, "x", geteuid(), true, &err), -1);
+	unit_assert_error(&err, EINVAL, "absolute");
+	ck_assert_int_eq(cr_store_open(&s, "", 1, "x", geteuid(), true, &err), -1);
+	memset(deep, 'x', sizeof(deep) - 1);
+	deep[0] = '/';
+	deep[sizeof(deep) - 1] = '\0';
+	ck_assert_int_eq(cr_store_open(&s, deep, 1, "x", geteuid(), true, &err), -1);
+	unit_assert_error(&err, ENAMETOOLONG, "xxx");
+	deep[sizeof(deep) - 100] = '\0';
+	ck_assert_int_eq(cr_store_open(&s, deep, 1, "x", geteuid(), true, &err), -1);
+	unit_assert_error(&err, ENAMETOOLONG, "xxx");
+	ck_assert_int_eq(cr_store_open(&s, unit_dir, 1, "x", geteuid() + 1, true, &err), -1);
+	unit_assert_error(&err, EPERM, "belongs to uid");
+	unit_drop_root();
+	ck_assert_int_eq(mkdir(unit_path("2"), 0500), 0);
+	ck_assert_int_eq(cr_store_open(&s, unit_dir, 2, "x", geteuid(), true, &err), -1);
+	unit_assert_error(&err, EACCES, "2/x");
+	ck_assert_int_eq(mkdir(unit_path("3"), 0700), 0);
+	ck_assert_int_eq(mkdir(unit_path("3/x"), 0500), 0);
+	ck_assert_int_eq(cr_store_open(&s, unit_dir, 3, "x", geteuid(), true, &err), -1);
+	unit_assert_error(&err, EACCES, "cannot write in");
+}
+END_TEST
+
+START_TEST(open_planted)
+{
+	struct cr_error err = {0};
+	struct cr_store s;
+
+	ck_assert_int_eq(mkdir(unit_path("victim"), 0700), 0);
+	ck_assert_int_eq(mkdir(unit_path("victim/x"), 0700), 0);
+	ck_assert_int_eq(symlink("victim", unit_path("1")), 0);
+	ck_assert_int_eq(cr_store_open(&s, unit_dir, 1, "x", geteuid(), true, &err), -1);
+	unit_assert_error(&err, ELOOP, "symbolic link");
+	ck_assert_int_eq(cr_store_open(&s, unit_dir, 1, "x", geteuid(), false, &err), -1);
+	ck_assert_int_eq(cr_store_open(&s, unit_dir, 1, "new", geteuid(), true, &err), -1);
+	ck_assert(!unit_exists("victim/new"));
+	ck_assert_int_eq(mkdir(unit_path("2"), 0700), 0);
+	ck_assert_int_eq(symlink("../victim", unit_path("2/x")), 0);
+	ck_assert_int_eq(cr_store_open(&s, unit_dir, 2, "x", geteuid(), true, &err), -1);
+	ck_assert_int_eq(cr_store_open(&s, unit_dir, 2, "x", geteuid(), false, &err), -1);
+	/* someone prepared it, open to himself */
+	ck_assert_int_eq(mkdir(unit_path("3"), 0700), 0);
+	ck_assert_int_eq(chmod(unit_path("3"), 0777), 0);
+	ck_assert_int_eq(cr_store_open(&s, unit_dir, 3, "x", geteuid(), true, &err), -1);
+	unit_assert_error(&err, EPERM, "written by others");
+	ck_assert(!unit_exists("3/x"));
+}
+END_TEST
+
+START_TEST(order)
+{
+	open_store();
+	ck_assert_str_eq(listed(), "");
+	commit(9, 1);
+	commit(2, 1);
+	commit(1000000, 1);
+	commit(999999, 1);
+	commit(10, 1);
+	ck_assert_str_eq(listed(), "1000000 999999 10 9 2");
+	for (const char *const *name =
+		     (const char *const[]){"0", "000000", "7", "00007", "0000007", "-00007", "+00007", " 00007",
+					   "000007x", "000007.tmp", ".000007", ".000007.tmp", ".000007.del",
+					   "4294967296", "99999999999999999999999", "failed", "0x0007", NULL};
+	     *name; name++)
+		make(*name);
+	unit_write("4711/batch.0/000077", "a file");
+	ck_assert_int_eq(symlink("000009", unit_path("4711/batch.0/000078")), 0);
+	ck_assert_str_eq(listed(), "1000000 999999 10 9 2");
+}
+END_TEST
+
+START_TEST(next)
+{
+	struct cr_journal_event event = {.event = "failed", .generation = 40, .node = "n1", .time = "t", .ms = -1};
+	struct cr_error err = {0};
+	uint32_t generation = 0;
+
+	open_store();
+	unit_assert_ok(cr_store_next(&store, &generation, &err), &err);
+	ck_assert_uint_eq(generation, 1);
+	commit(3, 1);
+	unit_assert_ok(cr_store_next(&store, &generation, &err), &err);
+	ck_assert_uint_eq(generation, 4);
+	make(".000007.tmp");
+	unit_assert_ok(cr_store_next(&store, &generation, &err), &err);
+	ck_assert_uint_eq(generation, 8);
+	make(".000009.del");
+	unit_assert_ok(cr_store_next(&store, &generation, &err), &err);
+	ck_assert_uint_eq(generation, 10);
+	unit_assert_ok(cr_journal_append(&store, &event, &err), &err);
+	event.generation = 0;
+	unit_assert_ok(cr_journal_append(&store, &event, &err), &err);
+	unit_assert_ok(cr_store_next(&store, &generation, &err), &err);
+	ck_assert_uint_eq(generation, 41);
+	make("4294967295");
+	ck_assert_int_eq(cr_store_next(&store, &generation, &err), -1);
+	unit_assert_error(&err, EOVERFLOW, "no generation number");
+	ck_assert_int_eq(rename(store.dir, unit_path("away")), 0);
+	ck_assert_int_eq(cr_store_next(&store, &generation, &err), -1);
+	unit_assert_error(&err, ENOENT, "cannot list");
+}
+END_TEST
+
+START_TEST(begin_and_commit)
+{
+	struct cr_manifest m = manifest_of(1, 1);
+	cleanup_free char *text = NULL;
+	struct cr_error err = {0};
+	char dir[PATH_MAX];
+
+	open_store();
+	unit_assert_ok(cr_store_begin(&store, 1, dir, &err), &err);
+	ck_assert_str_eq(dir, unit_path("4711/batch.0/.000001.tmp"));
+	ck_assert(in_store(".000001.tmp/images"));
+	ck_assert_int_eq(cr_store_begin(&store, 1, dir, &err), -1);
+	unit_assert_error(&err, EEXIST, "000001.tmp");
+	unit_write("4711/batch.0/.000001.tmp/images/x.img", "x");
+	ck_assert_str_eq(listed(), "");
+	unit_assert_ok(cr_store_commit(&store, &m, "text\n", "seal", &err), &err);
+	ck_assert(!in_store(".000001.tmp"));
+	ck_assert_str_eq(listed(), "1");
+	ck_assert(in_store("000001/images/x.img"));
+	unit_assert_ok(cr_fs_read(unit_path("4711/batch.0/000001/manifest.json"), 100, &text, NULL, &err), &err);
+	ck_assert_str_eq(text, "text\n");
+	free(text);
+	text = NULL;
+	unit_assert_ok(cr_fs_read(unit_path("4711/batch.0/000001/manifest.seal"), 100, &text, NULL, &err), &err);
+	ck_assert_str_eq(text, "seal");
+	m.generation = 2;
+	unit_assert_ok(cr_store_begin(&store, 2, dir, &err), &err);
+	unit_assert_ok(cr_store_commit(&store, &m, "text\n", NULL, &err), &err);
+	ck_assert(!in_store("000002/manifest.seal"));
+	ck_assert_str_eq(listed(), "2 1");
+}
+END_TEST
+
+START_TEST(commit_fails)
+{
+	struct cr_manifest m = manifest_of(1, 1);
+	struct cr_error err = {0};
+	char dir[PATH_MAX];
+
+	open_store();
+	ck_assert_int_eq(cr_store_commit(&store, &m, "text", NULL, &err), -1);
+	unit_assert_error(&err, ENOENT, "manifest.json");
+	/* what is committed is never replaced, not even where rename would */
+	make("000001");
+	unit_assert_ok(cr_store_begin(&store, 1, dir, &err), &err);
+	ck_assert_int_eq(cr_store_commit(&store, &m, "text", NULL, &err), -1);
+	unit_assert_error(&err, EEXIST, "000001");
+	ck_assert(in_store(".000001.tmp/images"));
+	ck_assert(!in_store("000001/manifest.json"));
+	/* a link planted for the manifest is not written through */
+	m.generation = 2;
+	unit_assert_ok(cr_store_begin(&store, 2, dir, &err), &err);
+	unit_write("victim", "precious");
+	ck_assert_int_eq(symlink(unit_path("victim"), unit_path("4711/batch.0/.000002.tmp/manifest.json")), 0);
+	ck_assert_int_eq(cr_store_commit(&store, &m, "text", NULL, &err), -1);
+	unit_assert_error(&err, ELOOP, "manifest.json");
+	ck_assert_str_eq(listed(), "1");
+}
+END_TEST
+
+START_TEST(aborting)
+{
+	struct cr_error err = {0};
+	char dir[PATH_MAX];
+	cleanup_free char *text = NULL;
+
+	open_store();
+	unit_assert_ok(cr_store_abort(&store, 5, true, &err), &err);
+	ck_assert(!in_store("failed"));
+	for (int i = 0; i < 2; i++) {
+		unit_assert_ok(cr_store_begin(&store, 5, dir, &err), &err);
+		unit_write("4711/batch.0/.000005.tmp/images/dump.log", i ? "second" : "first");
+		unit_write("4711/batch.0/.000005.tmp/images/core.img", "x");
+		unit_write("4711/batch.0/.000005.tmp/images/.log", "x");
+		ck_assert_int_eq(symlink("/etc/passwd", unit_path("4711/batch.0/.000005.tmp/images/evil.log")), 0);
+		unit_assert_ok(cr_store_abort(&store, 5, true, &err), &err);
+		ck_assert(!in_store(".000005.tmp"));
+	}
+	unit_assert_ok(cr_fs_read(unit_path("4711/batch.0/failed/dump.log"), 100, &text, NULL, &err), &err);
+	ck_assert_str_eq(text, "second");
+	ck_assert(!in_store("failed/evil.log"));
+	ck_assert(!in_store("failed/.log"));
+	ck_assert(!in_store("failed/core.img"));
+	unit_assert_ok(cr_store_begin(&store, 6, dir, &err), &err);
+	unit_write("4711/batch.0/.000006.tmp/images/restore.log", "x");
+	unit_assert_ok(cr_store_abort(&store, 6, false, &err), &err);
+	ck_assert(!in_store("failed/restore.log"));
+	/* the logs cannot be kept: told, and removed all the same */
+	unit_assert_ok(cr_fs_remove_tree(unit_path("4711/batch.0/failed"), &err), &err);
+	unit_write("4711/batch.0/failed", "in the way");
+	unit_assert_ok(cr_store_begin(&store, 7, dir, &err), &err);
+	unit_write("4711/batch.0/.000007.tmp/images/dump.log", "x");
+	ck_assert_int_eq(cr_store_abort(&store, 7, true, &err), -1);
+	unit_assert_error(&err, ENOTDIR, "failed");
+	ck_assert(!in_store(".000007.tmp"));
+	/* never a committed one */
+	commit(8, 1);
+	unit_assert_ok(cr_store_abort(&store, 8, true, &err), &err);
+	ck_assert_str_eq(listed(), "8");
+}
+END_TEST
+
+START_TEST(pruning)
+{
+	struct cr_error err = {0};
+
+	open_store();
+	commit(1, 1);
+	commit(2, 1);
+	for (uint32_t generation = 3; generation <= 7; generation++)
+		commit(generation, 2);
+	make("000008"); /* no manifest */
+	make("000009");
+	unit_write("4711/batch.0/000009/manifest.json", "{ torn");
+	make(".000003.del/old");
+	ck_assert_int_eq(cr_store_prune(&store, 2, 0, &err), -1);
+	unit_assert_error(&err, EINVAL, "at least one");
+	ck_assert_int_eq(cr_store_prune(&store, 2, -1, &err), -1);
+	unit_assert_ok(cr_store_prune(&store, 2, 5, &err), &err);
+	ck_assert_str_eq(listed(), "9 8 7 6 5 4 3 2 1");
+	unit_assert_ok(cr_store_prune(&store, 2, 2, &err), &err);
+	ck_assert_str_eq(listed(), "9 8 7 6 2 1");
+	ck_assert(!in_store(".000003.del"));
+	ck_assert(!in_store(".000005.del"));
+	unit_assert_ok(cr_store_prune(&store, 3, 1, &err), &err);
+	ck_assert_str_eq(listed(), "9 8 7 6 2 1");
+	unit_assert_ok(cr_store_prune(&store, 1, 1, &err), &err);
+	ck_assert_str_eq(listed(), "9 8 7 6 2");
+}
+END_TEST
+
+START_TEST(sweeping)
+{
+	struct cr_error err = {0};
+
+	open_store();
+	commit(1, 1);
+	make(".000002.tmp/images");
+	unit_write("4711/batch.0/.000002.tmp/images/pages.img", "half");
+	make(".000003.del/images");
+	make("failed");
+	make(".other.tmp");
+	make(".2.tmp");
+	unit_write("4711/batch.0/.000004.tmp", "a file");
+	ck_assert_int_eq(mkdir(unit_path("victim"), 0700), 0);
+	ck_assert_int_eq(symlink("../../victim", unit_path("4711/batch.0/.000005.tmp")), 0);
+	unit_assert_ok(cr_store_sweep(&store, &err), &err);
+	ck_assert(!in_store(".000002.tmp"));
+	ck_assert(!in_store(".000003.del"));
+	ck_assert(in_store("failed"));
+	ck_assert(in_store(".other.tmp"));
+	ck_assert(in_store(".2.tmp"));
+	ck_assert(unit_exists("victim"));
+	ck_assert_str_eq(listed(), "1");
+	unit_assert_ok(cr_store_sweep(&store, &err), &err);
+}
+END_TEST
+
+START_TEST(times)
+{
+	char buf[32], small[5];
+	int64_t now;
+
+	ck_assert_str_eq(cr_time_format(0, buf, sizeof(buf)), "1970-01-01T00:00:00.000Z");
+	ck_assert_str_eq(cr_time_format(1772368496789000000, buf, sizeof(buf)), "2026-03-01T12:34:56.789Z");
+	ck_assert_str_eq(cr_time_format(999999999, buf, sizeof(buf)), "1970-01-01T00:00:00.999Z");
+	ck_assert_str_eq(cr_time_format(-1, buf, sizeof(buf)), "1969-12-31T23:59:59.999Z");
+	ck_assert_str_eq(cr_time_format(INT64_MAX, buf, sizeof(buf)), "2262-04-11T23:47:16.854Z");
+	ck_assert_str_eq(cr_time_format(INT64_MIN, buf, sizeof(buf)), "1677-09-21T00:12:43.145Z");
+	ck_assert_str_eq(cr_time_format(0, small, sizeof(small)), "1970");
+	now = cr_time_now_ns();
+	ck_assert_int_gt(now, 1700000000000000000);
+	ck_assert_int_ge(cr_time_now_ns(), now);
+}
+END_TEST
+
+UNIT_MAIN("store", {opening, true}, {open_refuses, true}, {open_planted, true}, {order, true}, {next, true},
+	  {begin_and_commit, true}, {commit_fails, true}, {aborting, true}, {pruning, true}, {sweeping, true},
+	  {times, false})
