@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* control.h - ask the crinit of a running job to do something
+ *
+ * crinit listens on a UNIX socket on the compute node and takes one request a connection: a JSON object on a
+ * line, {"verb":"create"}, {"verb":"vacate"} or {"verb":"status"}; the answer is a JSON object on a line,
+ * {"ok":true,"generation":7,"freeze_ms":120,…} or {"ok":false,"error":"one clear line"}. From another node
+ * it is reached by a job step of one process, `scheckpoint agent`, that passes the answer on.
+ */
+
+#ifndef CLI_CONTROL_H
+#define CLI_CONTROL_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "job.h"
+
+#define CONTROL_PART "batch.0"
+
+static inline void json_cleanup(json_t **json)
+{
+	json_decref(*json);
+}
+#define cleanup_json __attribute__((cleanup(json_cleanup)))
+
+/* Over the socket of a job on this node. *reply is the caller's. ENOENT: there is none. */
+int control_local(uint32_t job, const char *verb, int64_t deadline, json_t **reply, struct cr_error *err);
+
+/* Wherever the job runs. An answer that says no is the error. */
+int control_ask(const struct job *job, const char *verb, int64_t deadline, json_t **reply, struct cr_error *err);
+
+/* Fill *reply with {"ok":false,"error":text}. */
+int control_refusal(const char *text, json_t **reply, struct cr_error *err);
+
+#endif

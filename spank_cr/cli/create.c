@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* create.c - scheckpoint create JOBID: take a checkpoint now */
+
+#include <errno.h>
+#include <string.h>
+
+#include "cli.h"
+#include "request.h"
+
+int cli_create(const struct cli *cli, struct cr_error *err)
+{
+	cleanup_json json_t *reply = NULL;
+	struct job job;
+
+	if (job_query_running(&cli->target, cli->deadline, &job, err) < 0 ||
+	    request_checkpoint(cli, &job, "create", &reply, err) < 0)
+		return -1;
+	return request_report(cli, &job, "", reply, err);
+}

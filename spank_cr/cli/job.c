@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* job.c - what Slurm says of a job, asked through its own commands */
+
+#include "job.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proc.h"
+
+/* The value behind KEY= within one job's text. A value that a user may choose freely (the job's name, a
+ * comment) must not pass for one of ours, so only the keys that begin a line are looked at, and those that
+ * follow in the line of another. What comes first wins: Slurm prints the free ones later, or, the name, on
+ * the first line. */
+static int take_value(const char *text, const char *line, const char *key, char *buf, size_t size)
+{
+	char start[64];
+	const char *p, *end;
+	size_t length;
+
+	snprintf(start, sizeof(start), "\n   %s=", line);
+	p = strstr(text, start);
+	if (!p)
+		return -1;
+	end = p + 1 + strcspn(p + 1, "\n");
+	p += 4;
+	length = strlen(key);
+	while (strncmp(p, key, length) || p[length] != '=') {
+		p += strcspn(p, " \n");
+		if (p >= end || *p != ' ')
+			return -1;
+		p++;
+	}
+	p += length + 1;
+	length = strcspn(p, " \n");
+	if (length >= size)
+		return -1;
+	memcpy(buf, p, length);
+	buf[length] = '\0';
+	return 0;
+}
+
+/* "alice(1001)" */
+static int take_owner(const char *text, struct job *job)
+{
+	char owner[128], *open;
+	int end = 0;
+
+	if (take_value(text, "UserId", "UserId", owner, sizeof(owner)) < 0)
+		return -1;
+	open = strrchr(owner, '(');
+	if (!open || sscanf(open, "(%u)%n", &job->uid, &end) != 1 || !end || open[end])
+		return -1;
+	*open = '\0';
+	return snprintf(job->user, sizeof(job->user), "%s", owner) < (int)sizeof(job->user) ? 0 : -1;
+}
+
+static int take_flag(const char *text, const char *key, bool *flag)
+{
+	char value[8];
+
+	if (take_value(text, "Requeue", key, value, sizeof(value)) < 0)
+		return -1;
+	*flag = !strcmp(value, "1");
+	return 0;
+}
+
+/* "JobId=4 ArrayJobId=3 ArrayTaskId=1 JobName=…". The id of an array's last task is the array's as well, so
+ * a task must be named as one: `scontrol requeue 3` requeues all of them. */
+static int take_name(const char *text, struct job *job)
+{
+	uint32_t array, task;
+	int end = 0;
+
+	if (sscanf(text, "JobId=%u %n", &job->id, &end) != 1 || !end || !job->id)
+		return -1;
+	snprintf(job->name, sizeof(job->name), "%u", job->id);
+	if (sscanf(text + end, "ArrayJobId=%u ArrayTaskId=%u JobName=", &array, &task) == 2)
+		snprintf(job->name, sizeof(job->name), "%u_%u", array, task);
+	return 0;
+}
+
+/* One job as `scontrol show job` prints it. A pending job has no batch host. */
+static int parse_job(const char *text, struct job *job, struct cr_error *err)
+{
+	*job = (struct job){0};
+	if (take_name(text, job) < 0 || take_owner(text, job) < 0 ||
+	    take_flag(text, "Requeue", &job->is_requeue) < 0 || take_flag(text, "BatchFlag", &job->is_batch) < 0 ||
+	    take_value(text, "JobState", "JobState", job->state, sizeof(job->state)) < 0)
+		return cr_error_set(err, EPROTO, "scontrol's answer is not understood");
+	if (take_value(text, "BatchHost", "BatchHost", job->batch_host, sizeof(job->batch_host)) < 0)
+		job->batch_host[0] = '\0';
+	return 0;
+}
+
+int job_query(const struct target *target, int64_t deadline, struct job *job, struct cr_error *err)
+{
+	const char *const argv[] = {CR_SLURM_BINDIR "/scontrol", "show", "job", target->name, NULL};
+	cleanup_output struct proc_output output = {0};
+
+	if (proc_run(argv, deadline, &output, err) < 0)
+		return -1;
+	if (output.status)
+		return cr_error_set(err, ENOENT, "job %s: scontrol: %s", target->name, proc_complaint(&output));
+	if (strstr(output.text[0], "\n\nJobId="))
+		return cr_error_set(err, EINVAL, "job %s has several tasks: name one of them, as in %u_1",
+				    target->name, target->job);
+	if (parse_job(output.text[0], job, err) < 0)
+		return cr_error_prefix(err, "job %s", target->name);
+	return 0;
+}
+
+int job_resolve(const struct target *target, int64_t deadline, uint32_t *id, struct cr_error *err)
+{
+	struct job job;
+
+	*id = target->job;
+	if (!target->is_task)
+		return 0;
+	if (job_query(target, deadline, &job, err) < 0)
+		return -1;
+	*id = job.id;
+	return 0;
+}
+
+int job_query_running(const struct target *target, int64_t deadline, struct job *job, struct cr_error *err)
+{
+	if (job_query(target, deadline, job, err) < 0)
+		return -1;
+	if (job->uid != getuid())
+		return cr_error_set(err, EPERM, "job %s belongs to %s, not to you", target->name, job->user);
+	if (strcmp(job->state, "RUNNING"))
+		return cr_error_set(err, ESRCH, "job %s is %s, not RUNNING", target->name, job->state);
+	if (!job->is_batch || !job->batch_host[0])
+		return cr_error_set(err, EINVAL,
+				    "job %s has no batch script: only sbatch jobs can be checkpointed",
+				    target->name);
+	return 0;
+}
+
+int job_requeue(const struct job *job, int64_t deadline, struct cr_error *err)
+{
+	const char *const argv[] = {CR_SLURM_BINDIR "/scontrol", "requeue", job->name, NULL};
+	cleanup_output struct proc_output output = {0};
+
+	if (proc_run(argv, deadline, &output, err) < 0)
+		return -1;
+	if (output.status)
+		return cr_error_set(err, EIO, "scontrol requeue: %s", proc_complaint(&output));
+	return 0;
+}

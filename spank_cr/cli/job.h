@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* job.h - what Slurm says of a job, asked through its own commands */
+
+#ifndef CLI_JOB_H
+#define CLI_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "error.h"
+#include "target.h"
+
+/* Where Slurm's commands are. */
+#ifndef CR_SLURM_BINDIR
+#define CR_SLURM_BINDIR "/usr/bin"
+#endif
+
+struct job {
+	uint32_t id;		/* of a task of an array: its own, not the array's */
+	char name[TARGET_NAME]; /* JOBID or ARRAY_TASK: what means this job and no other */
+	uid_t uid;
+	bool is_batch;
+	bool is_requeue; /* Slurm may start it again */
+	char state[32];	 /* "RUNNING", … */
+	char user[64];
+	char batch_host[256]; /* "" while it has none */
+};
+
+/* Ask scontrol for the job. */
+int job_query(const struct target *target, int64_t deadline, struct job *job, struct cr_error *err);
+
+/* The job's own id, without asking Slurm when the target says it already. */
+int job_resolve(const struct target *target, int64_t deadline, uint32_t *id, struct cr_error *err);
+
+/* job_query, and refuse one that is not a running batch job of the caller. */
+int job_query_running(const struct target *target, int64_t deadline, struct job *job, struct cr_error *err);
+
+/* Put the running job back into the queue. */
+int job_requeue(const struct job *job, int64_t deadline, struct cr_error *err);
+
+#endif

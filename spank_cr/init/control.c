@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "control.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "cleanup.h"
+
+int control_open(struct control *c, const struct job *job, struct cr_error *err)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int n = snprintf(at.sun_path, sizeof(at.sun_path), "%s/%s.sock", job->run_dir, job->part);
+
+	c->fd = -1;
+	for (int i = 0; i < CONTROL_CLIENTS; i++)
+		c->clients[i].fd = -1;
+	if (n >= (int)sizeof(at.sun_path))
+		return cr_error_set(err, ENAMETOOLONG, "%s/%s.sock is too long for a socket", job->run_dir,
+				    job->part);
+	unlink(at.sun_path);
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->fd < 0 || bind(c->fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(c->fd, 8) < 0) {
+		cr_error_sys(err, errno, "listening at %s", at.sun_path);
+		if (c->fd >= 0)
+			close(c->fd);
+		c->fd = -1;
+		return -1;
+	}
+	return 0;
+}
+
+int control_poll(const struct control *c, struct pollfd *fds)
+{
+	int n = 0;
+
+	if (c->fd >= 0)
+		fds[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		if (c->clients[i].fd >= 0 && c->clients[i].verb == CONTROL_NONE)
+			fds[n++] = (struct pollfd){.fd = c->clients[i].fd, .events = POLLIN};
+	}
+	return n;
+}
+
+static void client_close(struct control_client *client)
+{
+	close(client->fd);
+	memset(client, 0, sizeof(*client));
+	client->fd = -1;
+}
+
+/* A short line into an empty socket buffer; whoever does not read it has lost it. */
+static void client_send(struct control_client *client, json_t *reply)
+{
+	cleanup_free char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
+	cleanup_free char *line = NULL;
+	int n = text ? asprintf(&line, "%s\n", text) : -1;
+
+	if (n < 0)
+		line = NULL;
+	else if (send(client->fd, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		errno = 0;
+	json_decref(reply);
+	client_close(client);
+}
+
+void control_reply_done(struct control_client *client, uint32_t generation, int64_t freeze_ms,
+			uint64_t image_bytes)
+{
+	client_send(client, json_pack("{s:b, s:I, s:I, s:I, s:s}", "ok", 1, "generation", (json_int_t)generation,
+				      "freeze_ms", (json_int_t)freeze_ms, "image_bytes", (json_int_t)image_bytes,
+				      "state", "committed"));
+}
+
+void control_reply_error(struct control_client *client, const char *text)
+{
+	client_send(client, json_pack("{s:b, s:s}", "ok", 0, "error", text));
+}
+
+void control_reply_status(struct control_client *client, uint32_t generation, const char *state)
+{
+	client_send(client,
+		    json_pack("{s:b, s:I, s:s}", "ok", 1, "generation", (json_int_t)generation, "state", state));
+}
+
+static void client_accept(struct control *c)
+{
+	struct control_client refused = {.fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (refused.fd < 0)
+		return;
+	if (getsockopt(refused.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+	    (peer.uid != getuid() && peer.uid != 0)) {
+		control_reply_error(&refused, "only the job's user may ask");
+		return;
+	}
+	/* who has a pid in this namespace would be frozen while it waits for its own freeze */
+	if (peer.pid != 0) {
+		control_reply_error(&refused, "a job cannot ask for its own checkpoint: ask from outside of it");
+		return;
+	}
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		if (c->clients[i].fd < 0) {
+			c->clients[i].fd = refused.fd;
+			return;
+		}
+	}
+	control_reply_error(&refused, "too many requests at once: try again");
+}
+
+static void line_parse(struct control_client *client)
+{
+	json_error_t ignored;
+	json_t *request = json_loads(client->line, JSON_REJECT_DUPLICATES, &ignored);
+	const char *verb = json_string_value(json_object_get(request, "verb"));
+
+	if (verb && strcmp(verb, "create") == 0)
+		client->verb = CONTROL_CREATE;
+	else if (verb && strcmp(verb, "vacate") == 0)
+		client->verb = CONTROL_VACATE;
+	else if (verb && strcmp(verb, "status") == 0)
+		client->verb = CONTROL_STATUS;
+	else
+		control_reply_error(client, "not a request that this crinit knows");
+	json_decref(request);
+}
+
+static void client_read(struct control_client *client)
+{
+	ssize_t n = recv(client->fd, client->line + client->used, sizeof(client->line) - 1 - client->used, 0);
+	char *end;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		client_close(client);
+		return;
+	}
+	client->used += (size_t)n;
+	client->line[client->used] = '\0';
+	end = strchr(client->line, '\n');
+	if (end) {
+		*end = '\0';
+		line_parse(client);
+	} else if (client->used == sizeof(client->line) - 1)
+		control_reply_error(client, "the request is too long");
+}
+
+void control_serve(struct control *c, const struct pollfd *fds, int n)
+{
+	for (int k = 0; k < n; k++) {
+		if (!fds[k].revents)
+			continue;
+		if (fds[k].fd == c->fd) {
+			client_accept(c);
+			continue;
+		}
+		for (int i = 0; i < CONTROL_CLIENTS; i++) {
+			if (c->clients[i].fd == fds[k].fd && c->clients[i].verb == CONTROL_NONE) {
+				client_read(&c->clients[i]);
+				break;
+			}
+		}
+	}
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* control.h - the socket at which scheckpoint asks: RUN-DIR/PART.sock
+ *
+ * One JSON object on one line each way. Requests: {"verb":"create"|"vacate"|"status"}. Replies:
+ * {"ok":true,"generation":7,"freeze_ms":120,"image_bytes":…,"state":"committed"} or {"ok":false,"error":"…"}.
+ * Only the job's user and root may connect, and nobody from inside of the job.
+ */
+
+#ifndef CR_INIT_CONTROL_H
+#define CR_INIT_CONTROL_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "job.h"
+
+#define CONTROL_CLIENTS 16
+#define CONTROL_LINE	1024
+
+enum control_verb { CONTROL_NONE, CONTROL_CREATE, CONTROL_VACATE, CONTROL_STATUS };
+
+struct control_client {
+	int fd; /* -1: free */
+	char line[CONTROL_LINE];
+	size_t used;
+	enum control_verb verb; /* once the line is complete */
+	bool taken;		/* a worker is at it */
+};
+
+struct control {
+	int fd;
+	struct control_client clients[CONTROL_CLIENTS];
+};
+
+int control_open(struct control *c, const struct job *job, struct cr_error *err);
+
+/* Descriptors to poll: at most CONTROL_CLIENTS + 1. Returns how many. */
+int control_poll(const struct control *c, struct pollfd *fds);
+
+/* Accept, read, answer what is wrong. A request that is complete shows as its client's verb. */
+void control_serve(struct control *c, const struct pollfd *fds, int n);
+
+void control_reply_done(struct control_client *client, uint32_t generation, int64_t freeze_ms,
+			uint64_t image_bytes);
+void control_reply_error(struct control_client *client, const char *text);
+void control_reply_status(struct control_client *client, uint32_t generation, const char *state);
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "criu.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "fs.h"
+#include "spawn.h"
+
+#define ARGS	48
+#define LOG_MAX (64u << 20)
+
+struct command {
+	const char *argv[ARGS + 1];
+	int argc;
+	char text[8][PATH_MAX + 64]; /* what argv points to when it is not a constant */
+	int n_text;
+	char env[4][PATH_MAX + 64];
+	const char *envp[8];
+	bool overflow;
+};
+
+static void add(struct command *c, const char *arg)
+{
+	if (c->argc < ARGS)
+		c->argv[c->argc++] = arg;
+	else
+		c->overflow = true;
+}
+
+static void __attribute__((format(printf, 2, 3))) addf(struct command *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (c->n_text == 8) {
+		c->overflow = true;
+		return;
+	}
+	va_start(ap, fmt);
+	vsnprintf(c->text[c->n_text], sizeof(c->text[0]), fmt, ap);
+	va_end(ap);
+	add(c, c->text[c->n_text++]);
+}
+
+/* What dump and restore have in common. criu reads configuration, plugins and caches from its environment and
+ * HOME: it gets a private, empty one. */
+static void command_init(struct command *c, const struct job *job, const struct hook *hook, const char *verb,
+			 const char *dir)
+{
+	static const char *const flags[] = {"--unprivileged",
+					    "--no-default-config",
+					    "--manage-cgroups=ignore",
+					    "--network-lock",
+					    "skip",
+					    "--file-locks",
+					    "--file-validation",
+					    "filesize",
+					    "-v4"};
+
+	memset(c, 0, sizeof(*c));
+	add(c, job->criu);
+	add(c, verb);
+	add(c, "--images-dir");
+	add(c, dir);
+	/* criu's log and statistics go to the node's tmpfs: what is committed is hashed before criu has ended */
+	add(c, "--work-dir");
+	add(c, job->home);
+	add(c, "--log-file");
+	addf(c, "%s.log", verb);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		add(c, flags[i]);
+	add(c, "--action-script");
+	add(c, CR_HOOK);
+	snprintf(c->env[0], sizeof(c->env[0]), "HOME=%s", job->home);
+	snprintf(c->env[1], sizeof(c->env[1]), "XDG_RUNTIME_DIR=%s", job->home);
+	snprintf(c->env[2], sizeof(c->env[2]), HOOK_ENV_SOCKET "=%s", hook->path);
+	snprintf(c->env[3], sizeof(c->env[3]), HOOK_ENV_TOKEN "=%s", hook->token);
+	c->envp[0] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	c->envp[1] = "LC_ALL=C.UTF-8";
+	for (int i = 0; i < 4; i++)
+		c->envp[2 + i] = c->env[i];
+}
+
+static pid_t command_start(struct command *c, const struct job *job, const int *pass, int *pidfd,
+			   struct cr_error *err)
+{
+	struct spawn s = {.argv = c->argv,
+			  .envp = c->envp,
+			  .cgroup = job->cgroup,
+			  .caps = true,
+			  .out = -1,
+			  .pass = {-1, -1, -1, -1}};
+
+	if (c->overflow)
+		return cr_error_set(err, ENOMEM, "no room for criu's arguments");
+	for (int i = 0; pass && i < 4 && pass[i] > 0; i++)
+		s.pass[i] = pass[i];
+	return spawn_start(&s, pidfd, err);
+}
+
+pid_t criu_dump_start(const struct job *job, const struct hook *hook, const char *dir, bool final, int *pidfd,
+		      struct cr_error *err)
+{
+	struct command c;
+
+	command_init(&c, job, hook, "dump", dir);
+	add(&c, "--tree");
+	addf(&c, "%d", (int)job->root);
+	add(&c, "--ghost-limit");
+	addf(&c, "%" PRIu64, job->ghost_limit);
+	if (!final)
+		add(&c, "--leave-running");
+	return command_start(&c, job, NULL, pidfd, err);
+}
+
+pid_t criu_restore_start(const struct job *job, const struct hook *hook, const char *dir,
+			 const struct criu_inherit *inherit, int n, int *pidfd, struct cr_error *err)
+{
+	int pass[4] = {-1, -1, -1, -1};
+	struct command c;
+
+	command_init(&c, job, hook, "restore", dir);
+	add(&c, "--restore-detached");
+	for (int i = 0; i < n && i < 4; i++) {
+		pass[i] = inherit[i].fd;
+		add(&c, "--inherit-fd");
+		addf(&c, "fd[%d]:%s", inherit[i].fd, inherit[i].path + 1);
+	}
+	return command_start(&c, job, pass, pidfd, err);
+}
+
+/* "a.b.c" as one number that compares */
+static int version_number(const char *text)
+{
+	int a = 0, b = 0, c = 0;
+
+	if (sscanf(text, "%d.%d.%d", &a, &b, &c) < 2)
+		return -1;
+	return a * 1000000 + b * 1000 + c;
+}
+
+int criu_version_check(const char *version, const char *release, struct cr_error *err)
+{
+	int criu = version_number(version), kernel = version_number(release);
+
+	if (criu < 0 || kernel < 0)
+		return cr_error_set(err, EINVAL, "cannot compare criu %s with kernel %s", version, release);
+	if (criu < 3018000)
+		return cr_error_set(err, ENOTSUP, "criu %s is too old: 3.18 or later is needed", version);
+	if (kernel >= 6016000 && criu < 4002000)
+		return cr_error_set(err, ENOTSUP, "criu %s is too old for kernel %s: 4.2 or later is needed",
+				    version, release);
+	return 0;
+}
+
+int criu_version(const char *criu, char version[CRIU_VERSION_TEXT], struct cr_error *err)
+{
+	const char *const argv[] = {criu, "--version", NULL};
+	char text[256], *at;
+	struct utsname u;
+
+	if (spawn_capture(argv, spawn_environment(), -1, 10000, text, sizeof(text), err) < 0)
+		return cr_error_prefix(
+			err, "criu cannot be run on this node (install criu 3.18 or later, or set criu=)");
+	at = strstr(text, "Version: ");
+	if (!at || sscanf(at, "Version: %31s", version) != 1)
+		return cr_error_set(err, EINVAL, "%s --version says \"%.60s\": not a criu", criu, text);
+	if (uname(&u) < 0)
+		return cr_error_sys(err, errno, "uname");
+	return criu_version_check(version, u.release, err);
+}
+
+void criu_log_reason(const struct job *job, const char *verb, char *buf, size_t size)
+{
+	char path[PATH_MAX + 32], line[1024];
+	cleanup_fclose FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "%s/%s.log", job->home, verb);
+	f = fopen(path, "re");
+	buf[0] = '\0';
+	/* the first error is the cause, what follows is the clean-up */
+	while (f && fgets(line, sizeof(line), f)) {
+		char *at = strstr(line, "Error (");
+
+		if (!at)
+			continue;
+		at[strcspn(at, "\n")] = '\0';
+		snprintf(buf, size, "%s", at);
+		return;
+	}
+	snprintf(buf, size, "%s", f ? "no error in its log" : "it left no log");
+}
+
+void criu_log_keep(const struct job *job, const char *verb)
+{
+	char from[PATH_MAX + 32], to[PATH_MAX + 32];
+	cleanup_free char *data = NULL;
+	struct cr_error err;
+	size_t size;
+
+	snprintf(from, sizeof(from), "%s/%s.log", job->home, verb);
+	if (cr_fs_read(from, LOG_MAX, &data, &size, &err) < 0)
+		return; /* criu had not started */
+	snprintf(to, sizeof(to), "%s/failed", job->store.dir);
+	if (cr_fs_mkdirs(to, 0700, &err) == 0) {
+		snprintf(to, sizeof(to), "%s/failed/%s.log", job->store.dir, verb);
+		if (cr_fs_write_atomic(to, data, size, 0600, &err) == 0)
+			return;
+	}
+	job_log(job, 1, "keeping criu's log: %s", err.text);
+}
+
+void criu_log_forget(const struct job *job, const char *verb)
+{
+	char path[PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/%s.log", job->home, verb);
+	unlink(path);
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* dump.c - one checkpoint, step by step
+ *
+ *   begin        .GENERATION.tmp in the store
+ *   criu dump    freezes the tree and writes images/
+ *   (frozen)     outputs, private directories, clocks; a final one is committed here
+ *   (thawed)     hashes, seal, sync, rename
+ *   prune        older generations
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "criu.h"
+#include "fs.h"
+#include "hook.h"
+#include "notary.h"
+#include "outputs.h"
+#include "private.h"
+#include "proc.h"
+#include "slurm.h"
+#include "spawn.h"
+#include "worker.h"
+
+#define SLURM_PATIENCE_MS 3000
+#define HOLD_PATIENCE_S	  60
+#define HOLD_ASK_MS	  2000
+
+struct dump {
+	struct job *job;
+	int fd;
+	enum dump_mode mode;
+	struct slurm_state state;
+	uint32_t generation;
+	char dir[PATH_MAX];
+	struct cr_manifest m;
+	int64_t frozen_ns, thawed_ns; /* CLOCK_MONOTONIC */
+	bool committed, resumed;
+	bool failed;
+	struct cr_error err; /* of what was done while frozen */
+};
+
+static int64_t now_ns(clockid_t clock)
+{
+	struct timespec ts = {0};
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+static int last_pid_read(uint32_t *last_pid, struct cr_error *err)
+{
+	cleanup_fclose FILE *f = fopen("/proc/sys/kernel/ns_last_pid", "re");
+
+	if (!f || fscanf(f, "%" SCNu32, last_pid) != 1)
+		return cr_error_sys(err, errno ? errno : EIO, "reading ns_last_pid");
+	return 0;
+}
+
+static int text_set(char **field, const char *text, struct cr_error *err)
+{
+	*field = strdup(text);
+	return *field ? 0 : cr_error_sys(err, ENOMEM, "the manifest");
+}
+
+/* What does not depend on the moment; before the freeze. */
+static int manifest_begin(struct dump *d, const char *reason, struct cr_error *err)
+{
+	const struct job *job = d->job;
+	struct cr_manifest *m = &d->m;
+	char version[CRIU_VERSION_TEXT];
+
+	if (criu_version(job->criu, version, err) < 0)
+		return -1;
+	m->job = job->id;
+	m->uid = getuid();
+	m->restart = job->restart;
+	m->run = job->run;
+	m->generation = d->generation;
+	m->root_pid = (uint32_t)job->root;
+	if (text_set(&m->part, job->part, err) < 0 || text_set(&m->node, job->node, err) < 0 ||
+	    text_set(&m->user, job->user, err) < 0 || text_set(&m->reason, reason, err) < 0 ||
+	    text_set(&m->criu, version, err) < 0 || text_set(&m->command, job->script, err) < 0 ||
+	    text_set(&m->script, job->script, err) < 0 || cr_node_kernel(&m->kernel, err) < 0 ||
+	    cr_node_cpu(&m->cpu_model, &m->cpu_flags, err) < 0)
+		return -1;
+	return 0;
+}
+
+static uint64_t images_bytes(const struct cr_manifest *m)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < m->n_files; i++) {
+		if (strncmp(m->files[i].path, "images/", 7) == 0)
+			sum += m->files[i].size;
+	}
+	return sum;
+}
+
+static uint64_t files_bytes(const struct cr_manifest *m)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < m->n_files; i++)
+		sum += m->files[i].size;
+	return sum;
+}
+
+static int generation_commit(struct dump *d, struct cr_error *err)
+{
+	struct cr_manifest *m = &d->m;
+	cleanup_free char *text = NULL;
+	cleanup_free char *seal = NULL;
+
+	if (outputs_sync(m, err) < 0 || cr_manifest_hash_dir(m, d->dir, err) < 0)
+		return -1;
+	m->image_bytes = images_bytes(m);
+	m->stored_bytes = files_bytes(m);
+	m->drain_ms = d->thawed_ns ? (now_ns(CLOCK_MONOTONIC) - d->thawed_ns) / 1000000 : 0;
+	if (cr_manifest_encode(m, &text, err) < 0 ||
+	    notary_seal(d->job, d->generation, text, strlen(text), &seal, err) < 0 ||
+	    cr_store_commit(&d->job->store, m, text, seal, err) < 0)
+		return -1;
+	d->committed = true;
+	report_send(d->fd, REPORT_COMMITTED, d->generation, m->freeze_ms, m->image_bytes, m->reason);
+	return 0;
+}
+
+static int frozen_record(struct dump *d, struct cr_error *err)
+{
+	char when[64];
+
+	/* now, while nothing of the job's runs: no task may see its clock go back after a restore */
+	d->m.monotonic_ns = now_ns(CLOCK_MONOTONIC);
+	d->m.boottime_ns = now_ns(CLOCK_BOOTTIME);
+	if (text_set(&d->m.time, cr_time_format(cr_time_now_ns(), when, sizeof(when)), err) < 0 ||
+	    last_pid_read(&d->m.last_pid, err) < 0 || outputs_record(d->job, &d->m, d->dir, err) < 0 ||
+	    private_save(d->job, d->dir, err) < 0)
+		return -1;
+	return 0;
+}
+
+/* A final checkpoint is committed and the tree stands still: wait until Slurm ends the job. Returns 0 to let the
+ * tree die, -1 when nobody wants that. */
+static int hold(struct dump *d)
+{
+	int64_t end = now_ns(CLOCK_MONOTONIC) + HOLD_PATIENCE_S * INT64_C(1000000000);
+
+	while (d->state.fate != SLURM_ENDING) {
+		struct pollfd p = {.fd = d->fd, .events = POLLIN};
+		char byte;
+
+		if (poll(&p, 1, HOLD_ASK_MS) > 0 && recv(d->fd, &byte, 1, 0) == 1 && byte == WORKER_RELEASE)
+			return 0;
+		d->state = slurm_ask(d->job, SLURM_PATIENCE_MS);
+		if (d->state.fate == SLURM_CANCELLED)
+			return 0;
+		/* in its grace time the job will be killed; otherwise it may be that nobody comes */
+		if (d->state.fate != SLURM_GRACE && d->state.fate != SLURM_ENDING && now_ns(CLOCK_MONOTONIC) > end)
+			return -1;
+	}
+	return 0;
+}
+
+static int on_frozen(struct dump *d)
+{
+	if (frozen_record(d, &d->err) < 0)
+		return -1;
+	report_send(d->fd, REPORT_FROZEN, d->generation, 0, 0, NULL);
+	if (d->mode == DUMP_RUNNING)
+		return 0;
+	d->m.freeze_ms = (now_ns(CLOCK_MONOTONIC) - d->frozen_ns) / 1000000;
+	if (generation_commit(d, &d->err) < 0)
+		return -1;
+	if (hold(d) < 0) {
+		d->resumed = true; /* to criu a failure, to us a checkpoint: it gives the tree its life back */
+		return -1;
+	}
+	return 0;
+}
+
+static int on_action(const char *action, void *arg)
+{
+	struct dump *d = arg;
+
+	if (strcmp(action, "pre-dump") == 0)
+		d->frozen_ns = now_ns(CLOCK_MONOTONIC);
+	if (strcmp(action, "post-dump") != 0)
+		return 0;
+	if (on_frozen(d) == 0)
+		return 0;
+	d->failed = !d->resumed;
+	return -1;
+}
+
+/* Run criu under the hook. Returns 0 when it succeeded, or failed only because we held it back. */
+static int criu_run(struct dump *d, struct cr_error *err)
+{
+	struct hook hook;
+	cleanup_close int pidfd = -1;
+	char images[PATH_MAX + 16], reason[512];
+	pid_t pid;
+	int status;
+
+	snprintf(images, sizeof(images), "%s/images", d->dir);
+	criu_log_forget(d->job, "dump");
+	if (hook_open(&hook, d->job->home, err) < 0)
+		return -1;
+	d->frozen_ns = now_ns(CLOCK_MONOTONIC);
+	pid = criu_dump_start(d->job, &hook, images, d->mode != DUMP_RUNNING, &pidfd, err);
+	if (pid < 0 || hook_serve(&hook, pidfd, on_action, d, err) < 0) {
+		hook_close(&hook);
+		return -1;
+	}
+	status = spawn_wait(pid, err);
+	hook_close(&hook);
+	if (d->mode == DUMP_RUNNING)
+		d->thawed_ns = now_ns(CLOCK_MONOTONIC);
+	if (status == 0 || d->resumed || (status > 0 && d->committed))
+		return 0;
+	if (d->failed) {
+		*err = d->err;
+		return -1;
+	}
+	criu_log_reason(d->job, "dump", reason, sizeof(reason));
+	return cr_error_set(err, EIO, "criu dump %s %d: %s",
+			    WIFSIGNALED(status) ? "was killed by signal" : "ended with",
+			    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), reason);
+}
+
+static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
+{
+	struct job *job = d->job;
+	struct cr_error ignored;
+
+	if (cr_store_open(&job->store, job->dir, job->id, job->part, getuid(), true, err) < 0 ||
+	    cr_store_next(&job->store, &d->generation, err) < 0 ||
+	    cr_store_begin(&job->store, d->generation, d->dir, err) < 0 || manifest_begin(d, reason, err) < 0)
+		return -1;
+	if (criu_run(d, err) < 0)
+		return -1;
+	if (d->mode == DUMP_RUNNING) {
+		d->m.freeze_ms = (d->thawed_ns - d->frozen_ns) / 1000000;
+		report_send(d->fd, REPORT_THAWED, d->generation, d->m.freeze_ms, 0, NULL);
+		if (generation_commit(d, err) < 0)
+			return -1;
+	}
+	if (cr_store_prune(&job->store, job->run, job->keep, &ignored) < 0)
+		job_log(job, 0, "removing old generations: %s", ignored.text);
+	return 0;
+}
+
+void dump_work(struct job *job, int fd, enum dump_mode mode, const char *reason)
+{
+	struct dump d = {.job = job, .fd = fd, .mode = mode};
+	struct cr_error err, ignored;
+
+	if (mode == DUMP_TERM) {
+		d.state = slurm_ask(job, SLURM_PATIENCE_MS);
+		reason = d.state.reason;
+		if (d.state.fate == SLURM_RUNNING || d.state.fate == SLURM_CANCELLED) {
+			report_send(fd, d.state.fate == SLURM_RUNNING ? REPORT_PASS : REPORT_CANCELLED, 0, 0, 0,
+				    NULL);
+			return;
+		}
+	}
+	if (dump_run(&d, reason, &err) < 0) {
+		criu_log_keep(job, "dump");
+		if (d.generation && cr_store_abort(&job->store, d.generation, false, &ignored) < 0)
+			job_log(job, 1, "%s", ignored.text);
+		job_journal(job, "failed", d.generation, reason, err.text, -1);
+		report_send(fd, REPORT_FAILED, d.generation, d.state.fate == SLURM_ENDING, 0, err.text);
+	} else if (d.resumed) {
+		report_send(fd, REPORT_RESUMED, d.generation, d.m.freeze_ms, 0, NULL);
+	} else if (mode != DUMP_RUNNING) {
+		report_send(fd, REPORT_FINISHED, d.generation, d.m.freeze_ms, 0, NULL);
+	}
+	cr_manifest_clear(&d.m);
+}

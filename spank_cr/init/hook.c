@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "hook.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+int hook_open(struct hook *hook, const char *dir, struct cr_error *err)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	unsigned char random[16];
+
+	hook->fd = -1;
+	if (snprintf(hook->path, sizeof(hook->path), "%s/hook.sock", dir) >= (int)sizeof(hook->path))
+		return cr_error_set(err, ENAMETOOLONG, "%s/hook.sock is too long for a socket", dir);
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return cr_error_sys(err, errno, "getrandom");
+	for (size_t i = 0; i < sizeof(random); i++)
+		snprintf(hook->token + 2 * i, 3, "%02x", random[i]);
+	memcpy(at.sun_path, hook->path, sizeof(hook->path));
+	unlink(hook->path);
+	hook->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (hook->fd < 0 || bind(hook->fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(hook->fd, 4) < 0) {
+		int errnum = errno;
+
+		hook_close(hook);
+		return cr_error_sys(err, errnum, "listening at %s", hook->path);
+	}
+	return 0;
+}
+
+void hook_close(struct hook *hook)
+{
+	if (hook->fd >= 0)
+		close(hook->fd);
+	hook->fd = -1;
+	unlink(hook->path);
+}
+
+static void call_serve(struct hook *hook, int (*on_action)(const char *action, void *arg), void *arg)
+{
+	/* a caller that says nothing (only the job's own user can be one) must not hold a frozen job up */
+	const struct timeval patience = {.tv_sec = 2};
+	cleanup_close int fd = accept4(hook->fd, NULL, NULL, SOCK_CLOEXEC);
+	struct hook_call call;
+	unsigned char answer = 1;
+
+	if (fd < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (recv(fd, &call, sizeof(call), 0) != (ssize_t)sizeof(call))
+		return;
+	call.action[sizeof(call.action) - 1] = '\0';
+	if (memcmp(call.token, hook->token, sizeof(hook->token)) == 0)
+		answer = on_action(call.action, arg) == 0 ? 0 : 1;
+	if (send(fd, &answer, 1, MSG_NOSIGNAL) != 1)
+		return; /* criu is gone; its exit status tells */
+}
+
+int hook_serve(struct hook *hook, int pidfd, int (*on_action)(const char *action, void *arg), void *arg,
+	       struct cr_error *err)
+{
+	struct pollfd fds[] = {{.fd = hook->fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return cr_error_sys(err, errno, "poll");
+		}
+		if (fds[0].revents)
+			call_serve(hook, on_action, arg);
+		else if (fds[1].revents)
+			return 0;
+	}
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* hook.h - criu's action points, served by the worker that runs criu */
+
+#ifndef CR_INIT_HOOK_H
+#define CR_INIT_HOOK_H
+
+#include <sys/types.h>
+
+#include "error.h"
+
+#define HOOK_ENV_SOCKET "CR_HOOK_SOCKET"
+#define HOOK_ENV_TOKEN	"CR_HOOK_TOKEN"
+
+struct hook_call {
+	char token[40];
+	char action[40];
+};
+
+struct hook {
+	int fd;
+	char path[108]; /* sun_path */
+	char token[40];
+};
+
+/* Listen at DIR/hook.sock. */
+int hook_open(struct hook *hook, const char *dir, struct cr_error *err);
+void hook_close(struct hook *hook);
+
+/* Serve calls until the process of pidfd ends: on_action's 0 lets criu go on, anything else makes it fail. Calls
+ * without the token are answered with 1 and otherwise ignored. */
+int hook_serve(struct hook *hook, int pidfd, int (*on_action)(const char *action, void *arg), void *arg,
+	       struct cr_error *err);
+
+#endif

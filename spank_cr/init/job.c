@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "fs.h"
+#include "wire.h"
+
+enum kind { TEXT, U32, I64, U64, INT };
+
+static const struct key {
+	const char *name;
+	enum kind kind;
+	size_t offset;
+} keys[] = {
+	{"job", U32, offsetof(struct job, id)},
+	{"part", TEXT, offsetof(struct job, part)},
+	{"node", TEXT, offsetof(struct job, node)},
+	{"user", TEXT, offsetof(struct job, user)},
+	{"restart", U32, offsetof(struct job, restart)},
+	{"interval", I64, offsetof(struct job, interval)},
+	{"keep", INT, offsetof(struct job, keep)},
+	{"dir", TEXT, offsetof(struct job, dir)},
+	{"site-dir", TEXT, offsetof(struct job, site_dir)},
+	{"run-dir", TEXT, offsetof(struct job, run_dir)},
+	{"criu", TEXT, offsetof(struct job, criu)},
+	{"ghost-limit", U64, offsetof(struct job, ghost_limit)},
+	{"script", TEXT, offsetof(struct job, script)},
+	{"log-level", INT, offsetof(struct job, log_level)},
+	{"wire-fd", INT, offsetof(struct job, wire)},
+	{"notary-fd", INT, offsetof(struct job, notary)},
+	{"cgroup-fd", INT, offsetof(struct job, cgroup)},
+	{"go-fd", INT, offsetof(struct job, go)},
+	{"root-pid", INT, offsetof(struct job, root)},
+	{"generation", U32, offsetof(struct job, generation)},
+};
+
+static int value_set(struct job *job, const struct key *key, const char *value, struct cr_error *err)
+{
+	char *field = (char *)job + key->offset, *end = NULL;
+	long long number;
+
+	if (key->kind == TEXT) {
+		memcpy(field, &value, sizeof(value));
+		return 0;
+	}
+	errno = 0;
+	number = strtoll(value, &end, 10);
+	if (errno || end == value || *end || number < (key->kind == INT ? -1 : 0) ||
+	    (key->kind == U32 && number > UINT32_MAX) || (key->kind == INT && number > INT_MAX))
+		return cr_error_set(err, EINVAL, "--%s=%s: not a number that fits", key->name, value);
+	switch (key->kind) {
+	case U32:
+		*(uint32_t *)(void *)field = (uint32_t)number;
+		break;
+	case INT:
+		*(int *)(void *)field = (int)number;
+		break;
+	default: /* the 64-bit ones, never negative */
+		memcpy(field, &number, sizeof(number));
+	}
+	return 0;
+}
+
+int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *err)
+{
+	memset(job, 0, sizeof(*job));
+	job->part = job->node = job->user = job->dir = job->site_dir = job->run_dir = job->criu = job->script = "";
+	job->wire = job->notary = job->cgroup = job->go = job->log = -1;
+	for (int i = 0; i < argc; i++) {
+		const char *arg = argv[i], *equals = strchr(arg, '=');
+		const struct key *key = NULL;
+
+		for (size_t k = 0; equals && k < sizeof(keys) / sizeof(keys[0]); k++) {
+			size_t n = strlen(keys[k].name);
+
+			if (strncmp(arg, "--", 2) == 0 && (size_t)(equals - arg) == n + 2 &&
+			    strncmp(arg + 2, keys[k].name, n) == 0)
+				key = &keys[k];
+		}
+		if (!key)
+			return cr_error_set(err, EINVAL, "unknown argument %s", arg);
+		if (value_set(job, key, equals + 1, err) < 0)
+			return -1;
+	}
+	if (job->id == 0 || !*job->part || *job->dir != '/' || *job->run_dir != '/' || *job->criu != '/' ||
+	    job->interval < 1 || job->keep < 1)
+		return cr_error_set(err, EINVAL, "crinit is started by spank_cr.so, not by hand");
+	if (snprintf(job->home, sizeof(job->home), "%s/home", job->run_dir) >= (int)sizeof(job->home))
+		return cr_error_set(err, ENAMETOOLONG, "%s/home", job->run_dir);
+	return 0;
+}
+
+/* SITE-DIR/JOBID → DIR/JOBID, so that scheckpoint finds what lies elsewhere; only a convenience. */
+static void site_link(const struct job *job)
+{
+	char link[PATH_MAX + 32], target[PATH_MAX + 32];
+	struct cr_error err;
+
+	if (!*job->site_dir || strcmp(job->site_dir, job->dir) == 0)
+		return;
+	snprintf(link, sizeof(link), "%s/%u", job->site_dir, job->id);
+	snprintf(target, sizeof(target), "%s/%u", job->dir, job->id);
+	if (cr_fs_mkdirs(job->site_dir, 0700, &err) < 0)
+		job_log(job, 1, "no link to the checkpoints in %s: %s", job->site_dir, err.text);
+	else if (symlink(target, link) < 0 && errno != EEXIST)
+		job_log(job, 1, "no link to the checkpoints at %s: %s", link, strerror(errno));
+}
+
+int job_open(struct job *job, bool create, struct cr_error *err)
+{
+	char path[PATH_MAX + 16];
+
+	if (cr_store_open(&job->store, job->dir, job->id, job->part, getuid(), create, err) < 0)
+		return -1;
+	snprintf(path, sizeof(path), "%s/crinit.log", job->store.dir);
+	job->log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (create)
+		site_link(job);
+	return 0;
+}
+
+void job_log(const struct job *job, int level, const char *fmt, ...)
+{
+	static const char *const words[] = {"error", "info", "debug"};
+	char text[768], line[1024], when[64];
+	va_list ap;
+	int n;
+
+	if (level > job->log_level)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	cr_time_format(cr_time_now_ns(), when, sizeof(when));
+	n = snprintf(line, sizeof(line), "%s %s %s: %s\n", when, job->node, words[level], text);
+	if (job->log >= 0 && write(job->log, line, (size_t)n) < 0)
+		errno = 0; /* a full or vanished store: slurmd's log still gets it */
+	if (job->wire >= 0) {
+		snprintf(line, sizeof(line), "job %u: %s", job->id, text);
+		cr_wire_send(job->wire, CR_WIRE_LOG, level, line, NULL);
+	}
+}
+
+void job_journal(const struct job *job, const char *event, uint32_t generation, const char *reason,
+		 const char *text, int64_t ms)
+{
+	char when[64];
+	struct cr_error err;
+	const struct cr_journal_event e = {
+		.event = event,
+		.generation = generation,
+		.run = job->run,
+		.restart = job->restart,
+		.node = job->node,
+		.time = cr_time_format(cr_time_now_ns(), when, sizeof(when)),
+		.reason = reason,
+		.text = text,
+		.ms = ms,
+	};
+
+	if (cr_journal_append(&job->store, &e, &err) < 0)
+		job_log(job, 0, "journal: %s", err.text);
+}

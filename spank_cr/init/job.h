@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* job.h - the job as crinit knows it: its command line, its store, its log */
+
+#ifndef CR_INIT_JOB_H
+#define CR_INIT_JOB_H
+
+#include <limits.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "error.h"
+#include "manifest.h"
+#include "store.h"
+
+struct job {
+	/* from the command line, pointing into argv */
+	uint32_t id;
+	const char *part;
+	const char *node;
+	const char *user;
+	uint32_t restart;
+	int64_t interval; /* seconds */
+	int keep;
+	const char *dir;
+	const char *site_dir;
+	const char *run_dir;
+	const char *criu;
+	uint64_t ghost_limit;
+	const char *script;
+	int log_level;
+	int wire, notary, cgroup, go; /* descriptors, -1 when absent */
+	pid_t root;		      /* in the pid namespace */
+	uint32_t generation;	      /* to restore; 0: none */
+
+	/* from elsewhere */
+	char home[PATH_MAX]; /* criu's private tmpfs */
+	struct cr_store store;
+	uint32_t run;
+	int log; /* crinit.log, or -1 */
+};
+
+/* Parse "--key=value" arguments. Unknown or malformed ones are an error. */
+int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *err);
+
+/* Open store and log; link the site's directory to another one. With create the directories are made. */
+int job_open(struct job *job, bool create, struct cr_error *err);
+
+/* A line in crinit.log with time and pid, and, with a wire, to slurmd's log. level 0 error, 1 info, 2 debug. */
+void job_log(const struct job *job, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Append to the journal; a failure is logged. */
+void job_journal(const struct job *job, const char *event, uint32_t generation, const char *reason,
+		 const char *text, int64_t ms);
+
+#endif

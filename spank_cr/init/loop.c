@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* loop.c - what may happen to a job, one event after the other; nothing in here waits, nothing leaves the loop but
+ * the job's end */
+
+#include "loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "caps.h"
+#include "cleanup.h"
+#include "control.h"
+#include "proc.h"
+#include "wire.h"
+#include "worker.h"
+
+enum term { TERM_NONE, TERM_WANTED, TERM_ASKED };
+
+struct loop {
+	struct job *job;
+	struct control control;
+	struct worker worker;
+	enum dump_mode mode; /* of the running worker */
+	bool restoring;
+	bool drained; /* the worker's tree is thawed: it only writes */
+	bool holding; /* a final checkpoint is committed, the tree frozen */
+	int signals, timer;
+	bool due;		   /* the interval has passed */
+	enum term term;		   /* SIGTERM from Slurm */
+	bool term_root, term_rest; /* whom it was for, should it be for the program */
+	unsigned failures;	   /* checkpoints in a row that failed */
+	uint32_t committed;	   /* newest generation of this crinit's */
+	bool over;
+	int status; /* wait status to hand to Slurm */
+};
+
+/* ---- the tree ---- */
+
+static void rest_signal(struct loop *l, int sig)
+{
+	cleanup_free pid_t *pids = NULL;
+	struct cr_error err;
+	size_t n;
+
+	if (cr_proc_tree(l->job->root, &pids, &n, &err) < 0) {
+		job_log(l->job, 0, "passing signal %d on: %s", sig, err.text);
+		return;
+	}
+	for (size_t i = 1; i < n; i++)
+		kill(pids[i], sig);
+}
+
+/* A signal for the program: what T got is for the tree's root, as Slurm means the batch shell by it; what Slurm
+ * sends to every process of the step reaches crinit too, which is the rest of the tree to Slurm. */
+static void signal_pass(struct loop *l, int sig, bool root, bool rest)
+{
+	if (root && kill(l->job->root, sig) < 0 && errno != ESRCH)
+		job_log(l->job, 0, "passing signal %d to the job: %s", sig, strerror(errno));
+	if (rest)
+		rest_signal(l, sig);
+}
+
+static void job_over(struct loop *l, int status)
+{
+	l->over = true;
+	l->status = status;
+}
+
+static void children_reap(struct loop *l)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == l->job->root && !l->restoring) {
+			/* the tree of a final checkpoint is killed by criu; the worker says when that is it */
+			if (l->worker.pid && l->mode != DUMP_RUNNING && l->holding)
+				continue;
+			if (status == 0)
+				job_journal(l->job, "completed", 0, NULL, NULL, -1);
+			job_over(l, status);
+		}
+		/* the worker's end shows as the end of its socket; anything else is an orphan, done */
+	}
+}
+
+/* ---- signals ---- */
+
+static void signal_arrived(struct loop *l, int sig, bool from_t)
+{
+	if (sig != SIGTERM) {
+		signal_pass(l, sig, from_t, !from_t);
+		return;
+	}
+	if (from_t)
+		l->term_root = true;
+	else
+		l->term_rest = true;
+	if (l->holding && l->worker.pid) {
+		const char byte = WORKER_RELEASE;
+
+		if (send(l->worker.fd, &byte, 1, MSG_NOSIGNAL) != 1)
+			job_log(l->job, 0, "releasing the last checkpoint: %s", strerror(errno));
+		return;
+	}
+	if (l->term == TERM_NONE)
+		l->term = TERM_WANTED;
+}
+
+static void signals_read(struct loop *l)
+{
+	struct signalfd_siginfo info;
+
+	while (read(l->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			continue; /* children_reap looks every time */
+		/* from inside of the job: not for pid 1 */
+		if (info.ssi_pid != 0 || info.ssi_code > 0)
+			continue;
+		signal_arrived(l, (int)info.ssi_signo, false);
+	}
+}
+
+static void wire_read(struct loop *l)
+{
+	struct cr_wire message;
+	struct cr_error err;
+	int rc = cr_wire_receive(l->job->wire, &message, &err);
+
+	if (rc == 1 && message.type == CR_WIRE_SIGNAL)
+		signal_arrived(l, message.value, true);
+	else if (rc == 0)
+		job_over(l, SIGKILL); /* T is gone, and with it whoever waits for this job */
+}
+
+/* ---- workers ---- */
+
+static void clients_reply(struct loop *l, const struct report *r)
+{
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *c = &l->control.clients[i];
+
+		if (c->fd < 0 || !c->taken)
+			continue;
+		if (r->type == REPORT_COMMITTED)
+			control_reply_done(c, r->generation, r->value, r->extra);
+		else
+			control_reply_error(c, r->text);
+	}
+}
+
+static void dump_failed(struct loop *l, const struct report *r)
+{
+	/* an error shows in the job's stderr: once, not at every interval */
+	job_log(l->job, l->failures++ ? 1 : 0, "no checkpoint: %s", r->text);
+	clients_reply(l, r);
+	if (l->mode != DUMP_TERM)
+		return;
+	/* The job is being ended and there is no newer checkpoint: the program gets what Slurm meant for it. */
+	signal_pass(l, SIGTERM, l->term_root, l->term_rest);
+	l->term_root = l->term_rest = false;
+}
+
+static void report_dump(struct loop *l, const struct report *r)
+{
+	switch (r->type) {
+	case REPORT_FROZEN:
+		break;
+	case REPORT_THAWED:
+		l->drained = true;
+		break;
+	case REPORT_COMMITTED:
+		l->failures = 0;
+		l->committed = r->generation;
+		l->holding = l->mode != DUMP_RUNNING;
+		job_log(l->job, 1, "generation %u committed (%s), frozen %lld ms, %llu bytes", r->generation,
+			r->text, (long long)r->value, (unsigned long long)r->extra);
+		clients_reply(l, r);
+		break;
+	case REPORT_FAILED:
+		dump_failed(l, r);
+		break;
+	case REPORT_PASS:
+	case REPORT_CANCELLED:
+		signal_pass(l, SIGTERM, l->term_root, l->term_rest);
+		l->term_root = l->term_rest = false;
+		break;
+	case REPORT_FINISHED:
+		job_over(l, SIGTERM);
+		break;
+	case REPORT_RESUMED:
+		l->holding = false;
+		job_log(l->job, 1, "nobody ended the job after generation %u: it goes on", r->generation);
+		break;
+	default:
+		job_log(l->job, 0, "the worker sent a report of type %u", r->type);
+	}
+}
+
+static void worker_gone(struct loop *l)
+{
+	struct report r = {.type = REPORT_FAILED};
+
+	close(l->worker.fd);
+	l->worker.pid = 0;
+	l->drained = false;
+	if (l->term == TERM_ASKED)
+		l->term = TERM_NONE;
+	snprintf(r.text, sizeof(r.text), "the process that was making the checkpoint ended without a word");
+	clients_reply(l, &r);
+	if (l->holding && !l->over) {
+		/* it was killed with the tree frozen: criu may have killed the tree or not; reaping tells */
+		l->holding = false;
+		if (kill(l->job->root, 0) < 0)
+			job_over(l, SIGTERM);
+	}
+}
+
+/* Returns 0 as long as the worker may have more to say. */
+static int worker_read(struct loop *l, struct report *r)
+{
+	ssize_t n = recv(l->worker.fd, r, sizeof(*r), MSG_DONTWAIT);
+
+	if (n == (ssize_t)sizeof(*r)) {
+		r->text[sizeof(r->text) - 1] = '\0';
+		return 1;
+	}
+	return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+}
+
+static void worker_serve(struct loop *l)
+{
+	struct report r;
+	int rc;
+
+	while ((rc = worker_read(l, &r)) == 1)
+		report_dump(l, &r);
+	if (rc < 0)
+		worker_gone(l);
+}
+
+static void clients_take(struct loop *l, enum control_verb verb)
+{
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *c = &l->control.clients[i];
+
+		if (c->fd >= 0 && c->verb == verb)
+			c->taken = true;
+	}
+}
+
+static bool clients_want(struct loop *l, enum control_verb verb)
+{
+	bool want = false;
+
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *c = &l->control.clients[i];
+
+		if (c->fd < 0 || c->taken)
+			continue;
+		if (c->verb == CONTROL_STATUS)
+			control_reply_status(c, l->committed, l->worker.pid ? "draining" : "committed");
+		else if (c->verb == verb)
+			want = true;
+	}
+	return want;
+}
+
+static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, enum control_verb verb)
+{
+	struct report failed = {.type = REPORT_FAILED};
+	struct cr_error err;
+
+	clients_take(l, verb);
+	l->mode = mode;
+	l->drained = l->holding = false;
+	if (worker_start_dump(&l->worker, l->job, mode, reason, &err) == 0)
+		return;
+	snprintf(failed.text, sizeof(failed.text), "%s", err.text);
+	dump_failed(l, &failed);
+}
+
+/* One worker at a time; the most urgent wish first. */
+static void worker_schedule(struct loop *l)
+{
+	bool create = clients_want(l, CONTROL_CREATE), vacate = clients_want(l, CONTROL_VACATE);
+
+	if (l->over)
+		return;
+	if (l->worker.pid) {
+		/* what it still writes is older than what the last checkpoint will hold */
+		if (l->term == TERM_WANTED && l->mode == DUMP_RUNNING && l->drained) {
+			kill(l->worker.pid, SIGKILL);
+			worker_gone(l);
+		} else
+			return;
+	}
+	if (l->term == TERM_WANTED) {
+		l->term = TERM_ASKED;
+		dump_begin(l, DUMP_TERM, "term", CONTROL_NONE);
+	} else if (vacate) {
+		dump_begin(l, DUMP_VACATE, "vacate", CONTROL_VACATE);
+	} else if (create) {
+		dump_begin(l, DUMP_RUNNING, "user", CONTROL_CREATE);
+	} else if (l->due) {
+		l->due = false;
+		dump_begin(l, DUMP_RUNNING, "interval", CONTROL_NONE);
+	}
+}
+
+/* ---- the loop ---- */
+
+static int loop_open(struct loop *l, struct cr_error *err)
+{
+	struct itimerspec every = {{l->job->interval, 0}, {l->job->interval, 0}};
+	sigset_t all;
+
+	sigfillset(&all);
+	l->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (l->signals < 0 || l->timer < 0 || timerfd_settime(l->timer, 0, &every, NULL) < 0)
+		return cr_error_sys(err, errno, "signalfd and timerfd");
+	if (control_open(&l->control, l->job, err) < 0)
+		job_log(l->job, 0, "scheckpoint cannot reach this job: %s", err->text);
+	return 0;
+}
+
+static void loop_once(struct loop *l)
+{
+	struct pollfd fds[4 + CONTROL_CLIENTS + 1] = {
+		{.fd = l->signals, .events = POLLIN},
+		{.fd = l->job->wire, .events = POLLIN},
+		{.fd = l->timer, .events = POLLIN},
+		{.fd = l->worker.pid ? l->worker.fd : -1, .events = POLLIN},
+	};
+	int n = control_poll(&l->control, fds + 4);
+	uint64_t ticks;
+
+	/* bounded: a child that ended in between two looks is seen at the next */
+	if (poll(fds, (nfds_t)(4 + n), 1000) < 0 && errno != EINTR)
+		job_log(l->job, 0, "poll: %s", strerror(errno));
+	signals_read(l);
+	/* before the reaping: a report explains the death that follows it */
+	if (l->worker.pid)
+		worker_serve(l);
+	children_reap(l);
+	if (fds[1].revents)
+		wire_read(l);
+	if (read(l->timer, &ticks, sizeof(ticks)) == (ssize_t)sizeof(ticks))
+		l->due = true;
+	control_serve(&l->control, fds + 4, n);
+	worker_schedule(l);
+}
+
+static int loop_until_over(struct loop *l)
+{
+	while (!l->over)
+		loop_once(l);
+	job_log(l->job, 1, "the job ended, status %d signal %d", WIFEXITED(l->status) ? WEXITSTATUS(l->status) : 0,
+		WIFSIGNALED(l->status) ? WTERMSIG(l->status) : 0);
+	cr_wire_send(l->job->wire, CR_WIRE_EXIT, l->status, NULL, NULL);
+	return 0;
+}
+
+static int fresh_line(const struct cr_journal_event *event, void *arg)
+{
+	uint32_t *run = arg;
+
+	if (strcmp(event->event, "fresh") == 0)
+		(*run)++;
+	return 0;
+}
+
+static int started_tell(struct loop *l)
+{
+	struct cr_error err;
+
+	if (cr_wire_send(l->job->wire, CR_WIRE_STARTED, 0, NULL, &err) < 0) {
+		job_log(l->job, 0, "%s", err.text);
+		return 1;
+	}
+	return 0;
+}
+
+int loop_run(struct job *job)
+{
+	struct loop l = {.job = job};
+	struct cr_error err;
+
+	if (loop_open(&l, &err) < 0) {
+		cr_wire_send(job->wire, CR_WIRE_FAILED, 0, err.text, NULL);
+		return 1;
+	}
+	job->run = 1;
+	if (cr_journal_each(&job->store, fresh_line, &job->run, &err) < 0)
+		job_log(job, 0, "journal: %s", err.text);
+	job_journal(job, "fresh", 0, NULL, NULL, -1);
+	if (started_tell(&l) != 0)
+		return 1;
+	if (write(job->go, "g", 1) != 1)
+		job_log(job, 0, "starting the job: %s", strerror(errno));
+	close(job->go);
+	job_log(job, 1, "the job started on %s, a checkpoint every %lld s", job->node, (long long)job->interval);
+	return loop_until_over(&l);
+}
+
+/* Wait for the restoring worker; T's socket and the end of children are looked after meanwhile. */
+static int restore_wait(struct loop *l, struct report *r)
+{
+	struct pollfd p = {.fd = l->worker.fd, .events = POLLIN};
+
+	for (;;) {
+		int rc;
+
+		if (poll(&p, 1, 1000) < 0 && errno != EINTR)
+			return -1;
+		rc = worker_read(l, r);
+		if (rc != 0)
+			return rc == 1 ? 0 : -1;
+	}
+}
+
+int loop_restore(struct job *job)
+{
+	struct loop l = {.job = job, .restoring = true};
+	struct report r = {.type = REPORT_FAILED, .text = "the process that was restoring ended without a word"};
+	struct cr_error err;
+
+	if (loop_open(&l, &err) < 0 || worker_start_restore(&l.worker, job, &err) < 0) {
+		cr_wire_send(job->wire, CR_WIRE_FAILED, 0, err.text, NULL);
+		return 1;
+	}
+	/* any failure ends this process, and the kernel all that was restored with it, before it could run */
+	if (restore_wait(&l, &r) < 0 || r.type != REPORT_RESTORED) {
+		cr_wire_send(job->wire, CR_WIRE_FAILED, 0, r.text, NULL);
+		return 1;
+	}
+	close(l.worker.fd);
+	l.worker.pid = 0;
+	l.restoring = false;
+	job->root = (pid_t)r.value;
+	job->run = (uint32_t)r.extra;
+	l.committed = job->generation;
+	if (started_tell(&l) != 0)
+		return 1;
+	job_log(job, 1, "restored on %s from generation %u, a checkpoint every %lld s", job->node, job->generation,
+		(long long)job->interval);
+	return loop_until_over(&l);
+}

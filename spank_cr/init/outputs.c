@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "outputs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "fs.h"
+#include "proc.h"
+
+struct record {
+	struct cr_manifest *m;
+	struct cr_error *err;
+};
+
+/* These travel as a whole, see private.h. */
+static bool path_private(const char *path)
+{
+	static const char *const dirs[] = {"/tmp/", "/var/tmp/", "/dev/shm/"};
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		if (strncmp(path, dirs[i], strlen(dirs[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static struct cr_manifest_output *output_find(const struct cr_manifest *m, uint64_t dev, uint64_t ino)
+{
+	for (size_t i = 0; i < m->n_outputs; i++) {
+		if (m->outputs[i].dev == dev && m->outputs[i].ino == ino)
+			return &m->outputs[i];
+	}
+	return NULL;
+}
+
+static int record_one(const struct cr_proc_file *file, void *arg)
+{
+	struct record *record = arg;
+	char path[sizeof(file->path)];
+	const struct cr_manifest_output output = {
+		.path = path, .size = file->size, .dev = file->dev, .ino = file->ino, .mode = file->mode};
+
+	if (path_private(file->path) || output_find(record->m, file->dev, file->ino))
+		return 0;
+	memcpy(path, file->path, sizeof(path));
+	return cr_manifest_add_output(record->m, &output, record->err);
+}
+
+/* Where descriptor fd of crinit's own, Slurm's stdout or stderr of the job, leads. Returns 1 when it is a file. */
+static int stream_path(int fd, char *path, struct stat *st)
+{
+	char link[32];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, PATH_MAX - 1);
+	if (n <= 0 || path[0] != '/' || fstat(fd, st) < 0 || !S_ISREG(st->st_mode) || st->st_nlink == 0)
+		return 0;
+	path[n] = '\0';
+	return !path_private(path);
+}
+
+/* Copy what stdout or stderr holds into the generation. */
+static int stream_save(int fd, const char *name, struct cr_manifest *m, const char *dir, struct cr_error *err)
+{
+	char path[PATH_MAX], to[PATH_MAX + 32], saved[32];
+	cleanup_close int in = -1, out = -1;
+	struct stat st;
+	struct cr_manifest_output output = {.path = path, .saved = saved};
+
+	if (!stream_path(fd, path, &st) || output_find(m, st.st_dev, st.st_ino))
+		return 0;
+	snprintf(saved, sizeof(saved), "files/%s", name);
+	snprintf(to, sizeof(to), "%s/%s", dir, saved);
+	in = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (in < 0 || out < 0)
+		return cr_error_sys(err, errno, "copying the job's %s %s to %s", name, path, to);
+	output.size = (uint64_t)st.st_size;
+	output.dev = st.st_dev;
+	output.ino = st.st_ino;
+	output.mode = st.st_mode & 07777;
+	if (cr_fs_copy(in, out, output.size, err) < 0)
+		return cr_error_prefix(err, "copying the job's %s %s", name, path);
+	return cr_manifest_add_output(m, &output, err);
+}
+
+int outputs_record(const struct job *job, struct cr_manifest *m, const char *dir, struct cr_error *err)
+{
+	struct record record = {.m = m, .err = err};
+	cleanup_free pid_t *pids = NULL;
+	char files[PATH_MAX + 16];
+	size_t n;
+
+	snprintf(files, sizeof(files), "%s/files", dir);
+	if (mkdir(files, 0700) < 0)
+		return cr_error_sys(err, errno, "making %s", files);
+	if (stream_save(1, "stdout", m, dir, err) < 0 || stream_save(2, "stderr", m, dir, err) < 0)
+		return -1;
+	if (cr_proc_tree(job->root, &pids, &n, err) < 0)
+		return -1;
+	m->tasks = (uint32_t)n;
+	for (size_t i = 0; i < n; i++) {
+		if (cr_proc_written(pids[i], record_one, &record, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int outputs_sync(const struct cr_manifest *m, struct cr_error *err)
+{
+	for (size_t i = 0; i < m->n_outputs; i++) {
+		const struct cr_manifest_output *o = &m->outputs[i];
+		cleanup_close int fd = -1;
+
+		if (o->saved)
+			continue; /* the copy counts */
+		fd = open(o->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		if (fd < 0) {
+			if (errno == ENOENT || errno == EACCES)
+				continue; /* removed since, or write-only: its own fate */
+			return cr_error_sys(err, errno, "syncing %s", o->path);
+		}
+		if (fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
+			return cr_error_sys(err, errno, "syncing %s", o->path);
+	}
+	return 0;
+}
+
+/* ---- restore ---- */
+
+static int output_check(const struct cr_manifest_output *o, struct cr_error *err)
+{
+	struct stat st;
+
+	if (lstat(o->path, &st) < 0)
+		return cr_error_sys(err, errno, "%s, which the job was writing", o->path);
+	if (!S_ISREG(st.st_mode))
+		return cr_error_set(err, EINVAL, "%s, which the job was writing, is no regular file any more",
+				    o->path);
+	if ((uint64_t)st.st_size < o->size)
+		return cr_error_set(err, EIO, "%s has %lld bytes and had %llu at the checkpoint: content was lost",
+				    o->path, (long long)st.st_size, (unsigned long long)o->size);
+	return 0;
+}
+
+static int output_truncate(const struct cr_manifest_output *o, struct cr_error *err)
+{
+	cleanup_close int fd = open(o->path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return cr_error_sys(err, errno, "opening %s", o->path);
+	if (!S_ISREG(st.st_mode))
+		return cr_error_set(err, EINVAL, "%s is no regular file any more", o->path);
+	if ((uint64_t)st.st_size != o->size && ftruncate(fd, (off_t)o->size) < 0)
+		return cr_error_sys(err, errno, "putting %s back to %llu bytes", o->path,
+				    (unsigned long long)o->size);
+	return 0;
+}
+
+static int inherit_add(struct outputs_inherit *inherit, int fd, const char *path, struct cr_error *err)
+{
+	int copy = fd < 3 ? fcntl(fd, F_DUPFD_CLOEXEC, 10) : fd;
+
+	if (copy < 0 || inherit->n == OUTPUTS_INHERIT)
+		return cr_error_sys(err, copy < 0 ? errno : ENOSPC, "a descriptor for %s", path);
+	inherit->list[inherit->n].fd = copy;
+	inherit->list[inherit->n].path = path;
+	inherit->n++;
+	return 0;
+}
+
+/* Write the saved content to where Slurm has stdout or stderr now. */
+static int stream_restore(const struct cr_manifest_output *o, const char *dir, struct outputs_inherit *inherit,
+			  struct cr_error *err)
+{
+	int fd = strcmp(o->saved, "files/stderr") == 0 ? 2 : 1;
+	char path[PATH_MAX], from[PATH_MAX + 64];
+	cleanup_close int in = -1, out = -1;
+	struct stat now, opened;
+
+	if (!stream_path(fd, path, &now))
+		return cr_error_set(err, EINVAL, "%s was the job's %s, which is no file now", o->path,
+				    fd == 1 ? "stdout" : "stderr");
+	snprintf(from, sizeof(from), "%s/%s", dir, o->saved);
+	in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	out = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (in < 0 || out < 0 || fstat(out, &opened) < 0)
+		return cr_error_sys(err, errno, "opening %s", in < 0 ? from : path);
+	if (opened.st_dev != now.st_dev || opened.st_ino != now.st_ino)
+		return cr_error_set(err, ESTALE, "%s was replaced while the job started", path);
+	if (ftruncate(out, 0) < 0 || cr_fs_copy(in, out, o->size, err) < 0)
+		return cr_error_prefix(err, "writing %s", path);
+	/* the same path: criu opens it again itself, with its own position and flags */
+	return strcmp(path, o->path) == 0 ? 0 : inherit_add(inherit, fd, o->path, err);
+}
+
+/* bash reads its script as it goes; Slurm writes it anew at each start, perhaps under another path. */
+static int script_inherit(const struct job *job, const struct cr_manifest *m, struct outputs_inherit *inherit,
+			  struct cr_error *err)
+{
+	int fd;
+
+	if (!m->script || !*job->script || strcmp(m->script, job->script) == 0)
+		return 0;
+	fd = open(job->script, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return cr_error_sys(err, errno, "opening the batch script %s", job->script);
+	return inherit_add(inherit, fd, m->script, err);
+}
+
+int outputs_restore(const struct job *job, const struct cr_manifest *m, const char *dir,
+		    struct outputs_inherit *inherit, struct cr_error *err)
+{
+	inherit->n = 0;
+	for (size_t i = 0; i < m->n_outputs; i++) {
+		if (!m->outputs[i].saved && output_check(&m->outputs[i], err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < m->n_outputs; i++) {
+		const struct cr_manifest_output *o = &m->outputs[i];
+
+		if ((o->saved ? stream_restore(o, dir, inherit, err) : output_truncate(o, err)) < 0)
+			return -1;
+	}
+	return script_inherit(job, m, inherit, err);
+}
+
+void outputs_inherit_close(struct outputs_inherit *inherit)
+{
+	for (int i = 0; i < inherit->n; i++)
+		close(inherit->list[i].fd);
+	inherit->n = 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* outputs.h - files that the job writes: recorded while it is frozen, put back before it is restored */
+
+#ifndef CR_INIT_OUTPUTS_H
+#define CR_INIT_OUTPUTS_H
+
+#include "criu.h"
+#include "error.h"
+#include "job.h"
+#include "manifest.h"
+
+/* While frozen: every regular file the tree has open for writing, and stdout and stderr of the job with a copy of
+ * their content below dir (Slurm truncates them when it starts the job again). */
+int outputs_record(const struct job *job, struct cr_manifest *m, const char *dir, struct cr_error *err);
+
+/* After the thaw, before the commit: what the manifest counts on must not be lost with the node. */
+int outputs_sync(const struct cr_manifest *m, struct cr_error *err);
+
+/* Descriptors that the restored tree is to have instead of paths that are elsewhere now. */
+#define OUTPUTS_INHERIT 3
+struct outputs_inherit {
+	struct criu_inherit list[OUTPUTS_INHERIT];
+	int n;
+};
+
+/* Put all of them back: first everything is checked, then changed. dir is the generation's directory. */
+int outputs_restore(const struct job *job, const struct cr_manifest *m, const char *dir,
+		    struct outputs_inherit *inherit, struct cr_error *err);
+void outputs_inherit_close(struct outputs_inherit *inherit);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* plan.h - "crinit plan": before anything is made, as the plain user, what can be done on this node */
+
+#ifndef CR_INIT_PLAN_H
+#define CR_INIT_PLAN_H
+
+#include "job.h"
+
+/* Prints for spank_cr.so, a line each:
+ *   note TEXT                                   for slurmd's log
+ *   refused TEXT                                no supervision here: why, and what to do
+ *   candidate GENERATION MONOTONIC BOOTTIME     to restore, newest first; clocks in nanoseconds
+ *   ready                                       the end of a good plan
+ * Returns the exit status. */
+int plan_main(struct job *job);
+
+#endif

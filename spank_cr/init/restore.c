@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* restore.c - one restore, step by step
+ *
+ *   verify       every file of the generation against its manifest
+ *   private      /tmp, /var/tmp, /dev/shm
+ *   outputs      files the job was writing go back to their size, stdout and stderr to their content
+ *   criu restore
+ *   (before anything runs) no task may hold a capability; pids go on where they were
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "caps.h"
+#include "cleanup.h"
+#include "criu.h"
+#include "hook.h"
+#include "notary.h"
+#include "outputs.h"
+#include "private.h"
+#include "proc.h"
+#include "spawn.h"
+#include "worker.h"
+
+/* as in the plugin's stage.c: pids below are crinit's own */
+#define JOB_PID_FIRST 1000
+
+struct restore {
+	const struct job *job;
+	int fd;
+	char dir[PATH_MAX];
+	struct cr_manifest m;
+	bool checked; /* the tasks were looked at before they ran */
+	struct cr_error err;
+};
+
+static int last_pid_write(uint32_t last_pid, struct cr_error *err)
+{
+	cleanup_close int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%" PRIu32, last_pid < JOB_PID_FIRST ? JOB_PID_FIRST : last_pid);
+
+	if (fd < 0 || write(fd, text, (size_t)n) != n)
+		return cr_error_sys(err, errno, "setting ns_last_pid");
+	return 0;
+}
+
+/* The images are the user's files: whoever forged one could ask criu for its own capabilities in a task. */
+static int tasks_check(const struct restore *r, struct cr_error *err)
+{
+	cleanup_free pid_t *pids = NULL;
+	size_t n;
+
+	if (cr_proc_tree((pid_t)r->m.root_pid, &pids, &n, err) < 0)
+		return -1;
+	if (n == 0)
+		return cr_error_set(err, ESRCH, "the restored tree has no root %u", r->m.root_pid);
+	for (size_t i = 0; i < n; i++) {
+		int has = cr_caps_task_has("/proc", pids[i], err);
+
+		if (has > 0)
+			return cr_error_set(
+				err, EPERM,
+				"restored process %d holds capabilities: the images were tampered with",
+				(int)pids[i]);
+		if (has < 0 && err->errnum != ESRCH)
+			return -1;
+	}
+	return 0;
+}
+
+static int on_action(const char *action, void *arg)
+{
+	struct restore *r = arg;
+
+	if (strcmp(action, "pre-resume") != 0)
+		return 0;
+	/* criu goes on whatever is answered here: crinit ends the whole namespace before this call returns */
+	if (tasks_check(r, &r->err) < 0) {
+		report_send(r->fd, REPORT_FORGED, r->job->generation, 0, 0, r->err.text);
+		for (;;)
+			pause();
+	}
+	r->checked = true;
+	if (last_pid_write(r->m.last_pid, &r->err) < 0)
+		job_log(r->job, 0, "%s", r->err.text);
+	return 0;
+}
+
+static int criu_run(struct restore *r, const struct outputs_inherit *inherit, struct cr_error *err)
+{
+	struct hook hook;
+	cleanup_close int pidfd = -1;
+	char images[PATH_MAX + 16], reason[512];
+	pid_t pid;
+	int status;
+
+	snprintf(images, sizeof(images), "%s/images", r->dir);
+	if (hook_open(&hook, r->job->home, err) < 0)
+		return -1;
+	pid = criu_restore_start(r->job, &hook, images, inherit->list, inherit->n, &pidfd, err);
+	if (pid < 0 || hook_serve(&hook, pidfd, on_action, r, err) < 0) {
+		hook_close(&hook);
+		return -1;
+	}
+	status = spawn_wait(pid, err);
+	hook_close(&hook);
+	if (status == 0 && r->checked)
+		return 0;
+	if (status == 0)
+		return cr_error_set(err, EPERM, "criu restore did not let us check the tasks before they ran");
+	criu_log_reason(r->job, "restore", reason, sizeof(reason));
+	return cr_error_set(err, EIO, "criu restore %s %d: %s",
+			    WIFSIGNALED(status) ? "was killed by signal" : "ended with",
+			    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), reason);
+}
+
+static int restore_run(struct restore *r, struct cr_error *err)
+{
+	const struct job *job = r->job;
+	struct outputs_inherit inherit;
+	int rc;
+
+	cr_store_path(&job->store, job->generation, r->dir);
+	if (cr_manifest_read(&r->m, r->dir, err) < 0 || notary_check(job, job->generation, r->dir, err) < 0 ||
+	    cr_manifest_verify(&r->m, r->dir, err) < 0 || private_restore(job, r->dir, err) < 0)
+		return -1;
+	rc = outputs_restore(job, &r->m, r->dir, &inherit, err);
+	if (rc == 0)
+		rc = criu_run(r, &inherit, err);
+	outputs_inherit_close(&inherit);
+	return rc;
+}
+
+void restore_work(struct job *job, int fd)
+{
+	struct restore r = {.job = job, .fd = fd};
+	struct timespec from = {0}, to = {0};
+	struct cr_error err;
+
+	clock_gettime(CLOCK_MONOTONIC_RAW, &from);
+	if (restore_run(&r, &err) < 0) {
+		criu_log_keep(job, "restore");
+		job_journal(job, "restore-failed", job->generation, NULL, err.text, -1);
+		report_send(fd, REPORT_FAILED, job->generation, 0, 0, err.text);
+	} else {
+		int64_t ms;
+
+		clock_gettime(CLOCK_MONOTONIC_RAW, &to);
+		ms = (to.tv_sec - from.tv_sec) * INT64_C(1000) + (to.tv_nsec - from.tv_nsec) / 1000000;
+		job->run = r.m.run;
+		job_journal(job, "restored", job->generation, NULL, NULL, ms);
+		report_send(fd, REPORT_RESTORED, job->generation, (int64_t)r.m.root_pid, r.m.run, NULL);
+	}
+	cr_manifest_clear(&r.m);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* slurm.h - what slurmctld says of the job, asked with scontrol as the job's user */
+
+#ifndef CR_INIT_SLURM_H
+#define CR_INIT_SLURM_H
+
+#include "job.h"
+
+enum slurm_fate {
+	SLURM_UNKNOWN,	 /* no answer in time */
+	SLURM_RUNNING,	 /* goes on: the signal is for the program */
+	SLURM_GRACE,	 /* being preempted, in its grace time: will be killed later */
+	SLURM_ENDING,	 /* requeued, preempted or out of time: wanted again or worth a last checkpoint */
+	SLURM_CANCELLED, /* nobody wants it back */
+};
+
+struct slurm_state {
+	enum slurm_fate fate;
+	const char *reason; /* requeue, preempt, timelimit, term: a constant */
+};
+
+/* Ask; at most timeout_ms. Never fails: no answer is SLURM_UNKNOWN. */
+struct slurm_state slurm_ask(const struct job *job, int timeout_ms);
+
+/* What scontrol's text means for a job that was started for the restart-th time. notice: the end of the job's
+ * stderr, where slurmstepd says why. */
+struct slurm_state slurm_interpret(const char *text, uint32_t restart, const char *notice);
+
+#endif

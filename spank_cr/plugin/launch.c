@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "launch.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/close_range.h>
+
+#include <slurm/slurm_errno.h>
+#include <slurm/slurm.h>
+
+#include "caps.h"
+#include "cgroup.h"
+#include "cleanup.h"
+#include "launch_job.h"
+#include "ns.h"
+#include "options.h"
+#include "relay.h"
+#include "stage.h"
+
+#define CANDIDATES 16 /* generations that a launch tries at the most */
+
+struct candidate {
+	uint32_t generation;
+	int64_t monotonic_ns, boottime_ns;
+};
+
+struct plan {
+	bool ready;
+	char refused[768];
+	struct candidate candidates[CANDIDATES];
+	int n;
+};
+
+static char step_cgroup[PATH_MAX]; /* in slurmstepd */
+
+static bool launch_applies(spank_t sp)
+{
+	uint32_t step = 0;
+
+	return options.wanted && spank_remote(sp) == 1 &&
+	       spank_get_item(sp, S_JOB_STEPID, &step) == ESPANK_SUCCESS && step == SLURM_BATCH_SCRIPT;
+}
+
+int launch_privileged(spank_t sp)
+{
+	struct cr_error err;
+
+	if (launch_applies(sp) && cr_caps_keep(&err) < 0)
+		slurm_error(LOG "%s", err.text);
+	return ESPANK_SUCCESS;
+}
+
+/* ---- the plan: crinit, as the plain user, looks at the node and the store ---- */
+
+static void plan_line(struct plan *plan, char *line)
+{
+	struct candidate c;
+
+	line[strcspn(line, "\n")] = '\0';
+	if (strcmp(line, "ready") == 0)
+		plan->ready = true;
+	else if (strncmp(line, "refused ", 8) == 0)
+		snprintf(plan->refused, sizeof(plan->refused), "%s", line + 8);
+	else if (strncmp(line, "note ", 5) == 0)
+		slurm_info(LOG "%s", line + 5);
+	else if (sscanf(line, "candidate %" SCNu32 " %" SCNd64 " %" SCNd64, &c.generation, &c.monotonic_ns,
+			&c.boottime_ns) == 3 &&
+		 plan->n < CANDIDATES)
+		plan->candidates[plan->n++] = c;
+}
+
+static _Noreturn void plan_exec(const struct launch_job *job, int out)
+{
+	struct launch_args args;
+	struct cr_error err;
+
+	launch_args_common(&args, "plan", job);
+	if (cr_caps_drop(&err) == 0 && dup2(out, 1) >= 0 &&
+	    syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		launch_exec(CR_CRINIT, &args, &err);
+	dprintf(out, "refused %s\n", err.text);
+	_exit(127);
+}
+
+static int plan_make(const struct launch_job *job, struct plan *plan, struct cr_error *err)
+{
+	cleanup_fclose FILE *in = NULL;
+	char line[1024];
+	int fds[2];
+	pid_t pid;
+
+	memset(plan, 0, sizeof(*plan));
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return cr_error_sys(err, errno, "pipe");
+	pid = fork();
+	if (pid == 0)
+		plan_exec(job, fds[1]);
+	close(fds[1]);
+	in = fdopen(fds[0], "r");
+	if (pid < 0 || !in) {
+		cr_error_sys(err, errno, "starting crinit plan");
+		if (!in)
+			close(fds[0]);
+		return -1;
+	}
+	while (fgets(line, sizeof(line), in))
+		plan_line(plan, line);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (plan->refused[0])
+		return cr_error_set(err, ENOTSUP, "%s", plan->refused);
+	if (!plan->ready)
+		return cr_error_set(err, ECHILD, "crinit plan ended without a result");
+	return 0;
+}
+
+/* ---- the notary ---- */
+
+static pid_t notary_start(struct launch_job *job, struct cr_error *err)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return cr_error_sys(err, errno, "socketpair");
+	pid = fork();
+	if (pid < 0) {
+		close(fds[0]);
+		close(fds[1]);
+		return cr_error_sys(err, errno, "fork");
+	}
+	if (pid == 0) {
+		char number[3][16], part[] = LAUNCH_PART, name[] = "crnotary";
+		char *argv[] = {name, number[0], number[1], part, NULL};
+		char *envp[] = {NULL};
+
+		snprintf(number[0], sizeof(number[0]), "%u", job->id);
+		snprintf(number[1], sizeof(number[1]), "%u", (unsigned)job->uid);
+		if (cr_caps_bare_root(err) < 0 || dup2(fds[1], 0) < 0 ||
+		    syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+			_exit(1);
+		execve(CR_NOTARY, argv, envp);
+		_exit(1);
+	}
+	close(fds[1]);
+	job->notary = fds[0];
+	return pid;
+}
+
+/* ---- the attempts: each in namespaces of its own, so that one that failed leaves nothing behind ---- */
+
+/* Returns 0 in T when the attempt has started, -1 when it failed; 1 in the process that is to exec the program. */
+static int attempt(const struct launch_job *job, const struct cr_budget *budget, const struct candidate *c,
+		   struct relay *relay, struct cr_error *err)
+{
+	int wire[2];
+
+	if (cr_runtime_reset(&job->runtime, job->uid, job->gid, err) < 0 ||
+	    cr_ns_time(c ? c->monotonic_ns : 0, c ? c->boottime_ns : 0, err) < 0)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, wire) < 0)
+		return cr_error_sys(err, errno, "socketpair");
+	relay->crinit = cr_ns_fork(err);
+	if (relay->crinit == 0) {
+		close(wire[0]);
+		if (stage_run(job, budget, wire[1], c ? c->generation : 0) == 0)
+			return 1;
+		_exit(1);
+	}
+	close(wire[1]);
+	if (relay->crinit < 0) {
+		close(wire[0]);
+		return -1;
+	}
+	relay->wire = wire[0];
+	if (relay_wait_started(relay, err) == 0)
+		return 0;
+	close(wire[0]);
+	relay->wire = -1;
+	while (waitpid(relay->crinit, NULL, 0) < 0 && errno == EINTR)
+		;
+	return -1;
+}
+
+/* Newest generation first, then from the beginning. Returns as attempt. */
+static int attempts(const struct launch_job *job, const struct cr_budget *budget, const struct plan *plan,
+		    struct relay *relay, struct cr_error *err)
+{
+	for (int i = 0; i < plan->n; i++) {
+		if (attempt(job, budget, &plan->candidates[i], relay, err) == 0) {
+			slurm_info(LOG "job %u goes on from generation %u", job->id,
+				   plan->candidates[i].generation);
+			return 0;
+		}
+		slurm_error(LOG "job %u: generation %u cannot be restored: %s", job->id,
+			    plan->candidates[i].generation, err->text);
+	}
+	if (plan->n > 0)
+		slurm_error(LOG "job %u starts from the beginning; its checkpoints stay in %s", job->id, job->dir);
+	return attempt(job, budget, NULL, relay, err);
+}
+
+/* ---- T ---- */
+
+/* What needs the node: the budget, the kernel, the cgroup, the directories. */
+static int node_prepare(struct launch_job *job, struct cr_budget *budget, struct cr_error *err)
+{
+	uint64_t bounding;
+	int last_cap;
+	char text[512];
+
+	if (access("/proc/sys/kernel/ns_last_pid", F_OK) < 0)
+		return cr_error_set(err, ENOTSUP,
+				    "the kernel of %s is built without CONFIG_CHECKPOINT_RESTORE: "
+				    "use nodes that have it (Slurm's --constraint)",
+				    job->node);
+	if (cr_caps_bounding(&bounding, &last_cap, err) < 0 ||
+	    cr_budget_compute(budget, bounding, last_cap, cr_caps_ptrace_scope(), err) < 0)
+		return -1;
+	slurm_info(LOG "job %u: ambient capabilities for crinit and criu: %s", job->id,
+		   cr_budget_describe(budget, text, sizeof(text)));
+	if (cr_runtime_create(&job->runtime, job->uid, job->gid, err) < 0)
+		return -1;
+	job->cgroup = cr_cgroup_open_child(err);
+	return job->cgroup < 0 ? -1 : 0;
+}
+
+/* slurmstepd's sockets and pipes: T outlives their use here by weeks, and must not keep their other ends waiting
+ */
+static void descriptors_close(const struct relay *relay, int lock)
+{
+	for (int fd = 3; fd < 1024; fd++) {
+		struct stat st;
+
+		if (fd == relay->wire || fd == relay->signals || fd == lock || fstat(fd, &st) < 0)
+			continue;
+		if (S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode))
+			close(fd);
+	}
+}
+
+/* Returns 1 in the process that execs the program supervised, -1 in T when there will be no supervision. */
+static int launch_supervised(struct launch_job *job, struct cr_error *err)
+{
+	struct relay relay = {.crinit = -1, .notary = -1, .wire = -1, .signals = -1};
+	struct cr_budget budget;
+	struct plan plan;
+	int lock = -1, rc;
+
+	if (cr_caps_raise(err) < 0 || node_prepare(job, &budget, err) < 0 || plan_make(job, &plan, err) < 0)
+		return -1;
+	lock = cr_runtime_lock(&job->runtime, err);
+	if (lock < 0 || relay_init(&relay, err) < 0)
+		return -1;
+	relay.notary = notary_start(job, err);
+	rc = relay.notary < 0 ? -1 : attempts(job, &budget, &plan, &relay, err);
+	if (rc != 0) {
+		if (rc < 0 && job->notary >= 0) {
+			close(job->notary); /* and so it ends */
+			while (waitpid(relay.notary, NULL, 0) < 0 && errno == EINTR)
+				;
+		}
+		relay_restore_mask();
+		return rc;
+	}
+	close(job->notary);
+	if (cr_caps_drop(err) < 0)
+		slurm_error(LOG "job %u: %s", job->id, err->text);
+	descriptors_close(&relay, lock);
+	relay_run(&relay);
+}
+
+int launch_task(spank_t sp)
+{
+	struct launch_job job;
+	struct cr_error err;
+	int rc = -1;
+
+	if (!launch_applies(sp))
+		return ESPANK_SUCCESS;
+	if (!options.configured)
+		cr_error_set(&err, EINVAL, "the plugin's arguments in plugstack.conf are wrong on this node");
+	else if (launch_job_read(sp, &job, &err) == 0)
+		rc = launch_supervised(&job, &err);
+	if (rc < 0) {
+		/* the job is worth more than the checkpoint; the line reaches slurmd's log and the job's stderr */
+		slurm_error(LOG "this job runs without checkpoints: %s", err.text);
+		if (cr_caps_drop(&err) < 0) {
+			slurm_error(LOG "%s", err.text);
+			return ESPANK_ERROR; /* never hand capabilities to a job */
+		}
+	}
+	return ESPANK_SUCCESS;
+}
+
+/* ---- slurmstepd ---- */
+
+int launch_post_fork(spank_t sp)
+{
+	struct cr_error err;
+	pid_t pid = 0;
+
+	if (!launch_applies(sp) || spank_get_item(sp, S_TASK_PID, &pid) != ESPANK_SUCCESS)
+		return ESPANK_SUCCESS;
+	if (cr_cgroup_of(pid, step_cgroup, &err) < 0)
+		step_cgroup[0] = '\0'; /* the launch will say so */
+	cr_cgroup_step_dir(step_cgroup);
+	return ESPANK_SUCCESS;
+}
+
+int launch_cleanup(void)
+{
+	struct cr_error err;
+
+	if (step_cgroup[0] && cr_cgroup_remove_children(step_cgroup, 5000, &err) != 0)
+		slurm_error(LOG "%s", err.text);
+	return ESPANK_SUCCESS;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <slurm/slurm_errno.h>
+
+#include "duration.h"
+#include "fs.h"
+
+enum { OPTION_TIME = 1, OPTION_DIR };
+
+struct options options;
+static char site_mistake[sizeof(((struct cr_error *)0)->text) + 32];
+
+static int option_set(int val, const char *optarg, int remote);
+
+static struct spank_option option_table[] = {
+	{"checkpoint", "TIME",
+	 "checkpoint the job every TIME (minutes, [days-]hours:minutes:seconds, or a number with s, m, h or d) "
+	 "and restore it when Slurm starts it again; without TIME every time the site has set",
+	 2, OPTION_TIME, option_set},
+	{"checkpoint-dir", "DIR", "keep the checkpoints in DIR (must exist and be yours; implies --checkpoint)", 1,
+	 OPTION_DIR, option_set},
+};
+
+#define N_OPTIONS (sizeof(option_table) / sizeof(option_table[0]))
+
+/* Slurm hands an absent value on as NULL, "" or "(null)", depending on the way it took */
+static bool value_absent(const char *value)
+{
+	return !value || !*value || strcmp(value, "(null)") == 0;
+}
+
+/* Options are for batch jobs. An srun inside of one inherits them through its environment: not a mistake. */
+static int program_check(void)
+{
+	if (spank_context() == S_CTX_LOCAL && !getenv("SLURM_JOB_ID")) {
+		slurm_error(LOG "--checkpoint works with batch jobs only so far: use sbatch instead of srun");
+		return -1;
+	}
+	if (spank_context() == S_CTX_ALLOCATOR && strcmp(program_invocation_short_name, "salloc") == 0) {
+		slurm_error(LOG "--checkpoint works with batch jobs only so far: use sbatch instead of salloc");
+		return -1;
+	}
+	if (!options.configured) {
+		slurm_error(LOG "--checkpoint is not usable here, tell your admin: %s", site_mistake);
+		return -1;
+	}
+	return 0;
+}
+
+static int time_set(const char *value, bool submit)
+{
+	struct cr_error err;
+	int64_t seconds;
+
+	if (value_absent(value)) {
+		options.interval = 0;
+		return 0;
+	}
+	if (cr_duration_parse(value, &seconds, &err) < 0) {
+		slurm_error(LOG "--checkpoint=%s: %s", value, err.text);
+		return -1;
+	}
+	if (submit && seconds < options.config.min_interval) {
+		slurm_error(LOG "--checkpoint=%s: shorter than the %lld seconds this site allows", value,
+			    (long long)options.config.min_interval);
+		return -1;
+	}
+	options.interval = seconds;
+	return 0;
+}
+
+static int dir_set(const char *value, bool submit)
+{
+	struct cr_error err;
+	struct stat st;
+
+	if (value_absent(value)) {
+		slurm_error(LOG "--checkpoint-dir needs a directory");
+		return -1;
+	}
+	if (*value != '/' || strlen(value) > PATH_MAX - 256) {
+		slurm_error(LOG "--checkpoint-dir=%s: must be an absolute path", value);
+		return -1;
+	}
+	if (submit && lstat(value, &st) < 0) {
+		slurm_error(LOG "--checkpoint-dir=%s: %s; make it first: mkdir -m 700 %s", value, strerror(errno),
+			    value);
+		return -1;
+	}
+	if (submit && cr_fs_check_owned(value, getuid(), &err) < 0) {
+		slurm_error(LOG "--checkpoint-dir: %s", err.text);
+		return -1;
+	}
+	if (submit && access(value, W_OK | X_OK) < 0) {
+		slurm_error(LOG "--checkpoint-dir=%s: cannot be written: %s", value, strerror(errno));
+		return -1;
+	}
+	snprintf(options.dir, sizeof(options.dir), "%s", value);
+	return 0;
+}
+
+static int option_set(int val, const char *value, int remote)
+{
+	bool submit = !remote && spank_context() == S_CTX_ALLOCATOR;
+
+	if (!remote && program_check() < 0)
+		return -1;
+	if ((val == OPTION_TIME ? time_set(value, submit) : dir_set(value, submit)) < 0)
+		return -1;
+	options.wanted = true;
+	return 0;
+}
+
+int options_register(spank_t sp, int argc, char **argv)
+{
+	struct cr_error err;
+	int rc = 0;
+
+	cr_config_init(&options.config);
+	if (cr_config_parse(&options.config, argc, argv, &err) == 0) {
+		options.configured = true;
+	} else {
+		snprintf(site_mistake, sizeof(site_mistake), "plugstack.conf: %s", err.text);
+		slurm_error(LOG "%s", site_mistake);
+	}
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		if (spank_option_register(sp, &option_table[i]) != ESPANK_SUCCESS) {
+			slurm_error(LOG "cannot register --%s", option_table[i].name);
+			rc = -1;
+		}
+	}
+	return rc;
+}
+
+void options_recall(spank_t sp)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		char *value = NULL;
+
+		if (spank_option_getopt(sp, &option_table[i], &value) == ESPANK_SUCCESS)
+			option_set(option_table[i].val, value, 1);
+	}
+}

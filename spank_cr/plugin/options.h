@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* options.h - what the site configured and what the user asked for */
+
+#ifndef CR_PLUGIN_OPTIONS_H
+#define CR_PLUGIN_OPTIONS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <slurm/spank.h>
+
+#include "config.h"
+
+/* Slurm has no prefix of its own for plugins */
+#define LOG "spank_cr: "
+
+struct options {
+	struct cr_config config;
+	bool configured;    /* the site's arguments were sound */
+	bool wanted;	    /* --checkpoint or --checkpoint-dir was given */
+	int64_t interval;   /* seconds; 0: the site's */
+	char dir[PATH_MAX]; /* --checkpoint-dir, or empty: the site's */
+};
+
+extern struct options options;
+
+/* Parse plugstack's arguments and register the options. A mistake of the site's is logged, and refuses only jobs
+ * that ask for checkpoints. Returns 0 or -1. */
+int options_register(spank_t sp, int argc, char **argv);
+
+/* Read the options in the prolog and epilog, where Slurm calls no callback. */
+void options_recall(spank_t sp);
+
+#endif

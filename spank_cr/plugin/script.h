@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* script.h - the job's prolog and epilog on a node, and the start of slurmd; all as root */
+
+#ifndef CR_PLUGIN_SCRIPT_H
+#define CR_PLUGIN_SCRIPT_H
+
+#include <slurm/spank.h>
+
+/* Return ESPANK_SUCCESS always: what goes wrong is logged and must not drain a node or hold up a job. */
+int script_prolog(spank_t sp);
+int script_epilog(spank_t sp);
+
+/* Remove what jobs left behind that no longer run. */
+void script_slurmd_start(void);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "stage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/close_range.h>
+
+#include "cgroup.h"
+#include "cleanup.h"
+#include "ns.h"
+#include "wire.h"
+
+/* Pids below this one are crinit's own: criu and its helpers must not sit on a pid that a restore needs. */
+#define JOB_PID_FIRST 1000
+
+static int pids_reserve(struct cr_error *err)
+{
+	cleanup_close int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d", JOB_PID_FIRST - 1);
+
+	if (fd < 0 || write(fd, text, (size_t)n) != n)
+		return cr_error_sys(err, errno, "setting ns_last_pid");
+	return 0;
+}
+
+/* Slurm opened stdin, stdout and stderr in its own mount namespace; criu looks their mounts up in the job's.
+ * Open the same files again in here; what is no path of ours (a pipe, a socket) stays as it is. */
+static int stdio_reopen(int fd, struct cr_error *err)
+{
+	char link[32], path[PATH_MAX];
+	struct stat before, after;
+	cleanup_close int fresh = -1;
+	off_t offset = lseek(fd, 0, SEEK_CUR);
+	int flags = fcntl(fd, F_GETFL);
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (flags < 0 || n <= 0 || path[0] != '/' || fstat(fd, &before) < 0)
+		return 0;
+	path[n] = '\0';
+	if (!S_ISREG(before.st_mode) && !S_ISCHR(before.st_mode))
+		return 0;
+	fresh = open(path, (flags & (O_ACCMODE | O_APPEND)) | O_NOCTTY | O_CLOEXEC);
+	if (fresh < 0 || fstat(fresh, &after) < 0)
+		return 0; /* not reachable in here: keep Slurm's */
+	if (before.st_dev != after.st_dev || before.st_ino != after.st_ino)
+		return 0;
+	if (S_ISREG(before.st_mode) && offset > 0 && lseek(fresh, offset, SEEK_SET) < 0)
+		return cr_error_sys(err, errno, "%s", path);
+	if (dup2(fresh, fd) < 0)
+		return cr_error_sys(err, errno, "dup2");
+	return 0;
+}
+
+static int stdio_reopen_all(struct cr_error *err)
+{
+	struct stat out, errs;
+	bool shared = fstat(1, &out) == 0 && fstat(2, &errs) == 0 && out.st_dev == errs.st_dev &&
+		      out.st_ino == errs.st_ino && S_ISREG(out.st_mode);
+
+	if (stdio_reopen(0, err) < 0 || stdio_reopen(1, err) < 0)
+		return -1;
+	/* one file for both is one open file for both, as Slurm makes it */
+	if (shared)
+		return dup2(1, 2) < 0 ? cr_error_sys(err, errno, "dup2") : 0;
+	return stdio_reopen(2, err);
+}
+
+/* The process that returns from the hook and execs the user's program. */
+static int program_prepare(const struct launch_job *job, int go)
+{
+	struct cr_error err;
+	char byte;
+
+	/* subreaper: what the script leaves to itself (nohup, daemons) stays in the tree that criu dumps */
+	if (setsid() < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
+		cr_error_sys(&err, errno, "leading the job's session");
+		dprintf(2, "spank_cr: job %u: %s\n", job->id, err.text);
+		_exit(1);
+	}
+	if (cr_cgroup_enter(job->cgroup, &err) < 0 || stdio_reopen_all(&err) < 0 || cr_caps_drop(&err) < 0) {
+		dprintf(2, "spank_cr: job %u: %s\n", job->id, err.text);
+		_exit(1);
+	}
+	/* crinit says go when it is ready; a closed pipe means that it never came */
+	if (read(go, &byte, 1) != 1)
+		_exit(1);
+	/* Slurm needs its descriptors until the exec, the program none of them */
+	if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		_exit(1);
+	return 0;
+}
+
+static int descriptor_pass(int fd, struct cr_error *err)
+{
+	if (fd >= 0 && fcntl(fd, F_SETFD, 0) < 0)
+		return cr_error_sys(err, errno, "passing a descriptor to crinit");
+	return 0;
+}
+
+static int crinit_exec(const struct launch_job *job, const struct cr_budget *budget, int wire, int go, pid_t root,
+		       uint32_t restore, struct cr_error *err)
+{
+	struct launch_args args;
+
+	launch_args_common(&args, restore ? "restore" : "run", job);
+	launch_args_add(&args, "--wire-fd=%d", wire);
+	launch_args_add(&args, "--notary-fd=%d", job->notary);
+	launch_args_add(&args, "--cgroup-fd=%d", job->cgroup);
+	if (restore)
+		launch_args_add(&args, "--generation=%u", restore);
+	else {
+		launch_args_add(&args, "--go-fd=%d", go);
+		launch_args_add(&args, "--root-pid=%d", (int)root);
+	}
+	/* everything else that slurmstepd has open stays behind */
+	if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		return cr_error_sys(err, errno, "close_range");
+	if (descriptor_pass(wire, err) < 0 || descriptor_pass(job->notary, err) < 0 ||
+	    descriptor_pass(job->cgroup, err) < 0 || descriptor_pass(go, err) < 0)
+		return -1;
+	if (cr_caps_set_ambient(budget, err) < 0)
+		return -1;
+	return launch_exec(CR_CRINIT, &args, err);
+}
+
+static _Noreturn void stage_fail(int wire, struct cr_error *err)
+{
+	cr_wire_send(wire, CR_WIRE_FAILED, 0, err->text, NULL);
+	_exit(1);
+}
+
+int stage_run(const struct launch_job *job, const struct cr_budget *budget, int wire, uint32_t restore)
+{
+	const struct cr_ns_mounts mounts = {
+		.tmp = job->runtime.tmp,
+		.var_tmp = job->runtime.var_tmp,
+		.home = job->runtime.home,
+		.uid = job->uid,
+		.gid = job->gid,
+	};
+	struct cr_error err;
+	int go[2] = {-1, -1};
+	pid_t root = 0;
+
+	if (cr_caps_shield(&err) < 0 || cr_ns_mount(&mounts, &err) < 0)
+		stage_fail(wire, &err);
+	if (!restore) {
+		if (pids_reserve(&err) < 0)
+			stage_fail(wire, &err);
+		if (pipe2(go, O_CLOEXEC) < 0) {
+			cr_error_sys(&err, errno, "pipe");
+			stage_fail(wire, &err);
+		}
+		root = fork();
+		if (root < 0) {
+			cr_error_sys(&err, errno, "fork");
+			stage_fail(wire, &err);
+		}
+		if (root == 0) {
+			close(go[1]);
+			return program_prepare(job, go[0]);
+		}
+		close(go[0]);
+	}
+	crinit_exec(job, budget, wire, go[1], root, restore, &err);
+	stage_fail(wire, &err);
+}
