@@ -48,6 +48,7 @@ static const struct field {
 	{"criu", FIELD_TEXT, 0, AT(criu)},
 	{"command", FIELD_TEXT, 0, AT(command)},
 	{"script", FIELD_PATH, 0, AT(script)},
+	{"script_pos", FIELD_U64, 0, AT(script_pos)},
 	{"monotonic_ns", FIELD_I64, 0, AT(monotonic_ns)},
 	{"boottime_ns", FIELD_I64, 0, AT(boottime_ns)},
 	{"root_pid", FIELD_U32, 1, AT(root_pid)},

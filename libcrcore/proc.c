@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,13 +102,12 @@ int cr_proc_tree(pid_t root, pid_t **pids, size_t *n, struct cr_error *err)
 	return 0;
 }
 
-/* Whether fdinfo says that the descriptor can write. */
-static bool descriptor_writes(int dir, const char *fd)
+/* Flags and position of a descriptor, from its fdinfo below dir. */
+static int descriptor_info(int dir, const char *fd, unsigned *flags, uint64_t *pos)
 {
 	char path[64], line[128];
 	cleanup_fclose FILE *f = NULL;
-	unsigned flags = 0;
-	int in;
+	int in, seen = 0;
 
 	snprintf(path, sizeof(path), "fdinfo/%.20s", fd);
 	in = openat(dir, path, O_RDONLY | O_CLOEXEC);
@@ -114,13 +115,45 @@ static bool descriptor_writes(int dir, const char *fd)
 	if (!f) {
 		if (in >= 0)
 			close(in);
-		return false;
+		return -1;
 	}
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "flags: %o", &flags) == 1)
-			break;
+	while (seen < 2 && fgets(line, sizeof(line), f))
+		seen += sscanf(line, "flags: %o", flags) == 1 || sscanf(line, "pos: %" SCNu64, pos) == 1;
+	return seen == 2 ? 0 : -1;
+}
+
+static bool descriptor_writes(int dir, const char *fd)
+{
+	unsigned flags = 0;
+	uint64_t pos;
+
+	return descriptor_info(dir, fd, &flags, &pos) == 0 && (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH);
+}
+
+int cr_proc_position(pid_t pid, const char *path, uint64_t *pos, struct cr_error *err)
+{
+	char name[64], link[PATH_MAX];
+	cleanup_close int dir = -1;
+	cleanup_closedir DIR *fds = NULL;
+	struct dirent *e;
+	unsigned flags;
+
+	snprintf(name, sizeof(name), "/proc/%d", (int)pid);
+	dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(name, sizeof(name), "/proc/%d/fd", (int)pid);
+	fds = opendir(name);
+	if (dir < 0 || !fds)
+		return errno == ENOENT ? 0 : cr_error_sys(err, errno, "%s", name);
+	while ((e = readdir(fds))) {
+		ssize_t n = readlinkat(dirfd(fds), e->d_name, link, sizeof(link) - 1);
+
+		if (n <= 0)
+			continue;
+		link[n] = '\0';
+		if (strcmp(link, path) == 0 && descriptor_info(dir, e->d_name, &flags, pos) == 0)
+			return 1;
 	}
-	return (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH);
+	return 0;
 }
 
 int cr_proc_written(pid_t pid, int (*each)(const struct cr_proc_file *file, void *arg), void *arg,

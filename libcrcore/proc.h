@@ -28,6 +28,9 @@ struct cr_proc_file {
 int cr_proc_written(pid_t pid, int (*each)(const struct cr_proc_file *file, void *arg), void *arg,
 		    struct cr_error *err);
 
+/* Where pid stands in the file at path that it has open. Returns 1 and *pos, 0 when it has not, -1 on error. */
+int cr_proc_position(pid_t pid, const char *path, uint64_t *pos, struct cr_error *err);
+
 /* The kernel's release and machine, the processor's model and feature flags; each malloc'ed. */
 int cr_node_kernel(char **text, struct cr_error *err);
 int cr_node_cpu(char **model, char **flags, struct cr_error *err);

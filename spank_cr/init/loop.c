@@ -363,10 +363,25 @@ static void loop_once(struct loop *l)
 	worker_schedule(l);
 }
 
+/* A checkpoint that is being written has no reader any more. */
+static void worker_stop(struct loop *l)
+{
+	struct cr_error err;
+
+	if (!l->worker.pid)
+		return;
+	kill(l->worker.pid, SIGKILL);
+	while (waitpid(l->worker.pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (cr_store_sweep(&l->job->store, &err) < 0)
+		job_log(l->job, 0, "%s", err.text);
+}
+
 static int loop_until_over(struct loop *l)
 {
 	while (!l->over)
 		loop_once(l);
+	worker_stop(l);
 	job_log(l->job, 1, "the job ended, status %d signal %d", WIFEXITED(l->status) ? WEXITSTATUS(l->status) : 0,
 		WIFSIGNALED(l->status) ? WTERMSIG(l->status) : 0);
 	cr_wire_send(l->job->wire, CR_WIRE_EXIT, l->status, NULL, NULL);

@@ -108,6 +108,8 @@ int outputs_record(const struct job *job, struct cr_manifest *m, const char *dir
 	if (cr_proc_tree(job->root, &pids, &n, err) < 0)
 		return -1;
 	m->tasks = (uint32_t)n;
+	if (cr_proc_position(job->root, job->script, &m->script_pos, err) < 0)
+		return -1;
 	for (size_t i = 0; i < n; i++) {
 		if (cr_proc_written(pids[i], record_one, &record, err) < 0)
 			return -1;
@@ -215,6 +217,10 @@ static int script_inherit(const struct job *job, const struct cr_manifest *m, st
 	fd = open(job->script, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return cr_error_sys(err, errno, "opening the batch script %s", job->script);
+	if (lseek(fd, (off_t)m->script_pos, SEEK_SET) < 0) {
+		close(fd);
+		return cr_error_sys(err, errno, "%s", job->script);
+	}
 	return inherit_add(inherit, fd, m->script, err);
 }
 

@@ -39,7 +39,7 @@ struct candidate {
 
 struct plan {
 	bool ready;
-	char refused[768];
+	char refused[1024];
 	struct candidate candidates[CANDIDATES];
 	int n;
 };
@@ -121,7 +121,7 @@ static int plan_make(const struct launch_job *job, struct plan *plan, struct cr_
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (plan->refused[0])
-		return cr_error_set(err, ENOTSUP, "%s", plan->refused);
+		return cr_error_set(err, ENOTSUP, "%.700s", plan->refused);
 	if (!plan->ready)
 		return cr_error_set(err, ECHILD, "crinit plan ended without a result");
 	return 0;

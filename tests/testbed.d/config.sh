@@ -59,7 +59,7 @@ config_slurm_conf() {
 	# a requeued job waits until its old credential has expired: 121 s by default
 	AuthInfo=cred_expire=5
 	StateSaveLocation=/var/lib/slurm/slurmctld
-	SlurmdSpoolDir=/var/lib/slurm/slurmd
+	SlurmdSpoolDir=/var/lib/slurm/slurmd-%n
 	SlurmctldPidFile=/run/slurm/slurmctld.pid
 	SlurmdPidFile=/run/slurm/slurmd.pid
 	SlurmctldLogFile=/var/log/slurm/slurmctld.log

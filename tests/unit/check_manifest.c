@@ -57,6 +57,7 @@ START_TEST(golden_round_trip)
 	ck_assert_str_eq(m.time, "2026-03-01T12:34:56.789Z");
 	ck_assert_str_eq(m.cpu_model, "Example CPU \"8\" @ 2.00GHz");
 	ck_assert_str_eq(m.script, "/var/spool/slurmd/job04711/slurm_script");
+	ck_assert_uint_eq(m.script_pos, 211);
 	ck_assert_int_eq(m.monotonic_ns, 123456789012345);
 	ck_assert_uint_eq(m.image_bytes, 5368709120);
 	ck_assert_uint_eq(m.n_files, 2);
