@@ -65,7 +65,7 @@ static int take_flag(const char *text, const char *key, bool *flag)
 
 	if (take_value(text, "Requeue", key, value, sizeof(value)) < 0)
 		return -1;
-	*flag = !strcmp(value, "1");
+	*flag = strcmp(value, "0") != 0; /* BatchFlag counts the starts */
 	return 0;
 }
 

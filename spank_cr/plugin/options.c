@@ -121,10 +121,9 @@ static int option_set(int val, const char *value, int remote)
 	return 0;
 }
 
-int options_register(spank_t sp, int argc, char **argv)
+static void site_configure(int argc, char **argv)
 {
 	struct cr_error err;
-	int rc = 0;
 
 	cr_config_init(&options.config);
 	if (cr_config_parse(&options.config, argc, argv, &err) == 0) {
@@ -133,6 +132,13 @@ int options_register(spank_t sp, int argc, char **argv)
 		snprintf(site_mistake, sizeof(site_mistake), "plugstack.conf: %s", err.text);
 		slurm_error(LOG "%s", site_mistake);
 	}
+}
+
+int options_register(spank_t sp, int argc, char **argv)
+{
+	int rc = 0;
+
+	site_configure(argc, argv);
 	for (size_t i = 0; i < N_OPTIONS; i++) {
 		if (spank_option_register(sp, &option_table[i]) != ESPANK_SUCCESS) {
 			slurm_error(LOG "cannot register --%s", option_table[i].name);
@@ -142,8 +148,9 @@ int options_register(spank_t sp, int argc, char **argv)
 	return rc;
 }
 
-void options_recall(spank_t sp)
+void options_recall(spank_t sp, int argc, char **argv)
 {
+	site_configure(argc, argv);
 	for (size_t i = 0; i < N_OPTIONS; i++) {
 		char *value = NULL;
 

@@ -31,7 +31,7 @@ extern struct options options;
  * that ask for checkpoints. Returns 0 or -1. */
 int options_register(spank_t sp, int argc, char **argv);
 
-/* Read the options in the prolog and epilog, where Slurm calls no callback. */
-void options_recall(spank_t sp);
+/* The same for the prolog and epilog, where Slurm calls neither slurm_spank_init nor an option's callback. */
+void options_recall(spank_t sp, int argc, char **argv);
 
 #endif

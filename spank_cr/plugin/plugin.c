@@ -28,16 +28,12 @@ int slurm_spank_init(spank_t sp, int argc, char **argv)
 
 int slurm_spank_job_prolog(spank_t sp, int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	return script_prolog(sp);
+	return script_prolog(sp, argc, argv);
 }
 
 int slurm_spank_job_epilog(spank_t sp, int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	return script_epilog(sp);
+	return script_epilog(sp, argc, argv);
 }
 
 int slurm_spank_task_init_privileged(spank_t sp, int argc, char **argv)

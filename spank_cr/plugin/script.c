@@ -21,13 +21,13 @@ static int job_runtime(spank_t sp, struct cr_runtime *rt)
 	return 0;
 }
 
-int script_prolog(spank_t sp)
+int script_prolog(spank_t sp, int argc, char **argv)
 {
 	struct cr_runtime rt;
 	struct cr_error err;
 	uid_t uid = 0;
 
-	options_recall(sp);
+	options_recall(sp, argc, argv);
 	if (!options.wanted || job_runtime(sp, &rt) < 0)
 		return ESPANK_SUCCESS;
 	if (spank_get_item(sp, S_JOB_UID, &uid) != ESPANK_SUCCESS || uid == 0)
@@ -41,11 +41,12 @@ int script_prolog(spank_t sp)
 	return ESPANK_SUCCESS;
 }
 
-int script_epilog(spank_t sp)
+int script_epilog(spank_t sp, int argc, char **argv)
 {
 	struct cr_runtime rt;
 	struct cr_error err;
 
+	options_recall(sp, argc, argv);
 	if (job_runtime(sp, &rt) < 0)
 		return ESPANK_SUCCESS;
 	if (cr_runtime_remove(&rt, &err) < 0)

@@ -9,8 +9,8 @@
 #include <slurm/spank.h>
 
 /* Return ESPANK_SUCCESS always: what goes wrong is logged and must not drain a node or hold up a job. */
-int script_prolog(spank_t sp);
-int script_epilog(spank_t sp);
+int script_prolog(spank_t sp, int argc, char **argv);
+int script_epilog(spank_t sp, int argc, char **argv);
 
 /* Remove what jobs left behind that no longer run. */
 void script_slurmd_start(void);
