@@ -51,10 +51,10 @@ struct cr_manifest {
 	/* what it needs */
 	char *kernel; /* release and machine */
 	char *cpu_model;
-	char *cpu_flags; /* space separated */
-	char *criu;	 /* version */
-	char *command;	 /* batch script path or argv */
-	char *script;	 /* absolute path of the batch script as the job has it open, or NULL */
+	char *cpu_flags;     /* space separated */
+	char *criu;	     /* version */
+	char *command;	     /* batch script path or argv */
+	char *script;	     /* absolute path of the batch script as the job has it open, or NULL */
 	uint64_t script_pos; /* where in it the job reads on, bytes */
 	/* how it was */
 	int64_t monotonic_ns; /* the job's CLOCK_MONOTONIC and CLOCK_BOOTTIME at the freeze */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -88,6 +89,22 @@ static int mount_one(const char *source, const char *target, const char *type, u
 	return 0;
 }
 
+/* Bind a directory of the user's. Its parent is the user's too: what is opened is checked, and what was checked is
+ * bound, whatever is renamed meanwhile. */
+static int bind_owned(const char *source, const char *target, uid_t uid, struct cr_error *err)
+{
+	cleanup_close int fd = open(source, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char link[32];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return cr_error_sys(err, errno, "opening %s", source);
+	if (st.st_uid != uid)
+		return cr_error_set(err, EPERM, "%s belongs to uid %u", source, (unsigned)st.st_uid);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return mount_one(link, target, NULL, MS_BIND, NULL, err);
+}
+
 int cr_ns_mount(const struct cr_ns_mounts *m, struct cr_error *err)
 {
 	char data[96];
@@ -105,9 +122,8 @@ int cr_ns_mount(const struct cr_ns_mounts *m, struct cr_error *err)
 	snprintf(data, sizeof(data), "mode=0700,uid=%u,gid=%u,size=16m", (unsigned)m->uid, (unsigned)m->gid);
 	if (mount_one("tmpfs", m->home, "tmpfs", MS_NOSUID | MS_NODEV, data, err) < 0)
 		return -1;
-	/* last: home and scratch may lie below what these two hide */
-	if (mount_one(m->var_tmp, "/var/tmp", NULL, MS_BIND, NULL, err) < 0 ||
-	    mount_one(m->tmp, "/tmp", NULL, MS_BIND, NULL, err) < 0)
-		return -1;
-	return 0;
+	/* last: scratch may lie below what these two hide */
+	return bind_owned(m->var_tmp, "/var/tmp", m->uid, err) < 0 || bind_owned(m->tmp, "/tmp", m->uid, err) < 0
+		       ? -1
+		       : 0;
 }

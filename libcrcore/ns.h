@@ -18,11 +18,12 @@ int cr_ns_time(int64_t monotonic_ns, int64_t boottime_ns, struct cr_error *err);
 /* fork into new pid and mount namespaces: the child is pid 1 there. Returns as fork does, -1 with err. */
 pid_t cr_ns_fork(struct cr_error *err);
 
-/* What a job sees instead of the node's: all paths absolute, all owned by the job's user. */
+/* What a job sees instead of the node's: all paths absolute. tmp and var_tmp must be the
+ * user's directories, and no links. */
 struct cr_ns_mounts {
 	const char *tmp;     /* bound on /tmp */
 	const char *var_tmp; /* bound on /var/tmp */
-	const char *home;    /* gets a small tmpfs for criu's own files, seen in this namespace alone */
+	const char *home;    /* root's own directory; gets a small tmpfs for criu, seen in this namespace alone */
 	uid_t uid;
 	gid_t gid;
 };

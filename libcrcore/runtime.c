@@ -18,7 +18,6 @@
 void cr_runtime_paths(struct cr_runtime *rt, const char *scratch, uint32_t job)
 {
 	snprintf(rt->dir, sizeof(rt->dir), "%s/%u", CR_RUN_DIR, job);
-	snprintf(rt->home, sizeof(rt->home), "%s/%u/home", CR_RUN_DIR, job);
 	snprintf(rt->scratch, sizeof(rt->scratch), "%.4000s/%u", scratch, job);
 	snprintf(rt->tmp, sizeof(rt->tmp), "%.4000s/%u/tmp", scratch, job);
 	snprintf(rt->var_tmp, sizeof(rt->var_tmp), "%.4000s/%u/var_tmp", scratch, job);
@@ -65,11 +64,11 @@ int cr_runtime_create(const struct cr_runtime *rt, uid_t uid, gid_t gid, struct 
 
 	snprintf(top, sizeof(top), "%s", rt->scratch);
 	*strrchr(top, '/') = '\0';
-	if (parent_make(CR_RUN_DIR, 0755, err) < 0 || parent_make(top, 0755, err) < 0)
+	if (parent_make(CR_RUN_DIR, 0755, err) < 0 || parent_make(CR_RUN_HOME, 0755, err) < 0 ||
+	    parent_make(top, 0755, err) < 0)
 		return -1;
-	if (dir_make(rt->dir, uid, gid, 0700, err) < 0 || dir_make(rt->home, uid, gid, 0700, err) < 0 ||
-	    dir_make(rt->scratch, uid, gid, 0700, err) < 0 || dir_make(rt->tmp, uid, gid, 01777, err) < 0 ||
-	    dir_make(rt->var_tmp, uid, gid, 01777, err) < 0)
+	if (dir_make(rt->dir, uid, gid, 0700, err) < 0 || dir_make(rt->scratch, uid, gid, 0700, err) < 0 ||
+	    dir_make(rt->tmp, uid, gid, 01777, err) < 0 || dir_make(rt->var_tmp, uid, gid, 01777, err) < 0)
 		return -1;
 	return 0;
 }

@@ -5,9 +5,9 @@
  *
  *   CR_RUN_DIR/JOBID/          root makes it, the job's user owns it, mode 0700
  *     PART.sock                crinit listens here for scheckpoint
- *     home/                    mount point of criu's private tmpfs
- *   SCRATCH/JOBID/             likewise
- *     tmp/ var_tmp/            what the job sees as /tmp and /var/tmp
+ *   CR_RUN_DIR/home/           root's: in each job's mount namespace the mount point of criu's private tmpfs. No
+ * user may be able to replace what root mounts something on SCRATCH/JOBID/             likewise tmp/ var_tmp/ what
+ * the job sees as /tmp and /var/tmp
  *
  * The prolog makes these and the epilog removes them; the launch makes what is missing. Whoever supervises the
  * job holds a lock on CR_RUN_DIR/JOBID, so that a starting slurmd can tell what a crash left from what runs.
@@ -25,10 +25,10 @@
 #ifndef CR_RUN_DIR
 #define CR_RUN_DIR "/run/spank_cr"
 #endif
+#define CR_RUN_HOME CR_RUN_DIR "/home"
 
 struct cr_runtime {
-	char dir[PATH_MAX]; /* CR_RUN_DIR/JOBID */
-	char home[PATH_MAX];
+	char dir[PATH_MAX];	/* CR_RUN_DIR/JOBID */
 	char scratch[PATH_MAX]; /* SCRATCH/JOBID */
 	char tmp[PATH_MAX];
 	char var_tmp[PATH_MAX];

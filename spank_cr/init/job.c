@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "fs.h"
+#include "runtime.h"
 #include "wire.h"
 
 enum kind { TEXT, U32, I64, U64, INT };
@@ -96,8 +97,7 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 	if (job->id == 0 || !*job->part || *job->dir != '/' || *job->run_dir != '/' || *job->criu != '/' ||
 	    job->interval < 1 || job->keep < 1)
 		return cr_error_set(err, EINVAL, "crinit is started by spank_cr.so, not by hand");
-	if (snprintf(job->home, sizeof(job->home), "%s/home", job->run_dir) >= (int)sizeof(job->home))
-		return cr_error_set(err, ENAMETOOLONG, "%s/home", job->run_dir);
+	job->home = CR_RUN_HOME;
 	return 0;
 }
 

@@ -35,7 +35,7 @@ struct job {
 	uint32_t generation;	      /* to restore; 0: none */
 
 	/* from elsewhere */
-	char home[PATH_MAX]; /* criu's private tmpfs */
+	const char *home; /* criu's private tmpfs */
 	struct cr_store store;
 	uint32_t run;
 	int log; /* crinit.log, or -1 */

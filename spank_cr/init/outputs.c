@@ -169,20 +169,20 @@ static int output_truncate(const struct cr_manifest_output *o, struct cr_error *
 	return 0;
 }
 
-static int inherit_add(struct outputs_inherit *inherit, int fd, const char *path, struct cr_error *err)
+static int inherit_add(struct outputs_restored *restored, int fd, const char *path, struct cr_error *err)
 {
 	int copy = fd < 3 ? fcntl(fd, F_DUPFD_CLOEXEC, 10) : fd;
 
-	if (copy < 0 || inherit->n == OUTPUTS_INHERIT)
+	if (copy < 0 || restored->n == OUTPUTS_INHERIT)
 		return cr_error_sys(err, copy < 0 ? errno : ENOSPC, "a descriptor for %s", path);
-	inherit->list[inherit->n].fd = copy;
-	inherit->list[inherit->n].path = path;
-	inherit->n++;
+	restored->inherit[restored->n].fd = copy;
+	restored->inherit[restored->n].path = path;
+	restored->n++;
 	return 0;
 }
 
 /* Write the saved content to where Slurm has stdout or stderr now. */
-static int stream_restore(const struct cr_manifest_output *o, const char *dir, struct outputs_inherit *inherit,
+static int stream_restore(const struct cr_manifest_output *o, const char *dir, struct outputs_restored *restored,
 			  struct cr_error *err)
 {
 	int fd = strcmp(o->saved, "files/stderr") == 0 ? 2 : 1;
@@ -200,14 +200,15 @@ static int stream_restore(const struct cr_manifest_output *o, const char *dir, s
 		return cr_error_sys(err, errno, "opening %s", in < 0 ? from : path);
 	if (opened.st_dev != now.st_dev || opened.st_ino != now.st_ino)
 		return cr_error_set(err, ESTALE, "%s was replaced while the job started", path);
+	restored->was[fd - 1] = now.st_size;
 	if (ftruncate(out, 0) < 0 || cr_fs_copy(in, out, o->size, err) < 0)
 		return cr_error_prefix(err, "writing %s", path);
 	/* the same path: criu opens it again itself, with its own position and flags */
-	return strcmp(path, o->path) == 0 ? 0 : inherit_add(inherit, fd, o->path, err);
+	return strcmp(path, o->path) == 0 ? 0 : inherit_add(restored, fd, o->path, err);
 }
 
 /* bash reads its script as it goes; Slurm writes it anew at each start, perhaps under another path. */
-static int script_inherit(const struct job *job, const struct cr_manifest *m, struct outputs_inherit *inherit,
+static int script_inherit(const struct job *job, const struct cr_manifest *m, struct outputs_restored *restored,
 			  struct cr_error *err)
 {
 	int fd;
@@ -221,13 +222,14 @@ static int script_inherit(const struct job *job, const struct cr_manifest *m, st
 		close(fd);
 		return cr_error_sys(err, errno, "%s", job->script);
 	}
-	return inherit_add(inherit, fd, m->script, err);
+	return inherit_add(restored, fd, m->script, err);
 }
 
 int outputs_restore(const struct job *job, const struct cr_manifest *m, const char *dir,
-		    struct outputs_inherit *inherit, struct cr_error *err)
+		    struct outputs_restored *restored, struct cr_error *err)
 {
-	inherit->n = 0;
+	restored->n = 0;
+	restored->was[0] = restored->was[1] = -1;
 	for (size_t i = 0; i < m->n_outputs; i++) {
 		if (!m->outputs[i].saved && output_check(&m->outputs[i], err) < 0)
 			return -1;
@@ -235,15 +237,28 @@ int outputs_restore(const struct job *job, const struct cr_manifest *m, const ch
 	for (size_t i = 0; i < m->n_outputs; i++) {
 		const struct cr_manifest_output *o = &m->outputs[i];
 
-		if ((o->saved ? stream_restore(o, dir, inherit, err) : output_truncate(o, err)) < 0)
+		if ((o->saved ? stream_restore(o, dir, restored, err) : output_truncate(o, err)) < 0)
 			return -1;
 	}
-	return script_inherit(job, m, inherit, err);
+	return script_inherit(job, m, restored, err);
 }
 
-void outputs_inherit_close(struct outputs_inherit *inherit)
+void outputs_undo(const struct job *job, const struct outputs_restored *restored)
 {
-	for (int i = 0; i < inherit->n; i++)
-		close(inherit->list[i].fd);
-	inherit->n = 0;
+	for (int i = 0; i < 2; i++) {
+		struct stat st;
+
+		/* what was longer than the checkpoint knew is gone either way */
+		if (restored->was[i] < 0 || fstat(i + 1, &st) < 0 || st.st_size <= restored->was[i])
+			continue;
+		if (ftruncate(i + 1, restored->was[i]) < 0)
+			job_log(job, 0, "putting the job's %s back: %s", i ? "stderr" : "stdout", strerror(errno));
+	}
+}
+
+void outputs_release(struct outputs_restored *restored)
+{
+	for (int i = 0; i < restored->n; i++)
+		close(restored->inherit[i].fd);
+	restored->n = 0;
 }

@@ -18,16 +18,24 @@ int outputs_record(const struct job *job, struct cr_manifest *m, const char *dir
 /* After the thaw, before the commit: what the manifest counts on must not be lost with the node. */
 int outputs_sync(const struct cr_manifest *m, struct cr_error *err);
 
-/* Descriptors that the restored tree is to have instead of paths that are elsewhere now. */
+/* What outputs_restore leaves to do. */
 #define OUTPUTS_INHERIT 3
-struct outputs_inherit {
-	struct criu_inherit list[OUTPUTS_INHERIT];
+struct outputs_restored {
+	/* descriptors that the restored tree is to have instead of paths that are elsewhere now */
+	struct criu_inherit inherit[OUTPUTS_INHERIT];
 	int n;
+	/* stdout and stderr (crinit's 1 and 2) as Slurm handed them over: size in bytes, or -1 when not touched */
+	off_t was[2];
 };
 
 /* Put all of them back: first everything is checked, then changed. dir is the generation's directory. */
 int outputs_restore(const struct job *job, const struct cr_manifest *m, const char *dir,
-		    struct outputs_inherit *inherit, struct cr_error *err);
-void outputs_inherit_close(struct outputs_inherit *inherit);
+		    struct outputs_restored *restored, struct cr_error *err);
+
+/* The restore failed: whoever starts next finds stdout and stderr as Slurm made them. */
+void outputs_undo(const struct job *job, const struct outputs_restored *restored);
+
+/* Close the descriptors. */
+void outputs_release(struct outputs_restored *restored);
 
 #endif

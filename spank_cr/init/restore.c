@@ -96,7 +96,7 @@ static int on_action(const char *action, void *arg)
 	return 0;
 }
 
-static int criu_run(struct restore *r, const struct outputs_inherit *inherit, struct cr_error *err)
+static int criu_run(struct restore *r, const struct outputs_restored *outputs, struct cr_error *err)
 {
 	struct hook hook;
 	cleanup_close int pidfd = -1;
@@ -107,7 +107,7 @@ static int criu_run(struct restore *r, const struct outputs_inherit *inherit, st
 	snprintf(images, sizeof(images), "%s/images", r->dir);
 	if (hook_open(&hook, r->job->home, err) < 0)
 		return -1;
-	pid = criu_restore_start(r->job, &hook, images, inherit->list, inherit->n, &pidfd, err);
+	pid = criu_restore_start(r->job, &hook, images, outputs->inherit, outputs->n, &pidfd, err);
 	if (pid < 0 || hook_serve(&hook, pidfd, on_action, r, err) < 0) {
 		hook_close(&hook);
 		return -1;
@@ -127,17 +127,19 @@ static int criu_run(struct restore *r, const struct outputs_inherit *inherit, st
 static int restore_run(struct restore *r, struct cr_error *err)
 {
 	const struct job *job = r->job;
-	struct outputs_inherit inherit;
+	struct outputs_restored outputs;
 	int rc;
 
 	cr_store_path(&job->store, job->generation, r->dir);
 	if (cr_manifest_read(&r->m, r->dir, err) < 0 || notary_check(job, job->generation, r->dir, err) < 0 ||
 	    cr_manifest_verify(&r->m, r->dir, err) < 0 || private_restore(job, r->dir, err) < 0)
 		return -1;
-	rc = outputs_restore(job, &r->m, r->dir, &inherit, err);
+	rc = outputs_restore(job, &r->m, r->dir, &outputs, err);
 	if (rc == 0)
-		rc = criu_run(r, &inherit, err);
-	outputs_inherit_close(&inherit);
+		rc = criu_run(r, &outputs, err);
+	if (rc < 0)
+		outputs_undo(job, &outputs);
+	outputs_release(&outputs);
 	return rc;
 }
 

@@ -147,7 +147,7 @@ int stage_run(const struct launch_job *job, const struct cr_budget *budget, int 
 	const struct cr_ns_mounts mounts = {
 		.tmp = job->runtime.tmp,
 		.var_tmp = job->runtime.var_tmp,
-		.home = job->runtime.home,
+		.home = CR_RUN_HOME,
 		.uid = job->uid,
 		.gid = job->gid,
 	};
