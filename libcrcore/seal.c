@@ -76,7 +76,8 @@ int cr_seal_check(const char *credential, const char *payload, struct cr_error *
 	error = munge_decode(credential, ctx, &text, &length, &uid, &gid);
 	/* munged has verified the signature before it says either of these, and a checkpoint is meant to be
 	 * read late and often */
-	if (error != EMUNGE_SUCCESS && error != EMUNGE_CRED_EXPIRED && error != EMUNGE_CRED_REPLAYED)
+	if (error != EMUNGE_SUCCESS && error != EMUNGE_CRED_EXPIRED && error != EMUNGE_CRED_REWOUND &&
+	    error != EMUNGE_CRED_REPLAYED)
 		return seal_error(ctx, error, "check", err);
 	if (uid != 0)
 		return cr_error_set(err, EPERM,
