@@ -56,16 +56,23 @@ int cr_budget_compute(struct cr_budget *budget, uint64_t bounding, int last_cap,
 	if (last_cap < CAP_CHECKPOINT_RESTORE)
 		return cr_error_set(err, ENOTSUP,
 				    "the kernel has no CAP_CHECKPOINT_RESTORE: Linux 5.9 or later is needed");
-	if (!(bounding & BIT(CAP_CHECKPOINT_RESTORE)))
-		return cr_error_set(err, EPERM,
-				    "CAP_CHECKPOINT_RESTORE is not in slurmd's bounding set: start slurmd with it "
-				    "(CapabilityBoundingSet= in its unit)");
 	all = last_cap >= 63 ? UINT64_MAX : BIT(last_cap + 1) - 1;
 	budget_add(budget, CAP_CHECKPOINT_RESTORE, "always: pids, map_files and exe links");
 	if ((bounding & all) != all)
 		budget_add(budget, CAP_SETPCAP, "bounding set not full: criu drops each missing capability");
 	if (ptrace_scope > 0)
 		budget_add(budget, CAP_SYS_PTRACE, "Yama ptrace_scope is not 0: criu is no ancestor");
+	for (int i = 0; i < budget->n; i++) {
+		const char *label = cap_label(budget->why[i].cap);
+
+		if (bounding & BIT(budget->why[i].cap))
+			continue;
+		budget->caps = 0;
+		return cr_error_set(err, EPERM,
+				    "%s is not in slurmd's bounding set, and needed (%s): start slurmd with it "
+				    "(CapabilityBoundingSet= in its unit)",
+				    label, budget->why[i].reason);
+	}
 	return 0;
 }
 
@@ -224,15 +231,14 @@ int cr_caps_shield(struct cr_error *err)
 	return 0;
 }
 
-int cr_caps_task_has(const char *proc, pid_t pid, struct cr_error *err)
+/* One thread's status file. Returns as cr_caps_task_has. */
+static int status_has(const char *path, struct cr_error *err)
 {
 	static const char *const keys[] = {"CapInh:", "CapPrm:", "CapEff:", "CapAmb:"};
-	char path[128], line[256];
-	cleanup_fclose FILE *f = NULL;
+	cleanup_fclose FILE *f = fopen(path, "re");
+	char line[256];
 	unsigned seen = 0;
 
-	snprintf(path, sizeof(path), "%s/%d/status", proc, (int)pid);
-	f = fopen(path, "re");
 	if (!f)
 		return cr_error_sys(err, errno == ENOENT ? ESRCH : errno, "%s", path);
 	while (fgets(line, sizeof(line), f)) {
@@ -248,7 +254,35 @@ int cr_caps_task_has(const char *proc, pid_t pid, struct cr_error *err)
 			seen |= 1u << i;
 		}
 	}
-	if (seen != 15)
-		return cr_error_set(err, ESRCH, "%s: no capability lines", path);
-	return 0;
+	if (seen == 15)
+		return 0;
+	/* a thread that ends while it is looked at shows nothing */
+	return cr_error_set(err, seen ? EINVAL : ESRCH, "%s: no capability lines", path);
+}
+
+int cr_caps_task_has(const char *proc, pid_t pid, struct cr_error *err)
+{
+	char path[512];
+	cleanup_closedir DIR *threads = NULL;
+	bool alive = false;
+	struct dirent *e;
+
+	cr_error_set(err, ESRCH, "process %d has no threads", (int)pid);
+	snprintf(path, sizeof(path), "%.200s/%d/task", proc, (int)pid);
+	threads = opendir(path);
+	if (!threads)
+		return cr_error_sys(err, errno == ENOENT ? ESRCH : errno, "%s", path);
+	while ((e = readdir(threads))) {
+		int has;
+
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%.200s/%d/task/%.20s/status", proc, (int)pid, e->d_name);
+		has = status_has(path, err);
+		if (has > 0 || (has < 0 && err->errnum != ESRCH))
+			return has;
+		alive |= has == 0;
+	}
+	/* err says why the last one could not be looked at */
+	return alive ? 0 : -1;
 }

@@ -58,8 +58,8 @@ int cr_caps_bare_root(struct cr_error *err);
 /* Have the kernel kill the caller when its parent dies; keep other processes of this uid from tracing it. */
 int cr_caps_shield(struct cr_error *err);
 
-/* Whether /proc/PID/status below proc shows any capability in CapInh, CapPrm, CapEff or CapAmb.
- * Returns 1 yes, 0 none, -1 error (ESRCH: gone). */
+/* Whether any thread of pid below proc ("/proc") has a capability in CapInh, CapPrm, CapEff or CapAmb; they are
+ * each thread's own. Returns 1 yes, 0 none, -1 error (ESRCH: gone). */
 int cr_caps_task_has(const char *proc, pid_t pid, struct cr_error *err);
 
 #endif

@@ -87,7 +87,8 @@ int cr_cgroup_of(pid_t pid, char *buf, struct cr_error *err)
 	}
 	if (membership_find(pid, controller, path, err) < 0)
 		return -1;
-	if (strcmp(root, "/") != 0 && strncmp(path, root, strlen(root)) == 0)
+	if (strcmp(root, "/") != 0 && strncmp(path, root, strlen(root)) == 0 &&
+	    (path[strlen(root)] == '/' || path[strlen(root)] == '\0'))
 		rel = path + strlen(root);
 	if (strcmp(rel, "/") == 0 || *rel == '\0')
 		return cr_error_set(

@@ -22,17 +22,21 @@ struct entry {
 	bool in;
 };
 
-/* Parent of pid, or -1 when it is gone. The name in stat may hold blanks and parentheses: look from the end. */
+/* Parent of pid, or -1 when it is gone. The name in stat may hold blanks, parentheses and newlines: read all of it
+ * and look from the end. */
 static pid_t parent_of(pid_t pid)
 {
-	char path[64], line[512], *tail;
-	cleanup_fclose FILE *f = NULL;
+	char path[64], line[1024], *tail;
+	cleanup_close int fd = -1;
+	ssize_t n;
 	int parent;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	f = fopen(path, "re");
-	if (!f || !fgets(line, sizeof(line), f))
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd >= 0 ? read(fd, line, sizeof(line) - 1) : -1;
+	if (n <= 0)
 		return -1;
+	line[n] = '\0';
 	tail = strrchr(line, ')');
 	if (!tail || sscanf(tail, ") %*c %d", &parent) != 1)
 		return -1;

@@ -55,6 +55,9 @@ static int parent_make(const char *path, mode_t mode, struct cr_error *err)
 		return cr_error_set(err, EPERM, "%s must belong to root", path);
 	if (st.st_uid != 0 && chown(path, 0, 0) < 0)
 		return cr_error_sys(err, errno, "giving %s to root", path);
+	/* a umask of slurmd's must not shut the users out */
+	if ((st.st_mode & 0777) != mode && chmod(path, mode) < 0)
+		return cr_error_sys(err, errno, "setting the mode of %s", path);
 	return 0;
 }
 

@@ -5,9 +5,11 @@
  *
  *   CR_RUN_DIR/JOBID/          root makes it, the job's user owns it, mode 0700
  *     PART.sock                crinit listens here for scheckpoint
- *   CR_RUN_DIR/home/           root's: in each job's mount namespace the mount point of criu's private tmpfs. No
- * user may be able to replace what root mounts something on SCRATCH/JOBID/             likewise tmp/ var_tmp/ what
- * the job sees as /tmp and /var/tmp
+ *   CR_RUN_DIR/home/           root's: where each job's mount namespace has criu's private tmpfs
+ *   SCRATCH/JOBID/             as CR_RUN_DIR/JOBID
+ *     tmp/ var_tmp/            what the job sees as /tmp and /var/tmp
+ *
+ * No user may be able to replace what root mounts something on: home is nobody's but root's.
  *
  * The prolog makes these and the epilog removes them; the launch makes what is missing. Whoever supervises the
  * job holds a lock on CR_RUN_DIR/JOBID, so that a starting slurmd can tell what a crash left from what runs.

@@ -6,8 +6,8 @@
  * crinit runs as the user and so does everything that might forge an image for it. The notary, a process
  * with root's uid and no capability, puts a typed digest of the manifest into a munge credential. At the
  * restore the credential must decode, come from uid 0 and say the same. Munge answers EXPIRED, REPLAYED or (by a
- * clock that is behind) REWOUND for a credential whose signature it has checked: a checkpoint is old by nature, read
- * many times, and on another node; all three are accepted.
+ * clock that is behind) REWOUND for a credential whose signature it has checked: a checkpoint is old by nature,
+ * read many times, and on another node; all three are accepted.
  */
 
 #ifndef CR_SEAL_H

@@ -31,7 +31,7 @@ int cr_wire_receive(int fd, struct cr_wire *message, struct cr_error *err)
 	ssize_t n;
 
 	do {
-		n = recv(fd, message, sizeof(*message), 0);
+		n = recv(fd, message, sizeof(*message), MSG_TRUNC);
 	} while (n < 0 && errno == EINTR);
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
 		return 0;

@@ -20,6 +20,8 @@ int hook_open(struct hook *hook, const char *dir, struct cr_error *err)
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	unsigned char random[16];
 
+	/* all of the token is compared, and the caller's struct may be fresh from a used stack */
+	memset(hook, 0, sizeof(*hook));
 	hook->fd = -1;
 	if (snprintf(hook->path, sizeof(hook->path), "%s/hook.sock", dir) >= (int)sizeof(hook->path))
 		return cr_error_set(err, ENAMETOOLONG, "%s/hook.sock is too long for a socket", dir);
@@ -58,7 +60,7 @@ static void call_serve(struct hook *hook, int (*on_action)(const char *action, v
 	if (fd < 0)
 		return;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if (recv(fd, &call, sizeof(call), 0) != (ssize_t)sizeof(call))
+	if (recv(fd, &call, sizeof(call), MSG_TRUNC) != (ssize_t)sizeof(call))
 		return;
 	call.action[sizeof(call.action) - 1] = '\0';
 	if (memcmp(call.token, hook->token, sizeof(hook->token)) == 0)
@@ -78,9 +80,10 @@ int hook_serve(struct hook *hook, int pidfd, int (*on_action)(const char *action
 				continue;
 			return cr_error_sys(err, errno, "poll");
 		}
+		/* first: whoever keeps calling must not keep us once criu has ended */
+		if (fds[1].revents)
+			return 0;
 		if (fds[0].revents)
 			call_serve(hook, on_action, arg);
-		else if (fds[1].revents)
-			return 0;
 	}
 }

@@ -38,7 +38,8 @@ struct job {
 	const char *home; /* criu's private tmpfs */
 	struct cr_store store;
 	uint32_t run;
-	int log; /* crinit.log, or -1 */
+	off_t notice_from; /* size of the job's stderr when this run of it began */
+	int log;	   /* crinit.log, or -1 */
 };
 
 /* Parse "--key=value" arguments. Unknown or malformed ones are an error. */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -400,6 +401,9 @@ static int fresh_line(const struct cr_journal_event *event, void *arg)
 static int started_tell(struct loop *l)
 {
 	struct cr_error err;
+	struct stat st;
+
+	l->job->notice_from = fstat(2, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
 
 	if (cr_wire_send(l->job->wire, CR_WIRE_STARTED, 0, NULL, &err) < 0) {
 		job_log(l->job, 0, "%s", err.text);

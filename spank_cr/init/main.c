@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "caps.h"
@@ -22,6 +23,7 @@ static int supervise(struct job *job, int (*loop)(struct job *))
 	/* first of all: signals wait for the loop, nobody of this user's may trace us, we go when T goes */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
+	umask(077); /* images hold the job's memory */
 	if (getpid() != 1) {
 		fprintf(stderr, "crinit: started by spank_cr.so only\n");
 		return 2;

@@ -63,10 +63,10 @@ static bool candidate_print(const struct job *job, uint32_t generation)
 
 	cr_store_path(&job->store, generation, dir);
 	if (cr_manifest_read(&m, dir, &err) < 0 || notary_check(job, generation, dir, &err) < 0)
-		printf("note job %u: generation %u is passed over: %s\n", job->id, generation, err.text);
+		printf("warn job %u: generation %u is passed over: %s\n", job->id, generation, err.text);
 	else if (m.job != job->id || m.uid != getuid() || strcmp(m.part, job->part) != 0 ||
 		 m.generation != generation)
-		printf("note job %u: generation %u is passed over: its manifest is of job %u, part %s, generation "
+		printf("warn job %u: generation %u is passed over: its manifest is of job %u, part %s, generation "
 		       "%u\n",
 		       job->id, generation, m.job, m.part, m.generation);
 	else {
@@ -95,6 +95,11 @@ static int candidates_print(const struct job *job)
 	}
 	for (size_t i = 0; i < n; i++)
 		good += candidate_print(job, generations[i]);
+	if (n > 0 && good == 0)
+		printf("warn job %u: none of its checkpoints can be used, it starts from the beginning; they stay "
+		       "in "
+		       "%s\n",
+		       job->id, job->store.dir);
 	return good;
 }
 

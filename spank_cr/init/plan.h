@@ -10,6 +10,7 @@
 
 /* Prints for spank_cr.so, a line each:
  *   note TEXT                                   for slurmd's log
+ *   warn TEXT                                   for the job's stderr too
  *   refused TEXT                                no supervision here: why, and what to do
  *   candidate GENERATION MONOTONIC BOOTTIME     to restore, newest first; clocks in nanoseconds
  *   ready                                       the end of a good plan

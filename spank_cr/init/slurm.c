@@ -31,15 +31,27 @@ static const char *value_of(const char *text, const char *key, char *buf, size_t
 	return buf;
 }
 
+/* The last of slurmstepd's notices counts. */
 static const char *reason_of(const char *notice)
 {
-	if (strstr(notice, "DUE TO PREEMPTION"))
-		return "preempt";
-	if (strstr(notice, "DUE TO JOB REQUEUE"))
-		return "requeue";
-	if (strstr(notice, "DUE TO TIME LIMIT"))
-		return "timelimit";
-	return NULL;
+	static const struct {
+		const char *words, *reason;
+	} notices[] = {
+		{"DUE TO PREEMPTION", "preempt"},
+		{"DUE TO JOB REQUEUE", "requeue"},
+		{"DUE TO TIME LIMIT", "timelimit"},
+	};
+	const char *last = NULL, *reason = NULL;
+
+	for (size_t i = 0; i < sizeof(notices) / sizeof(notices[0]); i++) {
+		for (const char *at = notice; (at = strstr(at, notices[i].words)); at++) {
+			if (!last || at > last) {
+				last = at;
+				reason = notices[i].reason;
+			}
+		}
+	}
+	return reason;
 }
 
 struct slurm_state slurm_interpret(const char *text, uint32_t restart, const char *notice)
@@ -74,9 +86,9 @@ struct slurm_state slurm_interpret(const char *text, uint32_t restart, const cha
 	return s;
 }
 
-/* The last lines of the job's stderr: there slurmstepd writes "CANCELLED AT … DUE TO …" before it sends SIGTERM.
- */
-static void notice_read(char *buf, size_t size)
+/* The last lines of the job's stderr: there slurmstepd writes "CANCELLED AT ... DUE TO ..." before it sends
+ * SIGTERM. What stood there when this run of the job began is of an earlier one. */
+static void notice_read(const struct job *job, char *buf, size_t size)
 {
 	cleanup_close int fd = open("/proc/self/fd/2", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
@@ -85,7 +97,7 @@ static void notice_read(char *buf, size_t size)
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		off_t from = st.st_size > (off_t)size - 1 ? st.st_size - ((off_t)size - 1) : 0;
 
-		n = pread(fd, buf, size - 1, from);
+		n = pread(fd, buf, size - 1, from > job->notice_from ? from : job->notice_from);
 	}
 	buf[n > 0 ? n : 0] = '\0';
 	for (ssize_t i = 0; i < n; i++) {
@@ -103,7 +115,7 @@ struct slurm_state slurm_ask(const struct job *job, int timeout_ms)
 	struct cr_error err;
 
 	snprintf(id, sizeof(id), "%u", job->id);
-	notice_read(notice, sizeof(notice));
+	notice_read(job, notice, sizeof(notice));
 	if (spawn_capture(argv, spawn_environment(), job->cgroup, timeout_ms, text, sizeof(text), &err) < 0) {
 		job_log(job, 1, "slurmctld does not say what becomes of the job: %s", err.text);
 		s.reason = reason_of(notice) ? reason_of(notice) : "term";

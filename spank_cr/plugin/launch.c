@@ -74,6 +74,8 @@ static void plan_line(struct plan *plan, char *line)
 		plan->ready = true;
 	else if (strncmp(line, "refused ", 8) == 0)
 		snprintf(plan->refused, sizeof(plan->refused), "%s", line + 8);
+	else if (strncmp(line, "warn ", 5) == 0) /* for the user too: the job's stderr */
+		slurm_error(LOG "%s", line + 5);
 	else if (strncmp(line, "note ", 5) == 0)
 		slurm_info(LOG "%s", line + 5);
 	else if (sscanf(line, "candidate %" SCNu32 " %" SCNd64 " %" SCNd64, &c.generation, &c.monotonic_ns,

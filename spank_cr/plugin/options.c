@@ -93,8 +93,11 @@ static int dir_set(const char *value, bool submit)
 		return -1;
 	}
 	if (submit && lstat(value, &st) < 0) {
-		slurm_error(LOG "--checkpoint-dir=%s: %s; make it first: mkdir -m 700 %s", value, strerror(errno),
-			    value);
+		int errnum = errno;
+
+		slurm_error(LOG "--checkpoint-dir=%s: %s%s%s", value, strerror(errnum),
+			    errnum == ENOENT ? "; make it first: mkdir -m 700 " : "",
+			    errnum == ENOENT ? value : "");
 		return -1;
 	}
 	if (submit && cr_fs_check_owned(value, getuid(), &err) < 0) {

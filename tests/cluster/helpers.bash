@@ -6,6 +6,16 @@
 
 TESTBED=$(realpath "${BATS_TEST_DIRNAME:-.}/../testbed")
 
+# the virtual machine is emulated: everything takes longer, and so may every wait
+PATIENCE=${TESTBED_IN_VM:+8}
+# --checkpoint=$OFTEN: several checkpoints during a test, and time to do some work between them
+OFTEN=${TESTBED_IN_VM:+12s}
+: "${PATIENCE:=1}" "${OFTEN:=2s}"
+
+# a script that counts to stdout until stop.JOBID is there, then says end
+# shellcheck disable=SC2034,SC2016 # expanded in the job
+COUNT='i=0; until [ -e "stop.$SLURM_JOB_ID" ]; do echo $((i++)); sleep 0.1; done; echo end'
+
 # on NODE USER CMD... - run CMD there; its exit status is ours
 on() {
 	local node=$1 user=$2
@@ -28,7 +38,7 @@ job_field() {
 
 # wait_until SECONDS CMD... - until CMD succeeds
 wait_until() {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + $1 * PATIENCE))
 	shift
 	until "$@"; do
 		[ "$SECONDS" -lt "$deadline" ] || return 1
@@ -86,7 +96,186 @@ _nodes_ready() {
 	! on n0 root sinfo -h -N -p main -o %T | grep -qvE '^(idle|allocated|mixed|completing)$'
 }
 
-# installed - is spank_cr part of this cluster? tests of it skip, with a reason, when it is not
+# all_started - nodes that were killed run again and take jobs
+all_started() {
+	local node
+	for node in n1 n2; do
+		if "$TESTBED" status | grep -qx "$node not running"; then
+			"$TESTBED" start-node "$node"
+		fi
+	done
+	nodes_ready 60
+}
+
+# have_spank_cr - is spank_cr part of this cluster?
+have_spank_cr() {
+	local conf
+	conf=$(on n0 root cat /etc/slurm/plugstack.conf.d/spank_cr.conf) || return 2
+	grep -q '^required' <<<"$conf"
+}
+
+# need_spank_cr - tests of it skip, with a reason, when it is not; a cluster that does not answer is a failure
 need_spank_cr() {
-	on n1 root grep -q '^required' /etc/slurm/plugstack.conf.d/spank_cr.conf || skip "spank_cr is not installed"
+	local rc=0
+	have_spank_cr || rc=$?
+	[ "$rc" != 1 ] || skip "spank_cr is not installed"
+	return "$rc"
+}
+
+# ---- jobs with checkpoints; JOB's are alice's unless SUBMIT_USER says otherwise ----
+
+# store JOB - where its generations are
+store() {
+	echo "/shared/checkpoints/${SUBMIT_USER:-alice}/$1/batch.0"
+}
+
+# records JOB FILTER - jq FILTER over `scheckpoint list --json JOB`
+records() {
+	# shellcheck disable=SC2016 # expanded over there
+	on n0 "${SUBMIT_USER:-alice}" bash -c 'set -o pipefail; scheckpoint list --json "$1" | jq -r "$2"' bash "$@"
+}
+
+# newest JOB - its newest committed generation; 0 when there is none
+newest() {
+	records "$1" '[.[] | select(.state == "committed").generation] | max // 0' 2>/dev/null || echo 0
+}
+
+_committed() {
+	[ "$(newest "$1")" -ge "$2" ]
+}
+
+# wait_committed JOB GENERATION SECONDS - until that generation, or a later one, is committed
+wait_committed() {
+	wait_until "$3" _committed "$1" "$2" && return
+	echo "job $1: generation $(newest "$1") after $3 s, not $2; what crinit says:" >&2
+	crinit_log "$1" >&2
+	return 1
+}
+
+crinit_log() {
+	on n0 root tail -n 15 "$(store "$1")/crinit.log"
+	on n0 root cat "$(store "$1")/failed/dump.log" 2>/dev/null | grep -E 'Error|Warn' | tail -n 5
+}
+
+# wait_restored JOB RESTARTS SECONDS - until it runs for the RESTARTSth time after its first, from a checkpoint
+wait_restored() {
+	wait_restarts "$1" "$2" "$3"
+	wait_until 20 _restored "$1" "$2" && return
+	echo "job $1 was not restored; what crinit says:" >&2
+	crinit_log "$1" >&2
+	on n0 root cat "$(store "$1")/journal.jsonl" >&2
+	return 1
+}
+
+_restored() {
+	# shellcheck disable=SC2016 # jq's
+	on n0 root jq -en --argjson n "$2" '[inputs | select(.event == "restored" and .restart == $n)] | length > 0' \
+		"$(store "$1")/journal.jsonl" >/dev/null 2>&1
+}
+
+# requeue JOB... - requeue them all, and wait until each goes on from the checkpoint that was taken then
+requeue() {
+	local job count=()
+	for job; do
+		count[job]=$(job_field "$job" Restarts)
+		on n0 root scontrol requeue "$job"
+	done
+	for job; do
+		wait_restored "$job" $((count[job] + 1)) 40
+	done
+}
+
+# finish JOB... - let jobs that run $COUNT come to their end
+finish() {
+	local job
+	for job; do
+		on n0 "${SUBMIT_USER:-alice}" touch "stop.$job"
+	done
+	for job; do
+		wait_state "$job" COMPLETED 30
+	done
+}
+
+# counted FILE - it has every number once, in order, and then the end, and nothing else but what Slurm says when it
+# ends a job
+counted() {
+	# shellcheck disable=SC2016 # awk's
+	on n0 "${SUBMIT_USER:-alice}" awk '
+		/^slurmstepd-/ { next }
+		done { print FILENAME ": there is more after the end: " $0; bad = 1; exit }
+		$0 == "end" { done = 1; next }
+		$0 != n + 0 { print FILENAME ": line " NR " is \"" $0 "\", not " n + 0; bad = 1; exit }
+		{ n++ }
+		END { if (!bad && !done) { print FILENAME ": no end after " n; bad = 1 }; exit bad }' "$1"
+}
+
+# lines FILE - how many it has
+lines() {
+	# shellcheck disable=SC2016 # expanded over there
+	on n0 "${SUBMIT_USER:-alice}" sh -c 'wc -l <"$1"' sh "$1"
+}
+
+# wait_longer FILE SECONDS - until FILE has more lines than now
+wait_longer() {
+	local now
+	now=$(lines "$1")
+	wait_until "$2" _longer "$1" "$now" && return
+	echo "$1 still has $now lines after $2 s" >&2
+	return 1
+}
+
+_longer() {
+	[ "$(lines "$1")" -gt "$2" ]
+}
+
+# crinit_pid NODE JOB - as the node numbers it
+crinit_pid() {
+	on "$1" root pgrep -f -- "^crinit .*--job=$2 "
+}
+
+# in_job NODE JOB CMD... - CMD as root in the mount and pid namespaces of the job
+in_job() {
+	local node=$1 job=$2
+	shift 2
+	on "$node" root nsenter --mount --pid --target "$(crinit_pid "$node" "$job")" -- "$@"
+}
+
+# capabilities NODE JOB - "PID NAME Cap…: bits" of each process of the job, crinit (PID 1) too, other helpers not
+capabilities() {
+	# shellcheck disable=SC2016 # expanded over there
+	in_job "$1" "$2" bash -c 'for status in /proc/[0-9]*/status; do
+		awk -v self=$$ "/^Name:/ { name = \$2 } /^NSpid:/ { pid = \$NF }
+			/^Cap(Inh|Prm|Eff|Amb):/ { caps = caps \" \" \$1 \$2 }
+			END { if (pid == 1 || (pid >= 1000 && name != \"awk\" && pid != self)) print pid, name caps }" \
+			"$status" 2>/dev/null
+	done'
+}
+
+# leftovers NODE JOB - all that is still there of it, one a line
+leftovers() {
+	# shellcheck disable=SC2016 # expanded over there
+	on "$1" root bash -c 'job=$1
+		pgrep -a -f -- "^crinit .*--job=$job |^crnotary $job "
+		grep -lzx "SLURM_JOB_ID=$job" /proc/[0-9]*/environ 2>/dev/null
+		grep -E "/spank_cr/$job(/| )" /proc/[0-9]*/mounts | sort -u
+		find /sys/fs/cgroup -depth \( -name "job_$job" -o -path "*/job_$job/*" \)
+		ls -d "/run/spank_cr/$job" "/var/spool/spank_cr/$job" 2>/dev/null' bash "$2"
+	return 0
+}
+
+_nothing_left() {
+	[ -z "$(leftovers "$1" "$2")" ]
+}
+
+# nothing_left NODE JOB - no process, mount, cgroup, directory of the job within 20 s
+nothing_left() {
+	wait_until 20 _nothing_left "$1" "$2" && return
+	echo "job $2 left on $1:" >&2
+	leftovers "$1" "$2" >&2
+	return 1
+}
+
+# not CMD... - for set -e, to which a plain ! never is a failure
+not() {
+	! "$@"
 }

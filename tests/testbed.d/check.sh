@@ -120,6 +120,19 @@ check_automake() {
 
 check_build() {
 	check_built build base CFLAGS='-O2 -g -Wall -Wextra -Werror'
+	check_dist
+}
+
+# check_dist - what is released is complete: it builds, passes its unit tests, installs and uninstalls by itself
+check_dist() {
+	local dir=$STATE/build/check-build
+	if [ ! -e "$dir/obj/Makefile" ]; then
+		check_skip "build: make distcheck" "nothing is configured"
+		return
+	fi
+	# shellcheck disable=SC2016 # expanded over there
+	check_run "build: make distcheck" build.dist rootfs_run "$(rootfs_path base)" "$dir" \
+		sh -c 'cd /build/obj && rm -rf spank_cr-*/ && make -j"$(nproc)" distcheck && rm -f spank_cr-*.tar.*' || true
 }
 
 check_sanitizers() {
@@ -163,6 +176,7 @@ check_lint() {
 		--enable=warning,portability --suppress=missingIncludeSystem --suppress='*:tests/unit/*' --suppress=memleak --suppress=resourceLeak '-DSPANK_PLUGIN(name,version)=' --suppress=normalCheckLevelMaxBranches -I. -D__linux__ -D_GNU_SOURCE
 	check_lint_run shellcheck "$script" shellcheck -x
 	check_lint_run man '(^|/)man/[^/]*\.[0-9]$' mandoc -T lint -W warning
+	testbed_part policy
 }
 
 # check_cluster - tests/cluster/*.bats against the cluster, which is left up

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# damage.bats - checkpoints that were damaged or forged while the job waited: an older one, or the beginning
+#
+# Each job has two generations, and is held while they are spoilt.
+
+load helpers
+
+JOBS=(manifest all image gone seal forged)
+
+setup_file() {
+	have_spank_cr || return 0
+	local name
+	for name in "${JOBS[@]}"; do
+		submit --checkpoint=1h --output=out.%j --error=errors.%j \
+			"echo started >>starts.\$SLURM_JOB_ID; $COUNT" >"$BATS_FILE_TMPDIR/$name"
+	done
+	for name in "${JOBS[@]}"; do
+		wait_file alice "out.$(job "$name")" '^5$' 30
+	done
+	for name in "${JOBS[@]}"; do
+		on n0 alice scheckpoint create "$(job "$name")"
+	done
+	for name in "${JOBS[@]}"; do
+		wait_longer "out.$(job "$name")" 10
+		on n0 root scontrol requeuehold "$(job "$name")"
+	done
+	for name in "${JOBS[@]}"; do
+		wait_state "$(job "$name")" PENDING 20
+		wait_committed "$(job "$name")" 2 5
+	done
+	spoil manifest 'head -c 500 manifest.json >new; cat new >manifest.json; rm new'
+	spoil all 'echo >manifest.json; echo >../000001/manifest.json'
+	# one bit of one page
+	spoil image 'pages=$(ls images/pages-*.img | head -1)
+		byte=$(od -An -tu1 -j 5000 -N 1 "$pages"); printf "\\$(printf %o $((byte ^ 1)))" |
+		dd of="$pages" bs=1 seek=5000 conv=notrunc status=none'
+	spoil gone 'rm images/core-1000.img'
+	spoil seal 'cat ../000001/manifest.seal >manifest.seal'
+	# the image and its hash in the manifest, but not the seal
+	spoil forged 'core=images/core-1000.img; old=$(jq -r ".files[] | select(.path == \"$core\").hash" manifest.json)
+		jq --arg core "$core" "(.files[] | select(.path == \$core)).hash |= (.[1:] + .[:1])" manifest.json >new
+		cat new >manifest.json; rm new'
+	for name in "${JOBS[@]}"; do
+		on n0 root scontrol release "$(job "$name")"
+	done
+	for name in "${JOBS[@]}"; do
+		wait_restarts "$(job "$name")" 1 60
+	done
+}
+
+job() {
+	cat "$BATS_FILE_TMPDIR/$1"
+}
+
+# spoil NAME SCRIPT - run it in the newest generation
+spoil() {
+	on n0 alice bash -ec "cd '$(store "$(job "$1")")/000002'; $2"
+}
+
+setup() {
+	need_spank_cr
+}
+
+teardown_file() {
+	cancel_all
+}
+
+# older_used NAME PATTERN - it went on from generation 1, and Slurm's log says why not from 2
+older_used() {
+	local job
+	job=$(job "$1")
+	wait_until 20 _restored "$job" 1
+	[ "$(records "$job" '.[] | select(.generation == 1).restores')" = 1 ]
+	[ "$(on n0 alice cat "starts.$job")" = started ]
+	on "$(job_field "$job" BatchHost)" root grep "job $job: generation 2" /var/log/slurm/slurmd.log |
+		tee "$BATS_TEST_TMPDIR/said"
+	grep -qE "spank_cr: job $job: generation 2 .*$2" "$BATS_TEST_TMPDIR/said"
+	# nothing was thrown away
+	on n0 alice test -d "$(store "$job")/000002"
+	finish "$job"
+	counted "out.$job"
+}
+
+@test "the newest manifest is cut short: the generation before it is used" {
+	older_used manifest 'manifest.json'
+}
+
+@test "one bit of an image is another: refused by its hash, the generation before it is used" {
+	older_used image 'pages-[0-9]+.img.*(hash|differs|changed|damaged)'
+}
+
+@test "an image is missing: the generation before it is used" {
+	older_used gone 'core-1000.img'
+}
+
+@test "the seal is that of another manifest: refused, the generation before it is used" {
+	older_used seal 'seal'
+}
+
+@test "the manifest was changed after it had been sealed: refused, the generation before it is used" {
+	older_used forged 'seal'
+}
+
+@test "all generations are damaged: the job starts from the beginning, says so, and they are kept" {
+	job=$(job all)
+	wait_until 20 on n0 alice grep -qx started "starts.$job"
+	wait_until 20 _is_started_twice "$job"
+	not _restored "$job" 1
+	on n0 alice cat "errors.$job"
+	for generation in 000001 000002; do
+		on n0 alice test -e "$(store "$job")/$generation/images/core-1000.img"
+	done
+	on n0 alice scheckpoint create "$job"
+	[ "$(newest "$job")" = 3 ]
+	finish "$job"
+	counted "out.$job"
+	[ "$(on n0 alice grep -c "spank_cr: .*starts from the beginning" "errors.$job")" = 1 ]
+}
+
+_is_started_twice() {
+	[ "$(on n0 alice grep -c started "starts.$1")" = 2 ]
+}

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# options.bats - a mistake on the command line: one clear line of ours, and nothing is submitted
+
+load helpers
+
+setup() {
+	need_spank_cr
+	on n0 bob mkdir -p theirs
+	on n0 alice bash -c 'mkdir -p -m 700 mine; mkdir -p writable; chmod 770 writable; touch file; ln -sfn mine link'
+	before=$(on n0 root scontrol --oneliner show jobs | wc -l)
+}
+
+teardown() {
+	cancel_all
+}
+
+# refused PATTERN COMMAND... - it fails, with one line of ours, and there is no new job
+refused() {
+	local pattern=$1
+	shift
+	run on n0 alice timeout 20 "$@" <<<$'#!/bin/bash\nsleep 60'
+	echo "$*: $status $output"
+	[ "$status" != 0 ]
+	[ "$status" != 124 ]
+	[ "$(grep -c 'spank_cr: ' <<<"$output")" = 1 ]
+	grep -qE "spank_cr: .*$pattern" <<<"$output"
+	[ "$(on n0 root scontrol --oneliner show jobs | wc -l)" = "$before" ]
+}
+
+@test "a time that is none is refused" {
+	for word in abc -5 10x 5m5 1:2:3:4 99999999999999999999; do
+		refused "--checkpoint=$word: .*not a time|--checkpoint=$word: .*too (long|large)" sbatch --checkpoint="$word"
+	done
+}
+
+@test "a time of zero is refused" {
+	refused '--checkpoint=0: .*zero' sbatch --checkpoint=0
+	refused '--checkpoint=0s: .*zero' sbatch --checkpoint=0s
+}
+
+@test "an unknown word is refused" {
+	refused '--checkpoint=sometimes: "sometimes" is not a time: write minutes' sbatch --checkpoint=sometimes
+}
+
+@test "a checkpoint directory that does not exist is refused" {
+	refused '--checkpoint-dir=/shared/home/alice/none: No such file or directory; .*mkdir' \
+		sbatch --checkpoint-dir=/shared/home/alice/none
+}
+
+@test "a checkpoint directory of another user is refused" {
+	refused '/shared/checkpoints/bob belongs to' sbatch --checkpoint-dir=/shared/checkpoints/bob
+	refused '/shared/home/bob/theirs: Permission denied' sbatch --checkpoint-dir=/shared/home/bob/theirs
+	refused '/tmp belongs to' sbatch --checkpoint-dir=/tmp
+}
+
+@test "a checkpoint directory that is a relative path is refused" {
+	refused '--checkpoint-dir=mine: must be an absolute path' sbatch --checkpoint-dir=mine
+}
+
+@test "a file or a symbolic link for a checkpoint directory is refused" {
+	refused '/shared/home/alice/file is not a directory' sbatch --checkpoint-dir=/shared/home/alice/file
+	refused '/shared/home/alice/link is a symbolic link' sbatch --checkpoint-dir=/shared/home/alice/link
+}
+
+@test "a checkpoint directory that others can write is refused" {
+	refused '/shared/home/alice/writable can be written by others .*chmod' \
+		sbatch --checkpoint-dir=/shared/home/alice/writable
+}
+
+@test "srun and salloc do not take --checkpoint" {
+	refused 'batch jobs only so far: use sbatch' srun --checkpoint true
+	refused 'batch jobs only so far: use sbatch' srun --checkpoint=5m true
+	refused 'batch jobs only so far: use sbatch' salloc --checkpoint true
+}
+
+@test "times as Slurm writes them, and with a unit, are taken, and a directory of one's own is used" {
+	jobs=()
+	for word in 30 2:00:00 1-12 90s 1.5h 20m 1d; do
+		[ "$word" != 1.5h ] || continue
+		jobs+=("$(submit --checkpoint=$word --hold true)")
+	done
+	[ ${#jobs[@]} = 6 ]
+	on n0 root scancel "${jobs[@]}"
+	job=$(submit --checkpoint-dir=/shared/home/alice/mine "$COUNT")
+	wait_state "$job" RUNNING 20
+	wait_file alice "slurm-$job.out" 3 20
+	on n0 alice scheckpoint create "$job"
+	on n0 alice test -e "/shared/home/alice/mine/$job/batch.0/000001/manifest.json"
+	# found from the site's directory as well
+	[ "$(newest "$job")" = 1 ]
+	on n0 root scontrol requeue "$job"
+	wait_restarts "$job" 1 40
+	wait_longer "slurm-$job.out" 20
+	finish "$job"
+	counted "slurm-$job.out"
+}
