@@ -72,8 +72,11 @@ static void signal_pass(struct loop *l, int sig, bool root, bool rest)
 		rest_signal(l, sig);
 }
 
+/* What is learnt first is how the job ended; what follows is the clean-up. */
 static void job_over(struct loop *l, int status)
 {
+	if (l->over)
+		return;
 	l->over = true;
 	l->status = status;
 }

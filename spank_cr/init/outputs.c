@@ -13,6 +13,7 @@
 
 #include "cleanup.h"
 #include "fs.h"
+#include "notice.h"
 #include "proc.h"
 
 struct record {
@@ -68,8 +69,39 @@ static int stream_path(int fd, char *path, struct stat *st)
 	return !path_private(path);
 }
 
+#define NOTICE_TAIL 65536 /* how far from the end slurmstepd's notice is looked for */
+
+/* Copy size bytes of in to out, without a notice that slurmstepd wrote in this run of the job. The job appends, so
+ * nothing depends on where the rest stands. *size becomes what was written. */
+static int stream_copy(const struct job *job, int in, int out, uint64_t *size, struct cr_error *err)
+{
+	uint64_t from = *size > NOTICE_TAIL ? *size - NOTICE_TAIL : 0;
+	cleanup_free char *tail = NULL;
+	size_t start, end, length;
+	ssize_t n;
+
+	if (from < (uint64_t)job->notice_from)
+		from = (uint64_t)job->notice_from;
+	if (from >= *size)
+		return cr_fs_copy(in, out, *size, err);
+	length = (size_t)(*size - from);
+	tail = malloc(length);
+	if (!tail)
+		return cr_error_sys(err, ENOMEM, "copying stdout or stderr");
+	n = pread(in, tail, length, (off_t)from);
+	if (n != (ssize_t)length || !notice_find(tail, length, job->id, &start, &end))
+		return cr_fs_copy(in, out, *size, err);
+	if (cr_fs_copy(in, out, from + start, err) < 0)
+		return -1;
+	if (lseek(out, (off_t)(from + start), SEEK_SET) < 0)
+		return cr_error_sys(err, errno, "copying stdout or stderr");
+	*size -= end - start;
+	return cr_fs_write_all(out, tail + end, length - end, err);
+}
+
 /* Copy what stdout or stderr holds into the generation. */
-static int stream_save(int fd, const char *name, struct cr_manifest *m, const char *dir, struct cr_error *err)
+static int stream_save(const struct job *job, int fd, const char *name, struct cr_manifest *m, const char *dir,
+		       struct cr_error *err)
 {
 	char path[PATH_MAX], to[PATH_MAX + 32], saved[32];
 	cleanup_close int in = -1, out = -1;
@@ -88,7 +120,7 @@ static int stream_save(int fd, const char *name, struct cr_manifest *m, const ch
 	output.dev = st.st_dev;
 	output.ino = st.st_ino;
 	output.mode = st.st_mode & 07777;
-	if (cr_fs_copy(in, out, output.size, err) < 0)
+	if (stream_copy(job, in, out, &output.size, err) < 0)
 		return cr_error_prefix(err, "copying the job's %s %s", name, path);
 	return cr_manifest_add_output(m, &output, err);
 }
@@ -103,7 +135,7 @@ int outputs_record(const struct job *job, struct cr_manifest *m, const char *dir
 	snprintf(files, sizeof(files), "%s/files", dir);
 	if (mkdir(files, 0700) < 0)
 		return cr_error_sys(err, errno, "making %s", files);
-	if (stream_save(1, "stdout", m, dir, err) < 0 || stream_save(2, "stderr", m, dir, err) < 0)
+	if (stream_save(job, 1, "stdout", m, dir, err) < 0 || stream_save(job, 2, "stderr", m, dir, err) < 0)
 		return -1;
 	if (cr_proc_tree(job->root, &pids, &n, err) < 0)
 		return -1;

@@ -3,15 +3,12 @@
 
 #include "slurm.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "cleanup.h"
+#include "notice.h"
 #include "spawn.h"
 
 /* The value of "Key=value" in scontrol's text, into buf; empty when absent. */
@@ -31,34 +28,11 @@ static const char *value_of(const char *text, const char *key, char *buf, size_t
 	return buf;
 }
 
-/* The last of slurmstepd's notices counts. */
-static const char *reason_of(const char *notice)
-{
-	static const struct {
-		const char *words, *reason;
-	} notices[] = {
-		{"DUE TO PREEMPTION", "preempt"},
-		{"DUE TO JOB REQUEUE", "requeue"},
-		{"DUE TO TIME LIMIT", "timelimit"},
-	};
-	const char *last = NULL, *reason = NULL;
-
-	for (size_t i = 0; i < sizeof(notices) / sizeof(notices[0]); i++) {
-		for (const char *at = notice; (at = strstr(at, notices[i].words)); at++) {
-			if (!last || at > last) {
-				last = at;
-				reason = notices[i].reason;
-			}
-		}
-	}
-	return reason;
-}
-
 struct slurm_state slurm_interpret(const char *text, uint32_t restart, const char *notice)
 {
 	struct slurm_state s = {.fate = SLURM_UNKNOWN, .reason = "term"};
 	char state[64], restarts[32], preempt[64];
-	const char *told = reason_of(notice);
+	const char *told = notice_reason(notice);
 	bool again;
 
 	value_of(text, "JobState", state, sizeof(state));
@@ -86,26 +60,6 @@ struct slurm_state slurm_interpret(const char *text, uint32_t restart, const cha
 	return s;
 }
 
-/* The last lines of the job's stderr: there slurmstepd writes "CANCELLED AT ... DUE TO ..." before it sends
- * SIGTERM. What stood there when this run of the job began is of an earlier one. */
-static void notice_read(const struct job *job, char *buf, size_t size)
-{
-	cleanup_close int fd = open("/proc/self/fd/2", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	ssize_t n = -1;
-
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		off_t from = st.st_size > (off_t)size - 1 ? st.st_size - ((off_t)size - 1) : 0;
-
-		n = pread(fd, buf, size - 1, from > job->notice_from ? from : job->notice_from);
-	}
-	buf[n > 0 ? n : 0] = '\0';
-	for (ssize_t i = 0; i < n; i++) {
-		if (buf[i] == '\0')
-			buf[i] = ' ';
-	}
-}
-
 struct slurm_state slurm_ask(const struct job *job, int timeout_ms)
 {
 	static char text[65536];
@@ -118,7 +72,7 @@ struct slurm_state slurm_ask(const struct job *job, int timeout_ms)
 	notice_read(job, notice, sizeof(notice));
 	if (spawn_capture(argv, spawn_environment(), job->cgroup, timeout_ms, text, sizeof(text), &err) < 0) {
 		job_log(job, 1, "slurmctld does not say what becomes of the job: %s", err.text);
-		s.reason = reason_of(notice) ? reason_of(notice) : "term";
+		s.reason = notice_reason(notice) ? notice_reason(notice) : "term";
 		return s;
 	}
 	return slurm_interpret(text, job->restart, notice);

@@ -211,7 +211,8 @@ static int attempts(const struct launch_job *job, const struct cr_budget *budget
 			    plan->candidates[i].generation, err->text);
 	}
 	if (plan->n > 0)
-		slurm_error(LOG "job %u starts from the beginning; its checkpoints stay in %s", job->id, job->dir);
+		slurm_error(LOG "job %u starts from the beginning; its checkpoints stay in %s/%u", job->id,
+			    job->dir, job->id);
 	return attempt(job, budget, NULL, relay, err);
 }
 
