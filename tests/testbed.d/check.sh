@@ -181,7 +181,7 @@ check_lint() {
 
 # check_cluster - tests/cluster/*.bats against the cluster, which is left up
 check_cluster() {
-	local files=("$CLONE"/tests/cluster/*.bats) log=$CHECK_LOGS/cluster.tap rc=0 filter=()
+	local files=("$CLONE"/tests/cluster/*.bats) log=$CHECK_LOGS/cluster.tap filter=()
 	if [ ! -e "${files[0]}" ]; then
 		check_skip cluster "there are no tests/cluster/*.bats"
 		return
@@ -195,8 +195,9 @@ check_cluster() {
 		files=("$CLONE/tests/cluster/$CHECK_FILTER.bats")
 		filter=()
 	fi
-	bats --tap "${filter[@]}" "${files[@]}" </dev/null 2>&1 | tee "$log" | grep --line-buffered -E '^(#|not ok|1\.\.)' ||
-		rc=$?
+	# as they end, with their time; the count follows
+	bats --tap --timing "${filter[@]}" "${files[@]}" </dev/null 2>&1 | tee "$log" |
+		sed -u -n -e '/^#/p' -e 's/^\(not \)\{0,1\}ok /      \1done /p' || true
 	check_tap cluster "$log"
 }
 
@@ -204,7 +205,7 @@ check_cluster() {
 check_tap() {
 	local part=$1 line name plan found=0
 	while IFS= read -r line; do
-		name=$(sed -E 's/^(not )?ok [0-9]+ //' <<<"$line")
+		name=$(sed -E 's/^(not )?ok [0-9]+ //; s/ in [0-9]+(ms|sec)( #|$)/\2/' <<<"$line")
 		found=$((found + 1))
 		case $line in
 		*' # skip'*) check_skip "$part: ${name%% # skip*}" "${line#* # skip }" ;;
@@ -223,7 +224,7 @@ check_vm() {
 		check_skip vm "tests/testbed.d/vm.sh is not there"
 		return
 	fi
-	"$TESTBED" vm check </dev/null >"$log" 2>&1 || true
+	"$TESTBED" vm check </dev/null 2>&1 | tee "$log" | sed -u -n 's/^  *\(not done\|done\) /      vm: \1 /p' || true
 	grep -E '^(ok|FAIL|SKIP) ' "$log" | sed 's/^\([A-Za-z]* *\)/\1vm: /' || true
 	counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped' "$log" | tail -1 || true)
 	if [[ ! $counts =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped ]]; then
