@@ -56,6 +56,11 @@ int cr_budget_compute(struct cr_budget *budget, uint64_t bounding, int last_cap,
 	if (last_cap < CAP_CHECKPOINT_RESTORE)
 		return cr_error_set(err, ENOTSUP,
 				    "the kernel has no CAP_CHECKPOINT_RESTORE: Linux 5.9 or later is needed");
+	if (ptrace_scope > 1)
+		return cr_error_set(
+			err, EPERM,
+			"Yama's ptrace_scope is %d: set kernel.yama.ptrace_scope to 0 or 1 on the nodes",
+			ptrace_scope);
 	all = last_cap >= 63 ? UINT64_MAX : BIT(last_cap + 1) - 1;
 	budget_add(budget, CAP_CHECKPOINT_RESTORE, "always: pids, map_files and exe links");
 	if ((bounding & all) != all)
@@ -188,6 +193,18 @@ int cr_caps_set_ambient(const struct cr_budget *budget, struct cr_error *err)
 			return cr_error_sys(err, errno, "raising ambient %s", cap_label(budget->why[i].cap));
 	}
 	return 0;
+}
+
+int cr_caps_drop_ptrace(struct cr_error *err)
+{
+	uint64_t left;
+
+	if (caps_permitted(&left, err) < 0)
+		return -1;
+	left &= ~BIT(CAP_SYS_PTRACE);
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_SYS_PTRACE, 0, 0) < 0)
+		return cr_error_sys(err, errno, "lowering ambient CAP_SYS_PTRACE");
+	return caps_apply(left, left, left, err);
 }
 
 int cr_caps_drop(struct cr_error *err)

@@ -48,6 +48,10 @@ int cr_caps_raise(struct cr_error *err);
 /* Reduce to exactly the budget: permitted, effective, inheritable and ambient. What follows in an exec has it. */
 int cr_caps_set_ambient(const struct cr_budget *budget, struct cr_error *err);
 
+/* Give up CAP_SYS_PTRACE. criu is an ancestor of what it restores and needs it for dumps alone; with it, a path
+ * that the user has bent to /proc/1/mem would open. */
+int cr_caps_drop_ptrace(struct cr_error *err);
+
 /* Give up every capability for good: ambient, inheritable, permitted, effective, and the keep flag. Verified. */
 int cr_caps_drop(struct cr_error *err);
 

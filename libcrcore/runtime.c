@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +16,15 @@
 #include "cleanup.h"
 #include "fs.h"
 
+/* The site may have other things in its scratch directory. */
+#define SCRATCH_PREFIX "spank_cr."
+
 void cr_runtime_paths(struct cr_runtime *rt, const char *scratch, uint32_t job)
 {
 	snprintf(rt->dir, sizeof(rt->dir), "%s/%u", CR_RUN_DIR, job);
-	snprintf(rt->scratch, sizeof(rt->scratch), "%.4000s/%u", scratch, job);
-	snprintf(rt->tmp, sizeof(rt->tmp), "%.4000s/%u/tmp", scratch, job);
-	snprintf(rt->var_tmp, sizeof(rt->var_tmp), "%.4000s/%u/var_tmp", scratch, job);
+	snprintf(rt->scratch, sizeof(rt->scratch), "%.4000s/" SCRATCH_PREFIX "%u", scratch, job);
+	snprintf(rt->tmp, sizeof(rt->tmp), "%.4000s/" SCRATCH_PREFIX "%u/tmp", scratch, job);
+	snprintf(rt->var_tmp, sizeof(rt->var_tmp), "%.4000s/" SCRATCH_PREFIX "%u/var_tmp", scratch, job);
 }
 
 /* A directory of the user's below one that only root can write. */
@@ -43,21 +47,20 @@ static int dir_make(const char *path, uid_t uid, gid_t gid, mode_t mode, struct 
 	return 0;
 }
 
-static int parent_make(const char *path, mode_t mode, struct cr_error *err)
+/* The directory above: made for everybody if it is missing; an existing one stays as the admin has it, but no user
+ * may be able to rename what is in it. */
+static int parent_make(const char *path, struct cr_error *err)
 {
 	struct stat st;
+	bool made = lstat(path, &st) < 0 && errno == ENOENT;
 
-	if (cr_fs_mkdirs(path, mode, err) < 0)
+	if (made && (cr_fs_mkdirs(path, 0755, err) < 0 || lstat(path, &st) < 0))
 		return -1;
-	if (lstat(path, &st) < 0)
-		return cr_error_sys(err, errno, "%s", path);
-	if (st.st_uid != 0 && geteuid() != st.st_uid)
-		return cr_error_set(err, EPERM, "%s must belong to root", path);
-	if (st.st_uid != 0 && chown(path, 0, 0) < 0)
+	if (!made && (!S_ISDIR(st.st_mode) || st.st_uid != 0 || ((st.st_mode & 022) && !(st.st_mode & S_ISVTX))))
+		return cr_error_set(err, EPERM, "%s must be a directory of root's that others cannot write", path);
+	/* made by T it is the user's; a umask of slurmd's must not shut the users out */
+	if (made && (chown(path, 0, 0) < 0 || chmod(path, 0755) < 0))
 		return cr_error_sys(err, errno, "giving %s to root", path);
-	/* a umask of slurmd's must not shut the users out */
-	if ((st.st_mode & 0777) != mode && chmod(path, mode) < 0)
-		return cr_error_sys(err, errno, "setting the mode of %s", path);
 	return 0;
 }
 
@@ -67,8 +70,7 @@ int cr_runtime_create(const struct cr_runtime *rt, uid_t uid, gid_t gid, struct 
 
 	snprintf(top, sizeof(top), "%s", rt->scratch);
 	*strrchr(top, '/') = '\0';
-	if (parent_make(CR_RUN_DIR, 0755, err) < 0 || parent_make(CR_RUN_HOME, 0755, err) < 0 ||
-	    parent_make(top, 0755, err) < 0)
+	if (parent_make(CR_RUN_DIR, err) < 0 || parent_make(CR_RUN_HOME, err) < 0 || parent_make(top, err) < 0)
 		return -1;
 	if (dir_make(rt->dir, uid, gid, 0700, err) < 0 || dir_make(rt->scratch, uid, gid, 0700, err) < 0 ||
 	    dir_make(rt->tmp, uid, gid, 01777, err) < 0 || dir_make(rt->var_tmp, uid, gid, 01777, err) < 0)
@@ -106,7 +108,7 @@ int cr_runtime_remove(const struct cr_runtime *rt, struct cr_error *err)
 }
 
 /* Remove the jobs found in one of the two places. */
-static int place_sweep(const char *place, const char *scratch, struct cr_error *err)
+static int place_sweep(const char *place, const char *prefix, const char *scratch, struct cr_error *err)
 {
 	cleanup_closedir DIR *d = opendir(place);
 	struct dirent *e;
@@ -117,16 +119,20 @@ static int place_sweep(const char *place, const char *scratch, struct cr_error *
 	while ((e = readdir(d))) {
 		struct cr_runtime rt;
 		struct cr_error ignored;
+		const char *number = e->d_name + strlen(prefix);
 		char *end = NULL;
-		unsigned long job = strtoul(e->d_name, &end, 10);
 		cleanup_close int fd = -1;
+		unsigned long job;
 
-		if (end == e->d_name || *end != '\0' || job == 0 || job > UINT32_MAX)
+		if (strncmp(e->d_name, prefix, strlen(prefix)) != 0)
+			continue;
+		job = strtoul(number, &end, 10);
+		if (end == number || *end != '\0' || job == 0 || job > UINT32_MAX)
 			continue;
 		cr_runtime_paths(&rt, scratch, (uint32_t)job);
 		fd = cr_runtime_lock(&rt, &ignored);
-		if (fd < 0 && ignored.errnum == EWOULDBLOCK)
-			continue; /* it runs */
+		if (fd < 0 && ignored.errnum != ENOENT)
+			continue; /* it runs, or nobody can tell */
 		if (cr_runtime_remove(&rt, err) < 0)
 			rc = -1;
 	}
@@ -135,7 +141,7 @@ static int place_sweep(const char *place, const char *scratch, struct cr_error *
 
 int cr_runtime_sweep(const char *scratch, struct cr_error *err)
 {
-	int rc = place_sweep(CR_RUN_DIR, scratch, err);
+	int rc = place_sweep(CR_RUN_DIR, "", scratch, err);
 
-	return place_sweep(scratch, scratch, err) < 0 ? -1 : rc;
+	return place_sweep(scratch, SCRATCH_PREFIX, scratch, err) < 0 ? -1 : rc;
 }

@@ -6,7 +6,7 @@
  *   CR_RUN_DIR/JOBID/          root makes it, the job's user owns it, mode 0700
  *     PART.sock                crinit listens here for scheckpoint
  *   CR_RUN_DIR/home/           root's: where each job's mount namespace has criu's private tmpfs
- *   SCRATCH/JOBID/             as CR_RUN_DIR/JOBID
+ *   SCRATCH/spank_cr.JOBID/    as CR_RUN_DIR/JOBID
  *     tmp/ var_tmp/            what the job sees as /tmp and /var/tmp
  *
  * No user may be able to replace what root mounts something on: home is nobody's but root's.
@@ -31,7 +31,7 @@
 
 struct cr_runtime {
 	char dir[PATH_MAX];	/* CR_RUN_DIR/JOBID */
-	char scratch[PATH_MAX]; /* SCRATCH/JOBID */
+	char scratch[PATH_MAX]; /* SCRATCH/spank_cr.JOBID */
 	char tmp[PATH_MAX];
 	char var_tmp[PATH_MAX];
 };

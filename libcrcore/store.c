@@ -420,3 +420,23 @@ int cr_store_sweep(const struct cr_store *s, struct cr_error *err)
 
 	return store_scan(s, sweep_entry, &copy, err);
 }
+
+int cr_store_set_aside(const struct cr_store *s, uint32_t generation, struct cr_error *err)
+{
+	cleanup_free uint32_t *list = NULL;
+	size_t n = 0;
+
+	if (cr_store_list(s, &list, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		char from[PATH_MAX], to[PATH_MAX + 8];
+
+		if (list[i] <= generation)
+			continue;
+		cr_store_path(s, list[i], from);
+		(void)snprintf(to, sizeof(to), "%s.bad", from);
+		if (cr_fs_remove_tree(to, err) < 0 || cr_fs_rename(from, to, err) < 0)
+			return -1;
+	}
+	return 0;
+}

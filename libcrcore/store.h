@@ -5,6 +5,7 @@
  *
  *   DIR/JOBID/PART/          PART is step and node rank: "batch.0"
  *     000007/                a committed generation: manifest.json, manifest.seal, images/, …
+ *     000006.bad/              newer than the one that the job was restored from: kept, not used
  *     .000008.tmp/           being written; means nothing to anybody
  *     .000005.del/           being removed
  *     failed/                dump.log and restore.log of the newest failures
@@ -63,6 +64,10 @@ int cr_store_abort(const struct cr_store *s, uint32_t generation, bool keep_logs
 /* Remove all but the newest keep generations among those whose manifest says this run. Generations of
  * other runs, and ones whose manifest cannot be read, are left alone. */
 int cr_store_prune(const struct cr_store *s, uint32_t run, int keep, struct cr_error *err);
+
+/* Rename every committed generation above generation to NNNNNN.bad: the job went on from an older one, and what
+ * they hold is not its past any more. They stay for whoever wants to know why, and count nowhere. */
+int cr_store_set_aside(const struct cr_store *s, uint32_t generation, struct cr_error *err);
 
 /* Remove what a crash left behind: .tmp and .del directories. */
 int cr_store_sweep(const struct cr_store *s, struct cr_error *err);

@@ -29,6 +29,7 @@ static int request_serve(uint32_t job, uint32_t uid, const char *part, struct no
 
 	memset(reply, 0, sizeof(*reply));
 	request->hash[sizeof(request->hash) - 1] = '\0';
+	reply->request = *request;
 	if (strlen(request->hash) != CR_HASH_HEX - 1 ||
 	    strspn(request->hash, "0123456789abcdef") != CR_HASH_HEX - 1)
 		snprintf(reply->text, sizeof(reply->text), "not a digest");

@@ -42,6 +42,8 @@ struct loop {
 	bool term_root, term_rest; /* whom it was for, should it be for the program */
 	unsigned failures;	   /* checkpoints in a row that failed */
 	uint32_t committed;	   /* newest generation of this crinit's */
+	bool root_gone;		   /* the tree's root ended while a final checkpoint was held */
+	int root_status;
 	bool over;
 	int status; /* wait status to hand to Slurm */
 };
@@ -89,8 +91,11 @@ static void children_reap(struct loop *l)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == l->job->root && !l->restoring) {
 			/* the tree of a final checkpoint is killed by criu; the worker says when that is it */
-			if (l->worker.pid && l->mode != DUMP_RUNNING && l->holding)
+			if (l->worker.pid && l->mode != DUMP_RUNNING && l->holding) {
+				l->root_gone = true;
+				l->root_status = status;
 				continue;
+			}
 			if (status == 0)
 				job_journal(l->job, "completed", 0, NULL, NULL, -1);
 			job_over(l, status);
@@ -164,16 +169,22 @@ static void clients_reply(struct loop *l, const struct report *r)
 	}
 }
 
+/* The SIGTERM that a worker was to look into is the program's after all. */
+static void term_pass(struct loop *l)
+{
+	signal_pass(l, SIGTERM, l->term_root, l->term_rest);
+	l->term_root = l->term_rest = false;
+	l->term = TERM_NONE;
+}
+
 static void dump_failed(struct loop *l, const struct report *r)
 {
 	/* an error shows in the job's stderr: once, not at every interval */
 	job_log(l->job, l->failures++ ? 1 : 0, "no checkpoint: %s", r->text);
 	clients_reply(l, r);
-	if (l->mode != DUMP_TERM)
-		return;
 	/* The job is being ended and there is no newer checkpoint: the program gets what Slurm meant for it. */
-	signal_pass(l, SIGTERM, l->term_root, l->term_rest);
-	l->term_root = l->term_rest = false;
+	if (l->mode == DUMP_TERM)
+		term_pass(l);
 }
 
 static void report_dump(struct loop *l, const struct report *r)
@@ -197,14 +208,17 @@ static void report_dump(struct loop *l, const struct report *r)
 		break;
 	case REPORT_PASS:
 	case REPORT_CANCELLED:
-		signal_pass(l, SIGTERM, l->term_root, l->term_rest);
-		l->term_root = l->term_rest = false;
+		term_pass(l);
 		break;
 	case REPORT_FINISHED:
 		job_over(l, SIGTERM);
 		break;
 	case REPORT_RESUMED:
 		l->holding = false;
+		if (l->root_gone)
+			job_over(l, l->root_status);
+		if (l->mode == DUMP_TERM)
+			term_pass(l);
 		job_log(l->job, 1, "nobody ended the job after generation %u: it goes on", r->generation);
 		break;
 	default:
@@ -219,15 +233,16 @@ static void worker_gone(struct loop *l)
 	close(l->worker.fd);
 	l->worker.pid = 0;
 	l->drained = false;
-	if (l->term == TERM_ASKED)
-		l->term = TERM_NONE;
+	/* it ended before it could say what Slurm wants */
+	if (l->term == TERM_ASKED && !l->holding && !l->over)
+		term_pass(l);
 	snprintf(r.text, sizeof(r.text), "the process that was making the checkpoint ended without a word");
 	clients_reply(l, &r);
 	if (l->holding && !l->over) {
 		/* it was killed with the tree frozen: criu may have killed the tree or not; reaping tells */
 		l->holding = false;
-		if (kill(l->job->root, 0) < 0)
-			job_over(l, SIGTERM);
+		if (l->root_gone || kill(l->job->root, 0) < 0)
+			job_over(l, l->root_gone ? l->root_status : SIGTERM);
 	}
 }
 
@@ -256,7 +271,8 @@ static void worker_serve(struct loop *l)
 
 static void clients_take(struct loop *l, enum control_verb verb)
 {
-	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+	/* who has not said yet what he wants is not served by what begins now */
+	for (int i = 0; verb != CONTROL_NONE && i < CONTROL_CLIENTS; i++) {
 		struct control_client *c = &l->control.clients[i];
 
 		if (c->fd >= 0 && c->verb == verb)
@@ -372,11 +388,11 @@ static void worker_stop(struct loop *l)
 {
 	struct cr_error err;
 
-	if (!l->worker.pid)
-		return;
-	kill(l->worker.pid, SIGKILL);
-	while (waitpid(l->worker.pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (l->worker.pid) {
+		kill(l->worker.pid, SIGKILL);
+		while (waitpid(l->worker.pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
 	if (cr_store_sweep(&l->job->store, &err) < 0)
 		job_log(l->job, 0, "%s", err.text);
 }

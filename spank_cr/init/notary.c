@@ -25,14 +25,22 @@ int notary_seal(const struct job *job, uint32_t generation, const char *manifest
 	struct notary_reply reply;
 
 	*seal = NULL;
+	memset(&reply, 0, sizeof(reply));
+	/* answers to a worker that was ended before it read them */
+	while (recv(job->notary, &reply, sizeof(reply), MSG_DONTWAIT) > 0)
+		;
 	if (cr_hash_data(manifest, size, request.hash, err) < 0)
 		return -1;
 	if (send(job->notary, &request, sizeof(request), MSG_NOSIGNAL) != (ssize_t)sizeof(request))
 		return cr_error_sys(err, errno, "asking the notary for a seal");
-	if (poll(&p, 1, PATIENCE_MS) != 1)
-		return cr_error_set(err, ETIMEDOUT, "the notary did not answer within 30 s: is munged running?");
-	if (recv(job->notary, &reply, sizeof(reply), 0) != (ssize_t)sizeof(reply))
-		return cr_error_set(err, EPIPE, "the notary is gone");
+	do {
+		if (poll(&p, 1, PATIENCE_MS) != 1)
+			return cr_error_set(err, ETIMEDOUT,
+					    "the notary did not answer within 30 s: is munged running?");
+		if (recv(job->notary, &reply, sizeof(reply), 0) != (ssize_t)sizeof(reply))
+			return cr_error_set(err, EPIPE, "the notary is gone");
+	} while (reply.request.generation != generation ||
+		 memcmp(reply.request.hash, request.hash, CR_HASH_HEX) != 0);
 	reply.text[sizeof(reply.text) - 1] = '\0';
 	if (!reply.ok)
 		return cr_error_set(err, EIO, "sealing the manifest: %.600s", reply.text);

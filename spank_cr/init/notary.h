@@ -23,6 +23,7 @@ struct notary_request {
 
 /* notary → crinit */
 struct notary_reply {
+	struct notary_request request; /* what it answers */
 	int ok;
 	char text[NOTARY_CREDENTIAL]; /* the credential, or the error */
 };

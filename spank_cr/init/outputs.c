@@ -203,11 +203,11 @@ static int output_truncate(const struct cr_manifest_output *o, struct cr_error *
 
 static int inherit_add(struct outputs_restored *restored, int fd, const char *path, struct cr_error *err)
 {
-	int copy = fd < 3 ? fcntl(fd, F_DUPFD_CLOEXEC, 10) : fd;
-
-	if (copy < 0 || restored->n == OUTPUTS_INHERIT)
-		return cr_error_sys(err, copy < 0 ? errno : ENOSPC, "a descriptor for %s", path);
-	restored->inherit[restored->n].fd = copy;
+	if (restored->n == OUTPUTS_INHERIT) {
+		close(fd);
+		return cr_error_set(err, ENOSPC, "no room for a descriptor of %s", path);
+	}
+	restored->inherit[restored->n].fd = fd;
 	restored->inherit[restored->n].path = path;
 	restored->n++;
 	return 0;
@@ -221,6 +221,7 @@ static int stream_restore(const struct cr_manifest_output *o, const char *dir, s
 	char path[PATH_MAX], from[PATH_MAX + 64];
 	cleanup_close int in = -1, out = -1;
 	struct stat now, opened;
+	int fresh;
 
 	if (!stream_path(fd, path, &now))
 		return cr_error_set(err, EINVAL, "%s was the job's %s, which is no file now", o->path,
@@ -236,7 +237,13 @@ static int stream_restore(const struct cr_manifest_output *o, const char *dir, s
 	if (ftruncate(out, 0) < 0 || cr_fs_copy(in, out, o->size, err) < 0)
 		return cr_error_prefix(err, "writing %s", path);
 	/* the same path: criu opens it again itself, with its own position and flags */
-	return strcmp(path, o->path) == 0 ? 0 : inherit_add(restored, fd, o->path, err);
+	if (strcmp(path, o->path) == 0)
+		return 0;
+	/* opened in here: criu does not find the mount of the descriptor that Slurm opened */
+	fresh = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+	if (fresh < 0)
+		return cr_error_sys(err, errno, "opening %s", path);
+	return inherit_add(restored, fresh, o->path, err);
 }
 
 /* bash reads its script as it goes; Slurm writes it anew at each start, perhaps under another path. */

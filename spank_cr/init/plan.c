@@ -15,6 +15,7 @@
 #include "cleanup.h"
 #include "criu.h"
 #include "notary.h"
+#include "proc.h"
 
 static int refuse(const struct cr_error *err)
 {
@@ -42,20 +43,41 @@ static int strangers_set_aside(const struct job *job, struct cr_error *err)
 	return 0;
 }
 
-struct ending {
-	bool completed;
-};
-
-static int journal_line(const struct cr_journal_event *event, void *arg)
+/* The newest run that came to its end; what it left is not to be restored. */
+static int completed_line(const struct cr_journal_event *event, void *arg)
 {
-	struct ending *ending = arg;
+	uint32_t *completed = arg;
 
-	ending->completed = strcmp(event->event, "completed") == 0;
+	if (strcmp(event->event, "completed") == 0 && event->run > *completed)
+		*completed = event->run;
 	return 0;
 }
 
-static bool candidate_print(const struct job *job, uint32_t generation)
+/* The first of the processor features in needed that this node lacks, into buf; returns whether there is one. */
+static bool cpu_lacks(const char *needed, char *buf, size_t size)
 {
+	cleanup_free char *model = NULL, *flags = NULL;
+	struct cr_error err;
+
+	if (cr_node_cpu(&model, &flags, &err) < 0)
+		return false;
+	for (const char *at = needed; *at; at += strcspn(at, " "), at += strspn(at, " ")) {
+		int n = (int)strcspn(at, " ");
+		bool has = false;
+
+		for (const char *f = flags; *f && !has; f += strcspn(f, " "), f += strspn(f, " "))
+			has = strcspn(f, " ") == (size_t)n && memcmp(f, at, (size_t)n) == 0;
+		if (!has) {
+			snprintf(buf, size, "%.*s", n, at);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool candidate_print(const struct job *job, uint32_t generation, uint32_t completed)
+{
+	char feature[64];
 	struct cr_manifest m = {0};
 	char dir[PATH_MAX];
 	struct cr_error err;
@@ -69,6 +91,13 @@ static bool candidate_print(const struct job *job, uint32_t generation)
 		printf("warn job %u: generation %u is passed over: its manifest is of job %u, part %s, generation "
 		       "%u\n",
 		       job->id, generation, m.job, m.part, m.generation);
+	else if (m.run <= completed)
+		printf("note job %u: generation %u is of a run that was complete\n", job->id, generation);
+	else if (cpu_lacks(m.cpu_flags, feature, sizeof(feature)))
+		printf("warn job %u: generation %u is passed over: it was taken on %s, whose processor has %s, "
+		       "and %s has "
+		       "not: keep the job on like nodes with --constraint\n",
+		       job->id, generation, m.node, feature, job->node);
 	else {
 		printf("candidate %u %" PRId64 " %" PRId64 "\n", generation, m.monotonic_ns, m.boottime_ns);
 		good = true;
@@ -81,21 +110,17 @@ static bool candidate_print(const struct job *job, uint32_t generation)
 static int candidates_print(const struct job *job)
 {
 	cleanup_free uint32_t *generations = NULL;
-	struct ending ending = {false};
+	uint32_t completed = 0;
 	struct cr_error err;
 	size_t n = 0;
 	int good = 0;
 
 	if (cr_store_list(&job->store, &generations, &n, &err) < 0 ||
-	    cr_journal_each(&job->store, journal_line, &ending, &err) < 0)
+	    cr_journal_each(&job->store, completed_line, &completed, &err) < 0)
 		printf("note job %u: %s\n", job->id, err.text);
-	if (ending.completed) {
-		printf("note job %u was complete: it starts from the beginning\n", job->id);
-		return 0;
-	}
 	for (size_t i = 0; i < n; i++)
-		good += candidate_print(job, generations[i]);
-	if (n > 0 && good == 0)
+		good += candidate_print(job, generations[i], completed);
+	if (n > 0 && good == 0 && !completed)
 		printf("warn job %u: none of its checkpoints can be used, it starts from the beginning; they stay "
 		       "in "
 		       "%s\n",

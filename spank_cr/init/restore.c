@@ -130,6 +130,8 @@ static int restore_run(struct restore *r, struct cr_error *err)
 	struct outputs_restored outputs;
 	int rc;
 
+	if (cr_caps_drop_ptrace(err) < 0)
+		return -1;
 	cr_store_path(&job->store, job->generation, r->dir);
 	if (cr_manifest_read(&r->m, r->dir, err) < 0 || notary_check(job, job->generation, r->dir, err) < 0 ||
 	    cr_manifest_verify(&r->m, r->dir, err) < 0 || private_restore(job, r->dir, err) < 0)
@@ -160,6 +162,8 @@ void restore_work(struct job *job, int fd)
 		clock_gettime(CLOCK_MONOTONIC_RAW, &to);
 		ms = (to.tv_sec - from.tv_sec) * INT64_C(1000) + (to.tv_nsec - from.tv_nsec) / 1000000;
 		job->run = r.m.run;
+		if (cr_store_set_aside(&job->store, job->generation, &err) < 0)
+			job_log(job, 0, "%s", err.text);
 		job_journal(job, "restored", job->generation, NULL, NULL, ms);
 		report_send(fd, REPORT_RESTORED, job->generation, (int64_t)r.m.root_pid, r.m.run, NULL);
 	}

@@ -31,22 +31,25 @@ static const char *value_of(const char *text, const char *key, char *buf, size_t
 struct slurm_state slurm_interpret(const char *text, uint32_t restart, const char *notice)
 {
 	struct slurm_state s = {.fate = SLURM_UNKNOWN, .reason = "term"};
-	char state[64], restarts[32], preempt[64];
+	char state[64], restarts[32], preempt[64], why[64];
 	const char *told = notice_reason(notice);
 	bool again;
 
 	value_of(text, "JobState", state, sizeof(state));
 	value_of(text, "Restarts", restarts, sizeof(restarts));
 	value_of(text, "PreemptTime", preempt, sizeof(preempt));
+	value_of(text, "Reason", why, sizeof(why));
 	/* slurmctld counts the restart when it requeues, before it has the job killed */
 	again = *restarts && strtoul(restarts, NULL, 10) > restart;
 	if (!*state)
 		return s;
+	again = again || (told && strcmp(told, "timelimit") != 0);
 	if (again || strcmp(state, "PENDING") == 0 || strncmp(state, "REQUEUE", 7) == 0 ||
 	    strcmp(state, "PREEMPTED") == 0) {
 		s.fate = SLURM_ENDING;
 		s.reason = told ? told : "requeue";
-	} else if (strcmp(state, "TIMEOUT") == 0 || (told && strcmp(told, "timelimit") == 0)) {
+	} else if (strcmp(state, "TIMEOUT") == 0 || strcmp(why, "TimeLimit") == 0 ||
+		   (told && strcmp(told, "timelimit") == 0)) {
 		s.fate = SLURM_ENDING;
 		s.reason = "timelimit";
 	} else if (strcmp(state, "RUNNING") == 0) {

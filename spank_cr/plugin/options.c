@@ -121,6 +121,9 @@ static int option_set(int val, const char *value, int remote)
 	if ((val == OPTION_TIME ? time_set(value, submit) : dir_set(value, submit)) < 0)
 		return -1;
 	options.wanted = true;
+	/* a job submitted from inside of a restarted one must not inherit its count */
+	if (submit)
+		unsetenv("SLURM_RESTART_COUNT");
 	return 0;
 }
 

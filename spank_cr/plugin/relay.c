@@ -30,8 +30,11 @@ int relay_init(struct relay *relay, struct cr_error *err)
 	/* the end of a child shows as the end of its socket */
 	sigdelset(&all, SIGCHLD);
 	relay->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (relay->signals < 0)
-		return cr_error_sys(err, errno, "signalfd");
+	if (relay->signals < 0) {
+		cr_error_sys(err, errno, "signalfd");
+		relay_restore_mask();
+		return -1;
+	}
 	return 0;
 }
 

@@ -40,7 +40,7 @@ static int stdio_reopen(int fd, struct cr_error *err)
 {
 	char link[32], path[PATH_MAX];
 	struct stat before, after;
-	cleanup_close int fresh = -1;
+	cleanup_close int found = -1, fresh = -1;
 	off_t offset = lseek(fd, 0, SEEK_CUR);
 	int flags = fcntl(fd, F_GETFL);
 	ssize_t n;
@@ -52,10 +52,14 @@ static int stdio_reopen(int fd, struct cr_error *err)
 	path[n] = '\0';
 	if (!S_ISREG(before.st_mode) && !S_ISCHR(before.st_mode))
 		return 0;
-	fresh = open(path, (flags & (O_ACCMODE | O_APPEND)) | O_NOCTTY | O_CLOEXEC);
-	if (fresh < 0 || fstat(fresh, &after) < 0)
+	found = open(path, O_PATH | O_CLOEXEC);
+	if (found < 0 || fstat(found, &after) < 0)
 		return 0; /* not reachable in here: keep Slurm's */
 	if (before.st_dev != after.st_dev || before.st_ino != after.st_ino)
+		return 0;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", found);
+	fresh = open(link, (flags & (O_ACCMODE | O_APPEND)) | O_NOCTTY | O_CLOEXEC);
+	if (fresh < 0)
 		return 0;
 	if (S_ISREG(before.st_mode) && offset > 0 && lseek(fresh, offset, SEEK_SET) < 0)
 		return cr_error_sys(err, errno, "%s", path);
@@ -90,7 +94,8 @@ static int program_prepare(const struct launch_job *job, int go)
 		dprintf(2, "spank_cr: job %u: %s\n", job->id, err.text);
 		_exit(1);
 	}
-	if (cr_cgroup_enter(job->cgroup, &err) < 0 || stdio_reopen_all(&err) < 0 || cr_caps_drop(&err) < 0) {
+	/* no path is opened before the capabilities are gone */
+	if (cr_cgroup_enter(job->cgroup, &err) < 0 || cr_caps_drop(&err) < 0 || stdio_reopen_all(&err) < 0) {
 		dprintf(2, "spank_cr: job %u: %s\n", job->id, err.text);
 		_exit(1);
 	}

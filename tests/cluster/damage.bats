@@ -75,8 +75,9 @@ older_used() {
 	on "$(job_field "$job" BatchHost)" root grep "job $job: generation 2" /var/log/slurm/slurmd.log |
 		tee "$BATS_TEST_TMPDIR/said"
 	grep -qE "spank_cr: job $job: generation 2 .*$2" "$BATS_TEST_TMPDIR/said"
-	# nothing was thrown away
-	on n0 alice test -d "$(store "$job")/000002"
+	# nothing was thrown away; but it is not the past of what the job does now
+	on n0 alice test -d "$(store "$job")/000002.bad"
+	not on n0 alice test -e "$(store "$job")/000002"
 	finish "$job"
 	counted "out.$job"
 }

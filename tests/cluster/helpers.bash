@@ -259,7 +259,7 @@ leftovers() {
 		grep -lzx "SLURM_JOB_ID=$job" /proc/[0-9]*/environ 2>/dev/null
 		grep -E "/spank_cr/$job(/| )" /proc/[0-9]*/mounts | sort -u
 		find /sys/fs/cgroup -depth \( -name "job_$job" -o -path "*/job_$job/*" \)
-		ls -d "/run/spank_cr/$job" "/var/spool/spank_cr/$job" 2>/dev/null' bash "$2"
+		ls -d "/run/spank_cr/$job" "/var/spool/spank_cr/spank_cr.$job" 2>/dev/null' bash "$2"
 	return 0
 }
 

@@ -53,7 +53,7 @@ expected_budget() {
 	diff <(on n0 alice cat "slurm-$job.out") \
 		<(on "$node" root readlink /proc/1/ns/{pid,mnt,time}; printf '%s\n' /tmp 0 0 ready)
 	not crinit_pid "$node" "$job"
-	[ -z "$(on "$node" root bash -c "ls -d /run/spank_cr/$job /var/spool/spank_cr/$job 2>/dev/null")" ]
+	[ -z "$(on "$node" root bash -c "ls -d /run/spank_cr/$job /var/spool/spank_cr/spank_cr.$job 2>/dev/null")" ]
 	[ -z "$(on "$node" root find /sys/fs/cgroup -name spank_cr -path "*job_$job*")" ]
 	[ -z "$(on n0 root bash -c "ls -d /shared/checkpoints/*/$job 2>/dev/null")" ]
 	run on n0 alice scheckpoint create "$job"

@@ -36,7 +36,7 @@ teardown() {
 	done
 	# nor through the socket itself
 	not on n1 bob ls "/run/spank_cr/$job"
-	not on n1 bob ls "/var/spool/spank_cr/$job"
+	not on n1 bob ls "/var/spool/spank_cr/spank_cr.$job"
 	[ "$(newest "$job")" = 1 ]
 	run on n0 bob scheckpoint list --user=alice
 	[ "$status" = 1 ]

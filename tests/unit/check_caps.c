@@ -69,13 +69,17 @@ END_TEST
 
 START_TEST(budget_yama)
 {
+	struct cr_budget budget = budget_of(FULL(40), 40, 1), none;
+	struct cr_error err = {0};
 	char text[512];
 
-	for (int scope = 1; scope <= 3; scope++) {
-		struct cr_budget budget = budget_of(FULL(40), 40, scope);
-
-		ck_assert_uint_eq(budget.caps, BIT(CR) | BIT(CAP_SYS_PTRACE));
-		ck_assert_ptr_nonnull(strstr(cr_budget_describe(&budget, text, sizeof(text)), "CAP_SYS_PTRACE ("));
+	ck_assert_uint_eq(budget.caps, BIT(CR) | BIT(CAP_SYS_PTRACE));
+	ck_assert_ptr_nonnull(strstr(cr_budget_describe(&budget, text, sizeof(text)), "CAP_SYS_PTRACE ("));
+	/* above 1 a restore would need it too, with the user's paths in reach */
+	for (int scope = 2; scope <= 3; scope++) {
+		ck_assert_int_eq(cr_budget_compute(&none, FULL(40), 40, scope, &err), -1);
+		unit_assert_error(&err, EPERM, "ptrace_scope");
+		ck_assert_uint_eq(none.caps, 0);
 	}
 	ck_assert_uint_eq(budget_of(FULL(40) & ~BIT(CAP_SYS_RESOURCE), 40, 1).caps,
 			  BIT(CR) | BIT(CAP_SETPCAP) | BIT(CAP_SYS_PTRACE));
@@ -336,6 +340,25 @@ START_TEST(set_ambient_largest)
 }
 END_TEST
 
+START_TEST(drop_ptrace)
+{
+	struct cr_budget budget = budget_of(FULL(40), 40, 1);
+	struct cr_error err = {0};
+	struct status s;
+
+	if (!root_or_skip("drop_ptrace"))
+		return;
+	become_user_keeping();
+	unit_assert_ok(cr_caps_set_ambient(&budget, &err), &err);
+	unit_assert_ok(cr_caps_drop_ptrace(&err), &err);
+	s = status_of_exec();
+	assert_caps(&s, BIT(CR));
+	/* without it there is nothing to do, and no way back */
+	unit_assert_ok(cr_caps_drop_ptrace(&err), &err);
+	ck_assert_int_eq(cr_caps_set_ambient(&budget, &err), -1);
+}
+END_TEST
+
 START_TEST(set_ambient_without_rights)
 {
 	struct cr_budget budget = budget_of(FULL(40), 40, 0);
@@ -577,6 +600,6 @@ UNIT_MAIN("caps", {budget_full_bounding, false}, {budget_partial_bounding, false
 	  {budget_refused, false}, {describe_is_bounded, false}, {bounding_is_the_kernels, false},
 	  {ptrace_scope_is_the_kernels, false}, {keep_survives_setuid, false}, {set_ambient_smallest, false},
 	  {set_ambient_largest, false}, {set_ambient_without_rights, true}, {drop_is_for_good, false},
-	  {drop_as_root, false}, {bare_root, false}, {bare_root_without_rights, true},
+	  {drop_ptrace, false}, {drop_as_root, false}, {bare_root, false}, {bare_root_without_rights, true},
 	  {shield_from_same_uid, true}, {shield_dies_with_parent, false}, {task_has_none, true},
 	  {task_has_any, true}, {task_has_unclear, true})

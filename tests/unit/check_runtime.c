@@ -54,9 +54,9 @@ START_TEST(paths)
 
 	ck_assert_str_eq(rt.dir, "run/4294967295");
 	ck_assert_str_eq(CR_RUN_HOME, "run/home");
-	ck_assert_str_eq(rt.scratch, unit_path("scratch/4294967295"));
-	ck_assert_str_eq(rt.tmp, unit_path("scratch/4294967295/tmp"));
-	ck_assert_str_eq(rt.var_tmp, unit_path("scratch/4294967295/var_tmp"));
+	ck_assert_str_eq(rt.scratch, unit_path("scratch/spank_cr.4294967295"));
+	ck_assert_str_eq(rt.tmp, unit_path("scratch/spank_cr.4294967295/tmp"));
+	ck_assert_str_eq(rt.var_tmp, unit_path("scratch/spank_cr.4294967295/var_tmp"));
 	ck_assert(!unit_exists("run"));
 	ck_assert(!unit_exists("scratch"));
 }
@@ -77,11 +77,11 @@ START_TEST(made_and_removed)
 	assert_dir(CR_RUN_HOME, 0, 0755);
 	assert_dir(scratch, 0, 0755);
 	/* again, with something missing and something in it */
-	unit_write("scratch/7/tmp/f", "precious");
+	unit_write("scratch/spank_cr.7/tmp/f", "precious");
 	ck_assert_int_eq(rmdir(rt.var_tmp), 0);
 	unit_assert_ok(cr_runtime_create(&rt, UNIT_NOBODY, UNIT_NOBODY, &err), &err);
 	assert_made(&rt, UNIT_NOBODY);
-	ck_assert(unit_exists("scratch/7/tmp/f"));
+	ck_assert(unit_exists("scratch/spank_cr.7/tmp/f"));
 	/* modes and owners are put right */
 	ck_assert_int_eq(chmod(rt.dir, 0777), 0);
 	ck_assert_int_eq(chown(rt.scratch, 0, 0), 0);
@@ -89,7 +89,7 @@ START_TEST(made_and_removed)
 	assert_made(&rt, UNIT_NOBODY);
 	unit_assert_ok(cr_runtime_remove(&rt, &err), &err);
 	ck_assert(!unit_exists("run/7"));
-	ck_assert(!unit_exists("scratch/7"));
+	ck_assert(!unit_exists("scratch/spank_cr.7"));
 	ck_assert(unit_exists("run"));
 	unit_assert_ok(cr_runtime_remove(&rt, &err), &err);
 }
@@ -136,9 +136,9 @@ START_TEST(planted)
 	assert_dir(unit_path("victim"), 0, 0755);
 	/* nor does a file */
 	ck_assert_int_eq(unlink(rt.tmp), 0);
-	unit_write("scratch/7/tmp", "x");
+	unit_write("scratch/spank_cr.7/tmp", "x");
 	ck_assert_int_eq(cr_runtime_create(&rt, UNIT_NOBODY, UNIT_NOBODY, &err), -1);
-	unit_assert_error(&err, ENOTDIR, "scratch/7/tmp");
+	unit_assert_error(&err, ENOTDIR, "scratch/spank_cr.7/tmp");
 	/* reset and remove take the links away, not what they lead to */
 	unit_write("victim/f", "precious");
 	ck_assert_int_eq(unlink(rt.tmp), 0);
@@ -159,8 +159,16 @@ START_TEST(parents_of_others)
 	ck_assert_int_eq(mkdir(scratch, 0755), 0);
 	ck_assert_int_eq(chown(scratch, 1234, 1234), 0);
 	ck_assert_int_eq(cr_runtime_create(&rt, UNIT_NOBODY, UNIT_NOBODY, &err), -1);
-	unit_assert_error(&err, EPERM, "scratch must belong to root");
-	ck_assert(!unit_exists("scratch/7"));
+	unit_assert_error(&err, EPERM, "scratch must be a directory of root's");
+	ck_assert(!unit_exists("scratch/spank_cr.7"));
+	/* nor root's own that everybody can rename in */
+	ck_assert_int_eq(chown(scratch, 0, 0), 0);
+	ck_assert_int_eq(chmod(scratch, 0777), 0);
+	ck_assert_int_eq(cr_runtime_create(&rt, UNIT_NOBODY, UNIT_NOBODY, &err), -1);
+	/* the admin's mode stays */
+	ck_assert_int_eq(chmod(scratch, 01777), 0);
+	unit_assert_ok(cr_runtime_create(&rt, UNIT_NOBODY, UNIT_NOBODY, &err), &err);
+	assert_dir(scratch, 0, 01777);
 }
 END_TEST
 
@@ -172,12 +180,12 @@ START_TEST(reset_empties)
 	if (!root_or_skip("reset_empties"))
 		return;
 	unit_assert_ok(cr_runtime_create(&rt, UNIT_NOBODY, UNIT_NOBODY, &err), &err);
-	unit_write("scratch/7/tmp/f", "x");
-	ck_assert_int_eq(mkdir(unit_path("scratch/7/var_tmp/d"), 0), 0);
+	unit_write("scratch/spank_cr.7/tmp/f", "x");
+	ck_assert_int_eq(mkdir(unit_path("scratch/spank_cr.7/var_tmp/d"), 0), 0);
 	unit_assert_ok(cr_runtime_reset(&rt, UNIT_NOBODY, UNIT_NOBODY, &err), &err);
 	assert_made(&rt, UNIT_NOBODY);
-	ck_assert(!unit_exists("scratch/7/tmp/f"));
-	ck_assert(!unit_exists("scratch/7/var_tmp/d"));
+	ck_assert(!unit_exists("scratch/spank_cr.7/tmp/f"));
+	ck_assert(!unit_exists("scratch/spank_cr.7/var_tmp/d"));
 }
 END_TEST
 
@@ -210,9 +218,16 @@ END_TEST
 
 START_TEST(sweep)
 {
-	static const char *const others[] = {
-		"run/0",    "run/x7", "run/7x", "run/4294967296", "run/-1x", "scratch/x", "scratch/4294967296",
-		"scratch/0"};
+	static const char *const others[] = {"run/0",
+					     "run/x7",
+					     "run/7x",
+					     "run/4294967296",
+					     "run/-1x",
+					     "scratch/x",
+					     "scratch/7",
+					     "scratch/spank_cr.4294967296",
+					     "scratch/spank_cr.0",
+					     "scratch/spank_cr.7x"};
 	struct cr_runtime runs = runtime_of(7), left = runtime_of(8), half = runtime_of(9);
 	struct cr_error err = {0};
 	int fd;
@@ -224,7 +239,7 @@ START_TEST(sweep)
 	unit_assert_ok(cr_runtime_create(&runs, UNIT_NOBODY, UNIT_NOBODY, &err), &err);
 	unit_assert_ok(cr_runtime_create(&left, UNIT_NOBODY, UNIT_NOBODY, &err), &err);
 	unit_assert_ok(cr_runtime_create(&half, UNIT_NOBODY, UNIT_NOBODY, &err), &err);
-	unit_write("scratch/8/tmp/f", "x");
+	unit_write("scratch/spank_cr.8/tmp/f", "x");
 	/* after a reboot /run is empty and the scratch directory is not */
 	unit_assert_ok(cr_fs_remove_tree(half.dir, &err), &err);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
@@ -235,8 +250,8 @@ START_TEST(sweep)
 	unit_assert_ok(cr_runtime_sweep(scratch, &err), &err);
 	assert_made(&runs, UNIT_NOBODY);
 	ck_assert(!unit_exists("run/8"));
-	ck_assert(!unit_exists("scratch/8"));
-	ck_assert(!unit_exists("scratch/9"));
+	ck_assert(!unit_exists("scratch/spank_cr.8"));
+	ck_assert(!unit_exists("scratch/spank_cr.9"));
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		ck_assert_msg(unit_exists(others[i]), "%s", others[i]);
 	ck_assert(unit_exists("run/some.file"));
@@ -244,7 +259,7 @@ START_TEST(sweep)
 	close(fd);
 	unit_assert_ok(cr_runtime_sweep(scratch, &err), &err);
 	ck_assert(!unit_exists("run/7"));
-	ck_assert(!unit_exists("scratch/7"));
+	ck_assert(!unit_exists("scratch/spank_cr.7"));
 }
 END_TEST
 

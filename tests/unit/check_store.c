@@ -356,6 +356,30 @@ START_TEST(pruning)
 }
 END_TEST
 
+START_TEST(setting_aside)
+{
+	struct cr_error err = {0};
+	uint32_t *list = NULL;
+	size_t n = 0;
+
+	open_store();
+	for (uint32_t generation = 1; generation <= 3; generation++)
+		commit(generation, 1);
+	unit_assert_ok(cr_store_set_aside(&store, 3, &err), &err);
+	unit_assert_ok(cr_store_set_aside(&store, 1, &err), &err);
+	unit_assert_ok(cr_store_list(&store, &list, &n, &err), &err);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_uint_eq(list[0], 1);
+	free(list);
+	ck_assert(in_store("000002.bad") && in_store("000003.bad"));
+	/* once more under the same number: the newer one stays */
+	commit(2, 1);
+	unit_assert_ok(cr_store_set_aside(&store, 1, &err), &err);
+	unit_assert_ok(cr_store_sweep(&store, &err), &err);
+	ck_assert(in_store("000002.bad") && !in_store("000002"));
+}
+END_TEST
+
 START_TEST(sweeping)
 {
 	struct cr_error err = {0};
@@ -402,5 +426,5 @@ START_TEST(times)
 END_TEST
 
 UNIT_MAIN("store", {opening, true}, {open_refuses, true}, {open_planted, true}, {order, true}, {next, true},
-	  {begin_and_commit, true}, {commit_fails, true}, {aborting, true}, {pruning, true}, {sweeping, true},
-	  {times, false})
+	  {begin_and_commit, true}, {commit_fails, true}, {aborting, true}, {pruning, true}, {setting_aside, true},
+	  {sweeping, true}, {times, false})
