@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "fs.h"
+#include "jsontext.h"
 #include "store.h"
 
 static int journal_path(const struct cr_store *s, char *buf, struct cr_error *err)
@@ -23,21 +24,10 @@ static int journal_path(const struct cr_store *s, char *buf, struct cr_error *er
 	return 0;
 }
 
-/* Bytes that are no UTF-8 (of a file name in an error text) are replaced rather than the event lost. */
+/* A member of an event that may be missing. */
 static json_t *journal_text(const char *text)
 {
-	json_t *value = text ? json_string(text) : json_null();
-	cleanup_free char *ascii = NULL;
-
-	if (value)
-		return value;
-	ascii = strdup(text);
-	if (!ascii)
-		return NULL;
-	for (char *p = ascii; *p; p++)
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
-	return json_string(ascii);
+	return text ? cr_json_text(text) : json_null();
 }
 
 /* One line without its newline, malloc'ed. */

@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "fs.h"
+#include "jsontext.h"
 
 #define PART_MAX   64
 #define REASON_MAX 32
@@ -421,23 +422,6 @@ static int manifest_check(const struct cr_manifest *m, struct cr_error *err)
 
 /* ---- encoding ---- */
 
-/* A text that only informs: bytes that are no UTF-8 are not worth a failed checkpoint. */
-static json_t *json_text(const char *text)
-{
-	json_t *value = json_string(text);
-	cleanup_free char *ascii = NULL;
-
-	if (value)
-		return value;
-	ascii = strdup(text);
-	if (!ascii)
-		return NULL;
-	for (char *p = ascii; *p; p++)
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
-	return json_string(ascii);
-}
-
 /* A path must come back byte for byte, and need not be UTF-8: then it is KEY_hex. */
 static int put_path(json_t *object, const char *key, const char *path)
 {
@@ -482,7 +466,7 @@ static int put_field(json_t *object, const struct cr_manifest *m, const struct f
 	case FIELD_I64:
 		return put_number(object, f->key, *(const int64_t *)value);
 	case FIELD_TEXT:
-		return json_object_set_new(object, f->key, json_text(*(char *const *)value));
+		return json_object_set_new(object, f->key, cr_json_text(*(char *const *)value));
 	case FIELD_PATH:
 		return put_path(object, f->key, *(char *const *)value);
 	}

@@ -127,3 +127,25 @@ int cr_ns_mount(const struct cr_ns_mounts *m, struct cr_error *err)
 		       ? -1
 		       : 0;
 }
+
+#define LAST_PID "/proc/sys/kernel/ns_last_pid"
+
+int cr_ns_last_pid_read(uint32_t *last_pid, struct cr_error *err)
+{
+	cleanup_fclose FILE *f = fopen(LAST_PID, "re");
+
+	if (!f || fscanf(f, "%" SCNu32, last_pid) != 1)
+		return cr_error_sys(err, errno ? errno : EIO, "reading ns_last_pid");
+	return 0;
+}
+
+int cr_ns_last_pid_write(uint32_t last_pid, struct cr_error *err)
+{
+	cleanup_close int fd = open(LAST_PID, O_WRONLY | O_CLOEXEC);
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%" PRIu32, last_pid);
+
+	if (fd < 0 || write(fd, text, (size_t)n) != n)
+		return cr_error_sys(err, errno, "setting ns_last_pid");
+	return 0;
+}

@@ -31,4 +31,12 @@ struct cr_ns_mounts {
 /* In the child of cr_ns_fork: private propagation, fresh /proc, /dev/shm and devpts, the binds above. */
 int cr_ns_mount(const struct cr_ns_mounts *mounts, struct cr_error *err);
 
+/* Pids below this one are crinit's own: criu and its helpers must not sit on a pid that a restore needs. */
+#define CR_NS_PID_FIRST 1000
+
+/* The pid after which the kernel looks for the next free one, in the caller's pid namespace. Writing needs
+ * CAP_CHECKPOINT_RESTORE. */
+int cr_ns_last_pid_read(uint32_t *last_pid, struct cr_error *err);
+int cr_ns_last_pid_write(uint32_t last_pid, struct cr_error *err);
+
 #endif

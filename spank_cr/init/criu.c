@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -198,6 +199,16 @@ void criu_log_reason(const struct job *job, const char *verb, char *buf, size_t 
 		return;
 	}
 	snprintf(buf, size, "%s", f ? "no error in its log" : "it left no log");
+}
+
+int criu_failure(const struct job *job, const char *verb, int status, struct cr_error *err)
+{
+	char reason[512];
+
+	criu_log_reason(job, verb, reason, sizeof(reason));
+	return cr_error_set(err, EIO, "criu %s %s %d: %s", verb,
+			    WIFSIGNALED(status) ? "was killed by signal" : "ended with",
+			    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), reason);
 }
 
 void criu_log_keep(const struct job *job, const char *verb)

@@ -34,6 +34,8 @@ pid_t criu_restore_start(const struct job *job, const struct hook *hook, const c
 /* criu's log of a verb ("dump", "restore") on the node's tmpfs: the most telling line for an error text (buf is
  * always a string), a copy in the store's failed/ for whoever wants to know more, removed before the next. */
 void criu_log_reason(const struct job *job, const char *verb, char *buf, size_t size);
+/* The error of a criu that ended with this wait status, with the reason from its log. Returns -1. */
+int criu_failure(const struct job *job, const char *verb, int status, struct cr_error *err);
 void criu_log_keep(const struct job *job, const char *verb);
 void criu_log_forget(const struct job *job, const char *verb);
 

@@ -28,6 +28,7 @@
 #include "fs.h"
 #include "hook.h"
 #include "notary.h"
+#include "ns.h"
 #include "outputs.h"
 #include "private.h"
 #include "proc.h"
@@ -61,15 +62,6 @@ static int64_t now_ns(clockid_t clock)
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
-static int last_pid_read(uint32_t *last_pid, struct cr_error *err)
-{
-	cleanup_fclose FILE *f = fopen("/proc/sys/kernel/ns_last_pid", "re");
-
-	if (!f || fscanf(f, "%" SCNu32, last_pid) != 1)
-		return cr_error_sys(err, errno ? errno : EIO, "reading ns_last_pid");
-	return 0;
-}
-
 static int text_set(char **field, const char *text, struct cr_error *err)
 {
 	*field = strdup(text);
@@ -100,23 +92,15 @@ static int manifest_begin(struct dump *d, const char *reason, struct cr_error *e
 	return 0;
 }
 
-static uint64_t images_bytes(const struct cr_manifest *m)
+/* The files of the generation whose path begins with prefix, together. */
+static uint64_t files_bytes(const struct cr_manifest *m, const char *prefix)
 {
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < m->n_files; i++) {
-		if (strncmp(m->files[i].path, "images/", 7) == 0)
+		if (strncmp(m->files[i].path, prefix, strlen(prefix)) == 0)
 			sum += m->files[i].size;
 	}
-	return sum;
-}
-
-static uint64_t files_bytes(const struct cr_manifest *m)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < m->n_files; i++)
-		sum += m->files[i].size;
 	return sum;
 }
 
@@ -153,8 +137,8 @@ static int generation_commit(struct dump *d, struct cr_error *err)
 
 	if (fence_check(d, err) < 0 || outputs_sync(m, err) < 0 || cr_manifest_hash_dir(m, d->dir, err) < 0)
 		return -1;
-	m->image_bytes = images_bytes(m);
-	m->stored_bytes = files_bytes(m);
+	m->image_bytes = files_bytes(m, "images/");
+	m->stored_bytes = files_bytes(m, "");
 	m->drain_ms = d->thawed_ns ? (now_ns(CLOCK_MONOTONIC) - d->thawed_ns) / 1000000 : 0;
 	if (cr_manifest_encode(m, &text, err) < 0 ||
 	    notary_seal(d->job, d->generation, text, strlen(text), &seal, err) < 0 ||
@@ -173,7 +157,7 @@ static int frozen_record(struct dump *d, struct cr_error *err)
 	d->m.monotonic_ns = now_ns(CLOCK_MONOTONIC);
 	d->m.boottime_ns = now_ns(CLOCK_BOOTTIME);
 	if (text_set(&d->m.time, cr_time_format(cr_time_now_ns(), when, sizeof(when)), err) < 0 ||
-	    last_pid_read(&d->m.last_pid, err) < 0 || outputs_record(d->job, &d->m, d->dir, err) < 0 ||
+	    cr_ns_last_pid_read(&d->m.last_pid, err) < 0 || outputs_record(d->job, &d->m, d->dir, err) < 0 ||
 	    private_save(d->job, d->dir, err) < 0)
 		return -1;
 	return 0;
@@ -237,7 +221,7 @@ static int criu_run(struct dump *d, struct cr_error *err)
 {
 	struct hook hook;
 	cleanup_close int pidfd = -1;
-	char images[PATH_MAX + 16], reason[512];
+	char images[PATH_MAX + 16];
 	pid_t pid;
 	int status;
 
@@ -261,10 +245,7 @@ static int criu_run(struct dump *d, struct cr_error *err)
 		*err = d->err;
 		return -1;
 	}
-	criu_log_reason(d->job, "dump", reason, sizeof(reason));
-	return cr_error_set(err, EIO, "criu dump %s %d: %s",
-			    WIFSIGNALED(status) ? "was killed by signal" : "ended with",
-			    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), reason);
+	return criu_failure(d->job, "dump", status, err);
 }
 
 static int dump_run(struct dump *d, const char *reason, struct cr_error *err)

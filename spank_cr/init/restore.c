@@ -25,14 +25,12 @@
 #include "criu.h"
 #include "hook.h"
 #include "notary.h"
+#include "ns.h"
 #include "outputs.h"
 #include "private.h"
 #include "proc.h"
 #include "spawn.h"
 #include "worker.h"
-
-/* as in the plugin's stage.c: pids below are crinit's own */
-#define JOB_PID_FIRST 1000
 
 struct restore {
 	const struct job *job;
@@ -42,17 +40,6 @@ struct restore {
 	bool checked; /* the tasks were looked at before they ran */
 	struct cr_error err;
 };
-
-static int last_pid_write(uint32_t last_pid, struct cr_error *err)
-{
-	cleanup_close int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
-	char text[16];
-	int n = snprintf(text, sizeof(text), "%" PRIu32, last_pid < JOB_PID_FIRST ? JOB_PID_FIRST : last_pid);
-
-	if (fd < 0 || write(fd, text, (size_t)n) != n)
-		return cr_error_sys(err, errno, "setting ns_last_pid");
-	return 0;
-}
 
 /* The images are the user's files: whoever forged one could ask criu for its own capabilities in a task. */
 static int tasks_check(const struct restore *r, struct cr_error *err)
@@ -91,7 +78,7 @@ static int on_action(const char *action, void *arg)
 			pause();
 	}
 	r->checked = true;
-	if (last_pid_write(r->m.last_pid, &r->err) < 0)
+	if (cr_ns_last_pid_write(r->m.last_pid < CR_NS_PID_FIRST ? CR_NS_PID_FIRST : r->m.last_pid, &r->err) < 0)
 		job_log(r->job, 0, "%s", r->err.text);
 	return 0;
 }
@@ -100,7 +87,7 @@ static int criu_run(struct restore *r, const struct outputs_restored *outputs, s
 {
 	struct hook hook;
 	cleanup_close int pidfd = -1;
-	char images[PATH_MAX + 16], reason[512];
+	char images[PATH_MAX + 16];
 	pid_t pid;
 	int status;
 
@@ -118,10 +105,7 @@ static int criu_run(struct restore *r, const struct outputs_restored *outputs, s
 		return 0;
 	if (status == 0)
 		return cr_error_set(err, EPERM, "criu restore did not let us check the tasks before they ran");
-	criu_log_reason(r->job, "restore", reason, sizeof(reason));
-	return cr_error_set(err, EIO, "criu restore %s %d: %s",
-			    WIFSIGNALED(status) ? "was killed by signal" : "ended with",
-			    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), reason);
+	return criu_failure(r->job, "restore", status, err);
 }
 
 static int restore_run(struct restore *r, struct cr_error *err)

@@ -20,20 +20,6 @@
 #include "ns.h"
 #include "wire.h"
 
-/* Pids below this one are crinit's own: criu and its helpers must not sit on a pid that a restore needs. */
-#define JOB_PID_FIRST 1000
-
-static int pids_reserve(struct cr_error *err)
-{
-	cleanup_close int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
-	char text[16];
-	int n = snprintf(text, sizeof(text), "%d", JOB_PID_FIRST - 1);
-
-	if (fd < 0 || write(fd, text, (size_t)n) != n)
-		return cr_error_sys(err, errno, "setting ns_last_pid");
-	return 0;
-}
-
 /* Slurm opened stdin, stdout and stderr in its own mount namespace; criu looks their mounts up in the job's.
  * Open the same files again in here; what is no path of ours (a pipe, a socket) stays as it is. */
 static int stdio_reopen(int fd, struct cr_error *err)
@@ -163,7 +149,7 @@ int stage_run(const struct launch_job *job, const struct cr_budget *budget, int 
 	if (cr_caps_shield(&err) < 0 || cr_ns_mount(&mounts, &err) < 0)
 		stage_fail(wire, &err);
 	if (!restore) {
-		if (pids_reserve(&err) < 0)
+		if (cr_ns_last_pid_write(CR_NS_PID_FIRST - 1, &err) < 0)
 			stage_fail(wire, &err);
 		if (pipe2(go, O_CLOEXEC) < 0) {
 			cr_error_sys(&err, errno, "pipe");

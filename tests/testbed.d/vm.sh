@@ -4,7 +4,7 @@
 #
 # Everything is emulated: /dev/kvm, where there is one, is not used. qemu is Debian 13's as well, in a layer over
 # the base root file system: with the 7.2 of Debian 12 a guest with two processors sometimes panics while its kernel
-# patches itself ("Oops: int3", one run in six), and the cluster takes three times as long to start. Two disks:
+# patches itself ("Oops: int3", one run in five), and the cluster takes three times as long to start. Two disks:
 #
 #   vda  the base root file system plus kernel modules, read-only; rebuilt only when one of them changes
 #   vdb  a tar archive: this source tree, the installed project and the command; made anew for every run
