@@ -65,6 +65,13 @@ int cr_fs_rename(const char *from, const char *to, struct cr_error *err)
 	return 0;
 }
 
+int cr_fs_unlink(const char *path, struct cr_error *err)
+{
+	if (unlink(path) < 0 && errno != ENOENT)
+		return cr_error_sys(err, errno, "cannot remove %s", path);
+	return 0;
+}
+
 int cr_fs_sync_dir(const char *path, struct cr_error *err)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

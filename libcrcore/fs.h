@@ -27,10 +27,12 @@ int cr_fs_write_atomic(const char *path, const void *data, size_t size, mode_t m
  * is refused. */
 int cr_fs_read(const char *path, size_t max, char **data, size_t *size, struct cr_error *err);
 
-/* fsync(2) and rename(2): the library calls neither anywhere else. path is for the text; a file system that
+/* fsync(2), rename(2), unlink(2) (a missing path is fine): the library calls none of them anywhere else, but for
+ * its temporary files. path is for the text; a file system that
  * has no fsync for directories (EINVAL) is taken at its word. */
 int cr_fs_sync(int fd, const char *path, struct cr_error *err);
 int cr_fs_rename(const char *from, const char *to, struct cr_error *err);
+int cr_fs_unlink(const char *path, struct cr_error *err);
 
 /* fsync a directory, or every regular file and directory below (and including) one. */
 int cr_fs_sync_dir(const char *path, struct cr_error *err);

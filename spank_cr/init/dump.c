@@ -226,6 +226,8 @@ static int criu_run(struct dump *d, struct cr_error *err)
 	int status;
 
 	snprintf(images, sizeof(images), "%s/images", d->dir);
+	if (mkdir(images, 0700) < 0)
+		return cr_error_sys(err, errno, "cannot make directory %s", images);
 	criu_log_forget(d->job, "dump");
 	if (hook_open(&hook, d->job->home, err) < 0)
 		return -1;
@@ -287,7 +289,7 @@ void dump_work(struct job *job, int fd, enum dump_mode mode, const char *reason)
 	}
 	if (dump_run(&d, reason, &err) < 0) {
 		criu_log_keep(job, "dump");
-		if (d.generation && cr_store_abort(&job->store, d.generation, false, &ignored) < 0)
+		if (d.generation && cr_store_abort(&job->store, d.generation, &ignored) < 0)
 			job_log(job, 1, "%s", ignored.text);
 		job_journal(job, "failed", d.generation, reason, err.text, -1);
 		report_send(fd, REPORT_FAILED, d.generation, d.state.fate == SLURM_ENDING, 0, err.text);
