@@ -78,6 +78,10 @@ int cr_store_set_aside(const struct cr_store *s, uint32_t generation, struct cr_
 /* Remove what a crash left behind: .tmp and .del directories, and packs as cr_store_prune does. */
 int cr_store_sweep(const struct cr_store *s, struct cr_error *err);
 
+/* Call each for the absolute path of everything that cr_store_sweep removes, until it returns -1. */
+typedef int (*cr_store_leftover)(const char *path, void *arg, struct cr_error *err);
+int cr_store_leftovers(const struct cr_store *s, cr_store_leftover each, void *arg, struct cr_error *err);
+
 /* Remove every checkpoint and all that belongs to one: generations (the oldest first), .bad, .tmp, packs, failed/.
  * The journal and crinit.log stay. */
 int cr_store_clear(const struct cr_store *s, struct cr_error *err);

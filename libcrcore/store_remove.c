@@ -57,8 +57,11 @@ static int remove_generation(const struct cr_store *s, enum cr_store_entry kind,
 
 struct packs {
 	const struct cr_store *s;
+	bool tmp_goes;		      /* what is being written is not: it is left by a crash */
 	struct cr_store_numbers kept; /* named by a manifest, or the own pack of what is there */
 	bool unknown;		      /* somebody's manifest cannot be read */
+	cr_store_leftover each;
+	void *arg;
 };
 
 static int packs_keep(enum cr_store_entry kind, uint32_t generation, void *arg, struct cr_error *err)
@@ -67,7 +70,7 @@ static int packs_keep(enum cr_store_entry kind, uint32_t generation, void *arg, 
 	struct packs *packs = arg;
 	char path[PATH_MAX];
 
-	if (kind == ENTRY_DEL)
+	if (kind == ENTRY_DEL || (kind == ENTRY_TMP && packs->tmp_goes))
 		return 0;
 	if (cr_store_numbers_add(&packs->kept, generation, err) < 0)
 		return -1;
@@ -96,20 +99,27 @@ static int packs_drop(enum cr_store_entry kind, uint32_t generation, void *arg, 
 	if (cr_store_numbers_have(&packs->kept, generation))
 		return 0;
 	cr_store_entry_path(packs->s, kind, generation, path);
-	return cr_fs_unlink(path, err);
+	return packs->each(path, packs->arg, err);
 }
 
-/* Remove the packs that nobody refers to. While a manifest cannot be read (damaged, or of a later version's),
- * what it refers to is not known, and all of them stay. */
-static int packs_sweep(const struct cr_store *s, struct cr_error *err)
+/* Call each for the packs that nobody refers to. While a manifest cannot be read (damaged, or of a later
+ * version's), what it refers to is not known, and none of them is to go. */
+static int packs_each(const struct cr_store *s, bool tmp_goes, cr_store_leftover each, void *arg,
+		      struct cr_error *err)
 {
-	struct packs packs = {.s = s};
+	struct packs packs = {.s = s, .tmp_goes = tmp_goes, .each = each, .arg = arg};
 	int rc = cr_store_scan(s, packs_keep, &packs, err);
 
 	if (rc == 0 && !packs.unknown)
 		rc = cr_store_scan_packs(s, packs_drop, &packs, err);
 	free(packs.kept.items);
 	return rc;
+}
+
+static int leftover_remove(const char *path, void *arg, struct cr_error *err)
+{
+	(void)arg;
+	return cr_fs_remove_tree(path, err);
 }
 
 /* ---- one that failed ---- */
@@ -181,7 +191,7 @@ int cr_store_prune(const struct cr_store *s, uint32_t run, int keep, struct cr_e
 	}
 	if (prune_bad(s, oldest, err) < 0)
 		return -1;
-	return packs_sweep(s, err);
+	return packs_each(s, false, leftover_remove, NULL, err);
 }
 
 int cr_store_set_aside(const struct cr_store *s, uint32_t generation, struct cr_error *err)
@@ -204,23 +214,40 @@ int cr_store_set_aside(const struct cr_store *s, uint32_t generation, struct cr_
 
 /* ---- what a crash left ---- */
 
-static int sweep_entry(enum cr_store_entry kind, uint32_t generation, void *arg, struct cr_error *err)
+struct leftovers {
+	const struct cr_store *s;
+	cr_store_leftover each;
+	void *arg;
+};
+
+static int leftover_entry(enum cr_store_entry kind, uint32_t generation, void *arg, struct cr_error *err)
 {
+	const struct leftovers *l = arg;
 	char path[PATH_MAX];
 
 	if (kind != ENTRY_TMP && kind != ENTRY_DEL)
 		return 0;
-	cr_store_entry_path(arg, kind, generation, path);
-	return cr_fs_remove_tree(path, err);
+	cr_store_entry_path(l->s, kind, generation, path);
+	return l->each(path, l->arg, err);
+}
+
+static int leftover_dirs(const struct cr_store *s, cr_store_leftover each, void *arg, struct cr_error *err)
+{
+	struct leftovers l = {.s = s, .each = each, .arg = arg};
+
+	return cr_store_scan(s, leftover_entry, &l, err);
+}
+
+int cr_store_leftovers(const struct cr_store *s, cr_store_leftover each, void *arg, struct cr_error *err)
+{
+	if (leftover_dirs(s, each, arg, err) < 0)
+		return -1;
+	return packs_each(s, true, each, arg, err);
 }
 
 int cr_store_sweep(const struct cr_store *s, struct cr_error *err)
 {
-	struct cr_store copy = *s;
-
-	if (cr_store_scan(s, sweep_entry, &copy, err) < 0)
-		return -1;
-	return packs_sweep(s, err);
+	return cr_store_leftovers(s, leftover_remove, NULL, err);
 }
 
 /* ---- everything ---- */
@@ -246,10 +273,9 @@ static int clear_generations(const struct cr_store *s, struct cr_error *err)
 int cr_store_clear(const struct cr_store *s, struct cr_error *err)
 {
 	static const char *const rest[] = {"packs", "failed"};
-	struct cr_store copy = *s;
 	char path[PATH_MAX + 8];
 
-	if (clear_generations(s, err) < 0 || cr_store_scan(s, sweep_entry, &copy, err) < 0)
+	if (clear_generations(s, err) < 0 || leftover_dirs(s, leftover_remove, NULL, err) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", s->dir, rest[i]);

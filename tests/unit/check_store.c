@@ -642,6 +642,33 @@ START_TEST(sweeping)
 }
 END_TEST
 
+static int leftover(const char *path, void *arg, struct cr_error *err)
+{
+	char *text = arg;
+
+	(void)err;
+	(void)snprintf(text + strlen(text), 256 - strlen(text), "%s ", path + strlen(store.dir) + 1);
+	return 0;
+}
+
+START_TEST(leftovers)
+{
+	struct cr_error err = {0};
+	char text[256] = "";
+
+	open_store();
+	commit_packs(1, 1, PACKS(1));
+	make(".000002.tmp");
+	make("packs");
+	part_write("packs/000002.pack", "x");
+	unit_assert_ok(cr_store_leftovers(&store, leftover, text, &err), &err);
+	ck_assert_str_eq(text, ".000002.tmp packs/000002.pack ");
+	/* only told */
+	ck_assert(in_store(".000002.tmp"));
+	ck_assert_str_eq(packs_there(), "1 2");
+}
+END_TEST
+
 START_TEST(times)
 {
 	char buf[32], small[5];
@@ -664,4 +691,4 @@ UNIT_MAIN("store", {opening, true}, {open_refuses, true}, {open_planted, true}, 
 	  {begin_and_commit, true}, {commit_fails, true}, {commit_of_pack_fails, true},
 	  {commit_takes_its_pack_back, true}, {aborting, true}, {pruning, true}, {pruning_packs, true},
 	  {packs_of_the_unknown, true}, {setting_aside, true}, {pruning_what_was_set_aside, true},
-	  {clearing, true}, {sweeping, true}, {times, false})
+	  {clearing, true}, {sweeping, true}, {leftovers, true}, {times, false})
