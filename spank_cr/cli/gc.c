@@ -165,11 +165,15 @@ static int run_for(const struct cli *cli, const struct passwd *user, json_t *rem
 
 static int gc_site(const struct cli *cli, const struct cr_config *config, json_t *removed, struct cr_error *err)
 {
+	cleanup_free uint32_t *own = NULL;
 	cleanup_free uid_t *users = NULL;
 	struct cr_error why;
 	size_t n = 0;
 	int failed = 0;
 
+	/* if Slurm does not answer, once is enough to find out */
+	if (job_alive(getuid(), clock_ms() + SLURM_MS, &own, &n, err) < 0)
+		return cr_error_prefix(err, "nothing is removed");
 	if (site_users(cli->dir ? cli->dir : config->dir, &users, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
