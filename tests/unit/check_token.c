@@ -21,6 +21,13 @@ static void nap_ms(long ms)
 	ck_assert_int_eq(nanosleep(&ts, NULL), 0);
 }
 
+static void nap_us(long us)
+{
+	const struct timespec ts = {.tv_nsec = us * 1000};
+
+	ck_assert_int_eq(nanosleep(&ts, NULL), 0);
+}
+
 static uint64_t now_ms(void)
 {
 	struct timespec ts;
@@ -157,19 +164,21 @@ struct shared {
 	atomic_int inside, most, entered;
 };
 
-/* Drain a few times, as fast as the rules allow. */
+#define CONTEST_ROUNDS 150
+
+/* Drain a few times, with hardly a pause, so that looks and renames of several meet. */
 static int contend(struct shared *s, unsigned int limit, unsigned int seed)
 {
 	struct cr_error err = {0};
 
-	for (int round = 0; round < 12; round++) {
+	for (int round = 0; round < CONTEST_ROUNDS; round++) {
 		struct cr_token token;
 		int rc, now, most;
 
 		if (cr_token_open(&token, unit_dir, limit, seed, "batch.0", (uint64_t)rand_r(&seed) % 3, &err) < 0)
 			return 1;
 		while ((rc = cr_token_try(&token, &err)) == 0)
-			nap_ms(1 + rand_r(&seed) % 3);
+			nap_us(rand_r(&seed) % 300);
 		if (rc < 0) {
 			(void)fprintf(stderr, "%s\n", err.text);
 			return 2;
@@ -179,7 +188,7 @@ static int contend(struct shared *s, unsigned int limit, unsigned int seed)
 		most = atomic_load(&s->most);
 		while (now > most && !atomic_compare_exchange_weak(&s->most, &most, now))
 			;
-		nap_ms(rand_r(&seed) % 3);
+		nap_us(rand_r(&seed) % 300);
 		atomic_fetch_sub(&s->inside, 1);
 		cr_token_close(&token);
 	}
@@ -202,7 +211,7 @@ static void contest(unsigned int limit)
 		ck_assert_int_eq(waitpid(pids[i], &status, 0), pids[i]);
 		ck_assert_int_eq(status, 0);
 	}
-	ck_assert_int_eq(s->entered, 60);
+	ck_assert_int_eq(s->entered, 5 * CONTEST_ROUNDS);
 	ck_assert_int_ge(s->most, 1);
 	ck_assert_msg(s->most <= (int)limit, "%d at once, limit %u", s->most, limit);
 	ck_assert_int_eq(tickets(), 0);
