@@ -45,6 +45,7 @@ struct job {
 	const char *home; /* criu's private tmpfs */
 	struct cr_store store;
 	uint32_t run;
+	int64_t saved_ns;  /* CLOCK_MONOTONIC of the last checkpoint that was committed, or of the start */
 	off_t notice_from; /* size of the job's stderr when this run of it began */
 	int log;	   /* crinit.log, or -1 */
 };

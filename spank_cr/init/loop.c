@@ -44,6 +44,7 @@ struct loop {
 	enum term term;		   /* SIGTERM from Slurm */
 	bool term_root, term_rest; /* whom it was for, should it be for the program */
 	unsigned failures;	   /* checkpoints in a row that failed */
+	int64_t frozen_ns;	   /* CLOCK_MONOTONIC of the newest dump */
 	uint32_t committed;	   /* newest generation of this crinit's */
 	bool root_gone;		   /* the tree's root ended while a final checkpoint was held */
 	int root_status;
@@ -52,6 +53,14 @@ struct loop {
 	bool over;
 	int status; /* wait status to hand to Slurm */
 };
+
+static int64_t now_ns(void)
+{
+	struct timespec ts = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
 
 /* ---- the tree ---- */
 
@@ -213,6 +222,7 @@ static void report_dump(struct loop *l, const struct report *r)
 {
 	switch (r->type) {
 	case REPORT_FROZEN:
+		l->frozen_ns = now_ns();
 		break;
 	case REPORT_THAWED:
 		l->drained = true;
@@ -220,6 +230,7 @@ static void report_dump(struct loop *l, const struct report *r)
 	case REPORT_COMMITTED:
 		l->failures = 0;
 		l->committed = r->generation;
+		l->job->saved_ns = l->frozen_ns;
 		l->holding = l->mode != DUMP_RUNNING;
 		job_log(l->job, 1, "generation %u committed (%s), frozen %lld ms, %llu bytes", r->generation,
 			r->text, (long long)r->value, (unsigned long long)r->extra);
@@ -476,6 +487,7 @@ static int started_tell(struct loop *l)
 	struct cr_error err;
 	struct stat st;
 
+	l->job->saved_ns = now_ns();
 	l->job->notice_from = fstat(2, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
 
 	if (cr_wire_send(l->job->wire, CR_WIRE_STARTED, 0, NULL, &err) < 0) {
