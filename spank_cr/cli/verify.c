@@ -17,9 +17,7 @@
 #include "control.h"
 #include "fs.h"
 #include "hash.h"
-#if __has_include("image.h")
 #include "image.h"
-#endif
 #include "job.h"
 #include "manifest.h"
 #include "output.h"
@@ -104,7 +102,6 @@ static int check_seal(struct check *c, const char *dir, struct cr_error *err)
 	return 0;
 }
 
-#if __has_include("image.h")
 static void close_image(struct cr_image **image)
 {
 	if (*image)
@@ -125,15 +122,6 @@ static int check_image(struct check *c, struct cr_error *err)
 	progress_end(c);
 	return rc;
 }
-#else
-static int check_image(struct check *c, struct cr_error *err)
-{
-	(void)c;
-	(void)progress;
-	(void)progress_end;
-	return cr_error_set(err, ENOTSUP, "the images cannot be read yet");
-}
-#endif
 
 static int check_generation(struct check *c, struct cr_error *err)
 {

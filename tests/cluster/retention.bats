@@ -12,6 +12,7 @@ setup() {
 
 teardown() {
 	cancel_all
+	on n0 root rm -rf /shared/home/{alice,bob}/999 /shared/checkpoints/{alice/998,alice/999,bob/999}
 	configure 's/ on_\(complete\|failure\)=[a-z]*//g'
 }
 
