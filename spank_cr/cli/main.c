@@ -229,8 +229,10 @@ static int run_verb(const struct verb *verb, const struct cli *cli)
 {
 	struct cr_error err = {0};
 
-	if (verb->run(cli, &err) < 0)
+	if (verb->run(cli, &err) < 0) {
+		(void)fflush(stdout); /* what was found out comes before what is wrong with it */
 		return report(&err, EXIT_FAILURE);
+	}
 	if (fflush(stdout) == EOF || ferror(stdout)) {
 		cr_error_sys(&err, errno, "cannot write the answer");
 		return report(&err, EXIT_FAILURE);
