@@ -60,22 +60,31 @@ static int split(const char *template, char parent[PATH_MAX], char component[PAT
 	return cr_config_expand(fixed, 0, "root", parent, PATH_MAX, err);
 }
 
-/* The user that component becomes name for: what stands where %u or %U does must be one. */
-static const struct passwd *user_of(const char *component, const char *name)
+static bool is_name_of(const struct passwd *user, const char *component, const char *name)
+{
+	char expanded[PATH_MAX];
+
+	return user &&
+	       cr_config_expand(component, user->pw_uid, user->pw_name, expanded, sizeof(expanded), NULL) == 0 &&
+	       strcmp(expanded, name) == 0;
+}
+
+/* The user that component becomes name for: the owner, or, where the admin owns the directories, the one that
+ * stands in the place of a %u or %U. */
+static const struct passwd *user_of(const char *component, const char *name, uid_t owner)
 {
 	const char *percent = strchr(component, '%');
 	size_t before = (size_t)(percent - component), after = strlen(percent + 2), length = strlen(name);
-	char text[NAME_MAX + 1], expanded[PATH_MAX];
-	const struct passwd *user;
+	const struct passwd *user = getpwuid(owner);
+	char text[NAME_MAX + 1];
 
+	if (is_name_of(user, component, name))
+		return user;
 	if (length <= before + after || length > NAME_MAX)
 		return NULL;
 	snprintf(text, sizeof(text), "%.*s", (int)(length - before - after), name + before);
 	user = percent[1] == 'u' ? getpwnam(text) : getpwuid((uid_t)strtoul(text, NULL, 10));
-	if (!user ||
-	    cr_config_expand(component, user->pw_uid, user->pw_name, expanded, sizeof(expanded), NULL) < 0)
-		return NULL;
-	return strcmp(expanded, name) == 0 ? user : NULL;
+	return is_name_of(user, component, name) ? user : NULL;
 }
 
 int site_users(const char *template, uid_t **uids, size_t *n, struct cr_error *err)
@@ -100,7 +109,7 @@ int site_users(const char *template, uid_t **uids, size_t *n, struct cr_error *e
 		if (entry->d_name[0] == '.' || fstatat(dirfd(stream), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		/* without users in the template they share the directory: each job's is its owner's */
-		user = component[0] ? user_of(component, entry->d_name) : getpwuid(st.st_uid);
+		user = component[0] ? user_of(component, entry->d_name, st.st_uid) : getpwuid(st.st_uid);
 		if (user && user->pw_uid != 0)
 			rc = users_add(&users, user->pw_uid, err);
 	}
