@@ -18,6 +18,7 @@
 #include "seen.h"
 
 #define MISSES	    4u /* in a row, and the walk goes on where the anchors say */
+#define EARLY_SAMPLE (16u << 20) /* bytes by which to judge what is to come */
 #define PACK_BUFFER (4u << 20)
 #define OWN	    1u /* the own pack's place in the list, plus 1 */
 
@@ -284,10 +285,17 @@ static int chunk_take(struct cr_writer *w, struct stream *s, const void *data, u
 
 /* ---- filling ---- */
 
-/* The pool is for what comes while the job is frozen; if it may not do, writing begins now. */
+/* The pool is for what comes while the job is frozen; if it may not do, writing begins now. As much of what is still to
+ * come will be new as was so far, or a quarter more. */
 static void drain_early(struct cr_writer *w)
 {
-	if (w->going || cr_drain_free(w->drain) >= w->expected)
+	uint64_t left = w->expected, room = cr_drain_free(w->drain);
+
+	if (w->going || room >= left)
+		return;
+	if (w->bytes < EARLY_SAMPLE && room > w->config.pool / 2)
+		return;
+	if (room >= (uint64_t)((double)left * (double)w->raw / (double)w->bytes * 1.25))
 		return;
 	w->going = true;
 	cr_drain_go(w->drain, false);
@@ -434,6 +442,19 @@ int cr_writer_end(struct cr_writer *w, uint32_t id, struct cr_error *err)
 	free(s->tail);
 	s->tail = NULL;
 	return rc;
+}
+
+uint64_t cr_writer_past_new(const char *path)
+{
+	struct cr_index *index;
+	uint64_t raw = 0;
+
+	if (cr_index_open(&index, path, NULL) < 0)
+		return 0;
+	if (index->n_packs > 0 && index->packs[0].generation == index->generation)
+		raw = index->packs[0].raw;
+	cr_index_close(index);
+	return raw;
 }
 
 uint64_t cr_writer_bytes(const struct cr_writer *w)
