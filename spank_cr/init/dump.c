@@ -99,31 +99,6 @@ static int manifest_begin(struct dump *d, const char *reason, struct cr_error *e
 	return 0;
 }
 
-static int fence_line(const struct cr_journal_event *event, void *arg)
-{
-	uint32_t *restart = arg;
-
-	if ((strcmp(event->event, "fresh") == 0 || strcmp(event->event, "restored") == 0) &&
-	    event->restart > *restart)
-		*restart = event->restart;
-	return 0;
-}
-
-/* A node that Slurm has given up on may still reach the store: what Slurm started later owns it. */
-static int fence_check(struct dump *d, struct cr_error *err)
-{
-	uint32_t newest = d->job->restart;
-
-	if (cr_journal_each(&d->job->store, fence_line, &newest, err) < 0)
-		return -1;
-	if (newest > d->job->restart)
-		return cr_error_set(err, ESTALE,
-				    "Slurm has started this job again elsewhere (restart %u, this is %u): nothing "
-				    "is published",
-				    newest, d->job->restart);
-	return 0;
-}
-
 /* Wait until the site lets this job drain; or long enough. Without a token it is slower for all, never wrong. */
 static void token_wait(struct dump *d, struct cr_token *token)
 {
@@ -202,7 +177,7 @@ static int generation_commit(struct dump *d, struct cr_error *err)
 	cleanup_free char *text = NULL;
 	cleanup_free char *seal = NULL;
 
-	if (capture_write(d, err) < 0 || fence_check(d, err) < 0 || outputs_sync(m, err) < 0 ||
+	if (capture_write(d, err) < 0 || job_fence(d->job, err) < 0 || outputs_sync(m, err) < 0 ||
 	    packs_record(d, err) < 0 || cr_manifest_hash_dir(m, d->dir, err) < 0)
 		return -1;
 	m->image_bytes = d->capture.image_bytes;
@@ -341,7 +316,7 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	struct cr_error ignored;
 
 	if (cr_store_open(&job->store, job->dir, job->id, job->part, getuid(), true, err) < 0 ||
-	    cr_store_sweep(&job->store, err) < 0 || fence_check(d, err) < 0 ||
+	    job_fence(job, err) < 0 || cr_store_sweep(&job->store, err) < 0 ||
 	    cr_store_next(&job->store, &d->generation, err) < 0 ||
 	    cr_store_begin(&job->store, d->generation, d->dir, err) < 0 || manifest_begin(d, reason, err) < 0 ||
 	    capture_start(&d->capture, job, d->generation, d->dir, generation_past(job), err) < 0)
