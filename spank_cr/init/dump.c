@@ -131,9 +131,11 @@ static int capture_write(struct dump *d, struct cr_error *err)
 
 	token_wait(d, &token);
 	rc = capture_drain(&d->capture, d->mode == DUMP_RUNNING, err);
-	if (rc == 0)
-		while ((rc = capture_wait(&d->capture, CR_TOKEN_BEAT_MS, err)) == 0 && token.held)
+	while (rc == 0) {
+		rc = capture_wait(&d->capture, CR_TOKEN_BEAT_MS, err);
+		if (rc == 0 && token.held)
 			(void)cr_token_beat(&token, &ignored);
+	}
 	cr_token_close(&token);
 	return rc < 0 ? -1 : 0;
 }
@@ -289,12 +291,11 @@ static int criu_run(struct dump *d, struct cr_error *err)
 		d->thawed_ns = now_ns(CLOCK_MONOTONIC);
 	if (status == 0 || d->resumed || (status > 0 && d->committed))
 		return 0;
-	if (d->failed) {
+	if (d->failed)
 		*err = d->err;
-		return -1;
-	}
-	(void)criu_failure(d->job, "dump", status, err);
-	/* criu fails when the writer does */
+	else
+		(void)criu_failure(d->job, "dump", status, err);
+	/* both fail when the writer does */
 	(void)imgproc_failure(&d->capture.proc, err);
 	return -1;
 }
