@@ -14,6 +14,7 @@
 #include "cut.h"
 #include "drain.h"
 #include "fs.h"
+#include "intake.h"
 #include "past.h"
 #include "seen.h"
 
@@ -39,6 +40,7 @@ struct cr_writer {
 	struct cr_writer_config config;
 	struct cr_pack_writer *pack;
 	struct cr_index_writer *index;
+	struct cr_intake *intake;
 	struct cr_drain *drain;
 	struct cr_past past; /* its index is NULL when there is none */
 	struct cr_chunk_key key;
@@ -97,6 +99,8 @@ static int files_open(struct cr_writer *w, struct cr_error *err)
 	return cr_index_create(&w->index, w->index_path, c->job, c->generation, &w->key, err);
 }
 
+static int stream_take(void *arg, uint32_t id, void *data, size_t n, bool end, struct cr_error *err);
+
 static int writer_open(struct cr_writer *w, char *remark, size_t size, struct cr_error *err)
 {
 	const struct cr_writer_config *c = &w->config;
@@ -110,7 +114,9 @@ static int writer_open(struct cr_writer *w, char *remark, size_t size, struct cr
 	drain.pack = w->pack;
 	drain.index = w->index;
 	w->expected = c->expected;
-	return cr_drain_open(&w->drain, &drain, err);
+	if (cr_drain_open(&w->drain, &drain, err) < 0)
+		return -1;
+	return cr_intake_open(&w->intake, stream_take, w, err);
 }
 
 int cr_writer_open(struct cr_writer **writer, const struct cr_writer_config *config, char *remark, size_t size,
@@ -147,6 +153,9 @@ int cr_writer_stream(struct cr_writer *w, const char *name, bool archive, uint32
 	struct cr_error ignored;
 	struct stream *s;
 
+	/* the list of streams is the other thread's, too */
+	if (cr_intake_settle(w->intake, err) < 0)
+		return -1;
 	if (!*name || strlen(name) > CR_INDEX_NAME_MAX)
 		return cr_error_set(err, EINVAL, "a stream's name has 1 to %u bytes", CR_INDEX_NAME_MAX);
 	for (uint32_t i = 0; i < w->n_streams; i++) {
@@ -170,6 +179,40 @@ int cr_writer_stream(struct cr_writer *w, const char *name, bool archive, uint32
 	if (stream_begin(w, s, &ignored) < 0)
 		cr_cursor_clear(&s->cursor);
 	*id = w->n_streams++;
+	return 0;
+}
+
+/* ---- the block that is being filled ---- */
+
+/* The pool is for what comes while the job is frozen; if it may not do, writing begins now. As much of what is still to
+ * come will be new as was so far, or a quarter more. */
+static void drain_early(struct cr_writer *w)
+{
+	uint64_t left = w->expected, room = cr_drain_free(w->drain);
+
+	if (w->going || room >= left)
+		return;
+	if (w->bytes < EARLY_SAMPLE && room > w->config.pool / 2)
+		return;
+	if (room >= (uint64_t)((double)left * (double)w->raw / (double)w->bytes * 1.25))
+		return;
+	w->going = true;
+	cr_drain_go(w->drain, false);
+}
+
+/* A block with room for a whole chunk. */
+static int block_ready(struct cr_writer *w, struct cr_error *err)
+{
+	if (w->block && w->block->used + CR_CHUNK <= CR_PACK_BLOCK)
+		return 0;
+	if (w->block) {
+		cr_drain_put(w->drain, w->block);
+		w->block = NULL;
+		drain_early(w);
+	}
+	if (cr_drain_take(w->drain, &w->block, err) < 0)
+		return -1;
+	w->block->raw = w->raw;
 	return 0;
 }
 
@@ -295,6 +338,8 @@ static int chunk_take(struct cr_writer *w, struct stream *s, const struct look *
 		w->known++;
 		return chunk_emit(w, s, pack, raw, size, look->hash, err);
 	}
+	if (block_ready(w, err) < 0)
+		return -1;
 	raw = w->block->raw + w->block->used;
 	cr_seen_put(&w->seen, look->hash, raw);
 	return chunk_emit(w, s, OWN, raw, size, look->hash, err) < 0 ? -1 : 1;
@@ -302,67 +347,14 @@ static int chunk_take(struct cr_writer *w, struct stream *s, const struct look *
 
 /* ---- filling ---- */
 
-/* The pool is for what comes while the job is frozen; if it may not do, writing begins now. As much of what is still to
- * come will be new as was so far, or a quarter more. */
-static void drain_early(struct cr_writer *w)
-{
-	uint64_t left = w->expected, room = cr_drain_free(w->drain);
-
-	if (w->going || room >= left)
-		return;
-	if (w->bytes < EARLY_SAMPLE && room > w->config.pool / 2)
-		return;
-	if (room >= (uint64_t)((double)left * (double)w->raw / (double)w->bytes * 1.25))
-		return;
-	w->going = true;
-	cr_drain_go(w->drain, false);
-}
-
-/* A block with room for a whole chunk. */
-static int block_ready(struct cr_writer *w, struct cr_error *err)
-{
-	if (w->block && w->block->used + CR_CHUNK <= CR_PACK_BLOCK)
-		return 0;
-	if (w->block) {
-		cr_drain_put(w->drain, w->block);
-		w->block = NULL;
-		drain_early(w);
-	}
-	if (cr_drain_take(w->drain, &w->block, err) < 0)
-		return -1;
-	w->block->raw = w->raw;
-	return 0;
-}
-
-int cr_writer_room(struct cr_writer *w, uint32_t id, void **at, size_t *room, struct cr_error *err)
-{
-	struct stream *s = &w->streams[id];
-
-	if (block_ready(w, err) < 0)
-		return -1;
-	if (s->tail_used > 0) {
-		*at = s->tail + s->tail_used;
-		*room = CR_CHUNK - s->tail_used;
-		return 0;
-	}
-	/* whole chunks only: more of one would have to be moved */
-	*at = w->block->data + w->block->used;
-	*room = (CR_PACK_BLOCK - w->block->used) / CR_CHUNK * CR_CHUNK;
-	return 0;
-}
-
-/* Chunk data of size bytes, which may lie at the end of the block already. */
 static int chunk_place(struct cr_writer *w, struct stream *s, const struct look *look, const unsigned char *data,
 		       uint32_t size, struct cr_error *err)
 {
-	unsigned char *to;
 	int rc = chunk_take(w, s, look, size, err);
 
 	if (rc <= 0)
 		return rc;
-	to = w->block->data + w->block->used;
-	if (to != data)
-		memmove(to, data, size);
+	memcpy(w->block->data + w->block->used, data, size);
 	w->block->used += size;
 	w->raw += size;
 	return 0;
@@ -469,27 +461,12 @@ static int tail_advance(struct cr_writer *w, struct stream *s, size_t n, struct 
 	return size < n ? bytes_put(w, s, more + size, n - size, err) : 0;
 }
 
-int cr_writer_advance(struct cr_writer *w, uint32_t id, size_t n, struct cr_error *err)
+static int stream_end(struct cr_writer *w, struct stream *s, struct cr_error *err)
 {
-	struct stream *s = &w->streams[id];
-
-	w->bytes += n;
-	w->expected -= n < w->expected ? n : w->expected;
-	if (s->tail_used > 0)
-		return tail_advance(w, s, n, err);
-	return bytes_put(w, s, w->block->data + w->block->used, n, err);
-}
-
-int cr_writer_end(struct cr_writer *w, uint32_t id, struct cr_error *err)
-{
-	struct stream *s = &w->streams[id];
 	int rc = 0;
 
-	if (s->ended)
-		return 0;
-	s->ended = true;
-	if (s->tail_used > 0 && (block_ready(w, err) < 0 || chunk_put(w, s, s->tail, s->tail_used, err) < 0))
-		rc = -1;
+	if (s->tail_used > 0)
+		rc = chunk_put(w, s, s->tail, s->tail_used, err);
 	s->tail_used = 0;
 	if (rc == 0)
 		rc = segment_put(w, s, err);
@@ -498,6 +475,55 @@ int cr_writer_end(struct cr_writer *w, uint32_t id, struct cr_error *err)
 	free(s->tail);
 	s->tail = NULL;
 	return rc;
+}
+
+/* What the reading thread has handed on. */
+static int stream_take(void *arg, uint32_t id, void *data, size_t n, bool end, struct cr_error *err)
+{
+	struct cr_writer *w = arg;
+	struct stream *s = &w->streams[id];
+	const unsigned char *p = data;
+
+	w->bytes += n;
+	w->expected -= n < w->expected ? n : w->expected;
+	while (n > 0 && s->tail_used > 0) {
+		size_t more = CR_CHUNK - s->tail_used < n ? CR_CHUNK - s->tail_used : n;
+
+		memcpy(s->tail + s->tail_used, p, more);
+		if (tail_advance(w, s, more, err) < 0)
+			return -1;
+		p += more;
+		n -= more;
+	}
+	if (bytes_put(w, s, p, n, err) < 0)
+		return -1;
+	return end ? stream_end(w, s, err) : 0;
+}
+
+int cr_writer_room(struct cr_writer *w, void **at, size_t *room, struct cr_error *err)
+{
+	*room = CR_INTAKE_BUFFER;
+	return cr_intake_room(w->intake, at, err);
+}
+
+int cr_writer_advance(struct cr_writer *w, uint32_t id, size_t n, struct cr_error *err)
+{
+	return n > 0 ? cr_intake_put(w->intake, id, n, false, err) : 0;
+}
+
+int cr_writer_end(struct cr_writer *w, uint32_t id, struct cr_error *err)
+{
+	struct stream *s = &w->streams[id];
+
+	if (s->ended)
+		return 0;
+	s->ended = true;
+	return cr_intake_put(w->intake, id, 0, true, err);
+}
+
+int cr_writer_settle(struct cr_writer *w, struct cr_error *err)
+{
+	return cr_intake_settle(w->intake, err);
 }
 
 uint64_t cr_writer_past_new(const char *path)
@@ -531,6 +557,8 @@ int cr_writer_drain(struct cr_writer *w, bool polite, struct cr_error *err)
 		if (!w->streams[i].ended)
 			return cr_error_set(err, EPIPE, "stream %s has not come to its end", w->streams[i].name);
 	}
+	if (cr_intake_settle(w->intake, err) < 0)
+		return -1;
 	if (w->block)
 		cr_drain_put(w->drain, w->block);
 	w->block = NULL;
@@ -589,6 +617,7 @@ void cr_writer_close(struct cr_writer *w)
 {
 	if (!w)
 		return;
+	cr_intake_close(w->intake);
 	cr_drain_close(w->drain);
 	cr_pack_discard(w->pack);
 	cr_index_discard(w->index);

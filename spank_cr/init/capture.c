@@ -166,7 +166,7 @@ static int input_read(struct taker *t, const struct input *in, struct cr_error *
 		ssize_t n;
 		void *at;
 
-		if (cr_writer_room(t->writer, in->id, &at, &room, err) < 0)
+		if (cr_writer_room(t->writer, &at, &room, err) < 0)
 			return -1;
 		n = read(in->fd, at, room);
 		if (n < 0 && errno == EINTR)
@@ -263,9 +263,12 @@ static int control_serve(struct taker *t, struct cr_error *err)
 
 static int staged_tell(struct taker *t, struct cr_error *err)
 {
-	const struct imgproc_message m = {.type = IMGPROC_STAGED,
-					  .value = {cr_writer_bytes(t->writer), cr_writer_new_bytes(t->writer)}};
+	struct imgproc_message m = {.type = IMGPROC_STAGED};
 
+	if (cr_writer_settle(t->writer, err) < 0)
+		return -1;
+	m.value[0] = cr_writer_bytes(t->writer);
+	m.value[1] = cr_writer_new_bytes(t->writer);
 	t->barrier = false;
 	t->staged = true;
 	return imgproc_send(t->control, &m, -1, err);
