@@ -29,15 +29,16 @@
 #define ABSORBED 65536u
 
 /* Marks in the log, and what they do to a generation or the journal. */
-enum { MADE, PROMISED, GOING, WRITTEN };
+enum { PROMISED, GOING, GONE, WRITTEN };
 
 /* What must be there. Shared with children. */
 struct world {
-	unsigned char state[LAST];    /* of a generation: WORLD_… */
-	unsigned int content[LAST];   /* chunks of its newest try */
-	unsigned int journal;	      /* lines that must be there: restart 1 to journal */
+	unsigned char state[LAST];  /* of a generation: WORLD_… */
+	unsigned int content[LAST]; /* chunks of its newest try */
+	unsigned int like[LAST];    /* the generation whose content it has */
+	unsigned int journal;	    /* lines that must be there: restart 1 to journal */
 };
-enum { WORLD_FREE, WORLD_MUST, WORLD_MAY };
+enum { WORLD_FREE, WORLD_MUST, WORLD_MAY, WORLD_NOT };
 
 static struct world *world;
 static const char *context; /* for messages */
@@ -61,10 +62,10 @@ static void world_apply(struct world *w, int mark, int arg)
 	if (mark == WRITTEN)
 		w->journal = (unsigned int)arg;
 	else if (arg < (int)LAST)
-		w->state[arg] = mark == PROMISED ? WORLD_MUST : WORLD_MAY;
+		w->state[arg] = mark == PROMISED ? WORLD_MUST : mark == GOING ? WORLD_MAY : WORLD_NOT;
 }
 
-/* In a child too what it promised counts. */
+/* From now on it holds, whatever happens. */
 static void promise(int mark, uint32_t arg)
 {
 	world_apply(world, mark, (int)arg);
@@ -120,7 +121,7 @@ static int stream_write(struct cr_writer *w, const struct cr_manifest *m, unsign
 			struct cr_error *err)
 {
 	size_t size, done = 0, room;
-	cleanup_free unsigned char *data = content_make(m->generation, stream, chunks, &size);
+	cleanup_free unsigned char *data = content_make(world->like[m->generation], stream, chunks, &size);
 	uint32_t id;
 	void *at;
 
@@ -202,6 +203,20 @@ static int generation_make(const struct cr_store *s, uint32_t generation, unsign
 	return rc;
 }
 
+/* rc is of a removal: what it has removed must not come back. */
+static int gone_promise(const struct cr_store *s, int rc)
+{
+	for (uint32_t g = 1; rc == 0 && g < LAST; g++) {
+		char path[PATH_MAX];
+		struct stat st;
+
+		cr_store_path(s, g, path);
+		if (world->state[g] == WORLD_MAY && lstat(path, &st) < 0 && errno == ENOENT)
+			promise(GONE, g);
+	}
+	return rc;
+}
+
 static int prune(const struct cr_store *s, size_t keep, struct cr_error *err)
 {
 	cleanup_free uint32_t *list = NULL;
@@ -211,10 +226,11 @@ static int prune(const struct cr_store *s, size_t keep, struct cr_error *err)
 		return -1;
 	for (size_t i = keep; i < n; i++)
 		promise(GOING, list[i]);
-	return cr_store_prune(s, 1, (int)keep, err);
+	return gone_promise(s, cr_store_prune(s, 1, (int)keep, err));
 }
 
-static int checkpoint(const char *dir, unsigned int chunks, struct cr_error *err)
+/* like: the generation whose content it is to have, 0: a new one. */
+static int checkpoint_like(const char *dir, unsigned int chunks, uint32_t like, struct cr_error *err)
 {
 	uint32_t generation = 0;
 	struct cr_error ignored;
@@ -226,6 +242,7 @@ static int checkpoint(const char *dir, unsigned int chunks, struct cr_error *err
 		return -1;
 	ck_assert_uint_lt(generation, LAST);
 	world->content[generation] = chunks;
+	world->like[generation] = like ? like : generation;
 	rc = generation_make(&s, generation, chunks, err);
 	if (rc == 0) {
 		promise(PROMISED, generation);
@@ -236,12 +253,17 @@ static int checkpoint(const char *dir, unsigned int chunks, struct cr_error *err
 	return rc;
 }
 
+static int checkpoint(const char *dir, unsigned int chunks, struct cr_error *err)
+{
+	return checkpoint_like(dir, chunks, 0, err);
+}
+
 /* ---- what is there ---- */
 
 static void stream_check(struct cr_image *image, uint32_t generation, unsigned int stream)
 {
 	size_t size, done = 0, n;
-	cleanup_free unsigned char *data = content_make(generation, stream, world->content[generation], &size);
+	cleanup_free unsigned char *data = content_make(world->like[generation], stream, world->content[generation], &size);
 	int64_t place = cr_image_find(image, streams[stream]);
 	struct cr_image_reader *reader = NULL;
 	struct cr_error err = {0};
@@ -324,6 +346,8 @@ static void store_check(const char *dir, const struct world *w)
 			there = there || list[i] == g;
 		if (w->state[g] == WORLD_MUST && !there)
 			give_up("generation %u is lost", g);
+		if (w->state[g] == WORLD_NOT && there)
+			give_up("generation %u is there again", g);
 	}
 }
 
@@ -421,6 +445,11 @@ static int run_first(const char *dir, struct cr_error *err)
 	return checkpoint(dir, SMALL, err);
 }
 
+static int run_nothing_new(const char *dir, struct cr_error *err)
+{
+	return checkpoint_like(dir, SMALL, 2, err);
+}
+
 static int run_prune(const char *dir, struct cr_error *err)
 {
 	struct cr_store s;
@@ -443,10 +472,11 @@ static void before_more(const char *dir)
 	open_plain(&s, dir);
 	for (uint32_t g = 3; g <= 5; g++) {
 		world->content[g] = SMALL;
+		world->like[g] = g;
 		unit_assert_ok(generation_make(&s, g, SMALL, &err), &err);
 		promise(PROMISED, g);
 	}
-	world->state[3] = WORLD_MAY;
+	world->state[3] = WORLD_NOT;
 	char from[PATH_MAX], to[PATH_MAX + 8];
 	cr_store_path(&s, 3, from);
 	(void)snprintf(to, sizeof(to), "%s.bad", from);
@@ -462,7 +492,7 @@ static int run_set_aside(const char *dir, struct cr_error *err)
 	for (uint32_t g = 2; g < LAST; g++)
 		if (world->state[g] == WORLD_MUST)
 			promise(GOING, g);
-	return cr_store_set_aside(&s, 1, err);
+	return gone_promise(&s, cr_store_set_aside(&s, 1, err));
 }
 
 static int run_clear(const char *dir, struct cr_error *err)
@@ -474,7 +504,7 @@ static int run_clear(const char *dir, struct cr_error *err)
 	for (uint32_t g = 1; g < LAST; g++)
 		if (world->state[g] == WORLD_MUST)
 			promise(GOING, g);
-	return cr_store_clear(&s, err);
+	return gone_promise(&s, cr_store_clear(&s, err));
 }
 
 static void before_leftovers(const char *dir)
@@ -538,6 +568,7 @@ static int run_journal(const char *dir, struct cr_error *err)
 static const struct scenario scenarios[] = {
 	{"checkpoint", 2, NULL, run_checkpoint},
 	{"first checkpoint", 0, NULL, run_first},
+	{"nothing new", 2, NULL, run_nothing_new},
 	{"prune", 2, before_more, run_prune},
 	{"set aside", 2, before_more, run_set_aside},
 	{"clear", 2, before_more, run_clear},
@@ -747,6 +778,7 @@ static void cuts_all(const struct scenario *c)
 	unit_assert_ok(c->run(run_dir, &err), &err);
 	faults_end();
 	memcpy(w.content, world->content, sizeof(w.content));
+	memcpy(w.like, world->like, sizeof(w.like));
 	log = faults_log(&n);
 	seen = calloc(ABSORBED, sizeof(*seen));
 	ck_assert_ptr_nonnull(seen);

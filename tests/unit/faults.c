@@ -388,14 +388,16 @@ int __wrap_close(int fd)
 	char buf[PATH_MAX];
 	const char *name = below_fd(fd, buf);
 	int flags = name ? fcntl(fd, F_GETFL) : 0;
-	int rc = 0, saved;
+	int rc = 0;
 
 	if (name && (flags & O_ACCMODE) != O_RDONLY)
 		rc = point(FAULT_CLOSE, name, 0);
-	saved = errno;
+	/* it tells of bytes that could not be written, and it alone */
+	if (rc > 0)
+		log_add(FAULT_SYNC, name, NULL, NULL, 0, true);
 	if (__real_close(fd) < 0)
 		return -1;
-	errno = saved;
+	errno = rc > 0 ? rc : errno;
 	return rc > 0 ? -1 : 0;
 }
 
