@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,7 +27,7 @@
 #include "criu.h"
 #include "fs.h"
 #include "hook.h"
-#include "index.h"
+#include "image.h"
 #include "notary.h"
 #include "ns.h"
 #include "outputs.h"
@@ -140,39 +139,6 @@ static int capture_write(struct dump *d, struct cr_error *err)
 	return rc < 0 ? -1 : 0;
 }
 
-/* The packs that the index refers to, into the manifest. */
-static int packs_record(struct dump *d, struct cr_error *err)
-{
-	char path[PATH_MAX + 16];
-	struct cr_index *index;
-	int rc = 0;
-
-	snprintf(path, sizeof(path), "%s/index", d->dir);
-	if (cr_index_open(&index, path, err) < 0)
-		return -1;
-	for (uint32_t i = 0; rc == 0 && i < index->n_packs; i++) {
-		const struct cr_index_pack *p = &index->packs[i];
-		struct cr_manifest_pack pack = {.generation = p->generation,
-						.raw = p->raw,
-						.used = p->used < p->raw ? p->used : p->raw};
-		struct stat st;
-
-		if (p->used == 0)
-			continue;
-		if (p->generation == d->generation)
-			snprintf(path, sizeof(path), "%s/pack", d->dir);
-		else
-			cr_store_pack_path(&d->job->store, p->generation, path);
-		if (lstat(path, &st) < 0)
-			rc = cr_error_sys(err, errno, "%s", path);
-		pack.size = rc == 0 ? (uint64_t)st.st_size : 0;
-		if (rc == 0)
-			rc = cr_manifest_add_pack(&d->m, &pack, err);
-	}
-	cr_index_close(index);
-	return rc;
-}
-
 static int generation_commit(struct dump *d, struct cr_error *err)
 {
 	struct cr_manifest *m = &d->m;
@@ -180,7 +146,7 @@ static int generation_commit(struct dump *d, struct cr_error *err)
 	cleanup_free char *seal = NULL;
 
 	if (capture_write(d, err) < 0 || job_fence(d->job, err) < 0 || outputs_sync(m, err) < 0 ||
-	    packs_record(d, err) < 0 || cr_manifest_hash_dir(m, d->dir, err) < 0)
+	    cr_image_record(&d->job->store, m, err) < 0 || cr_manifest_hash_dir(m, d->dir, err) < 0)
 		return -1;
 	m->image_bytes = d->capture.image_bytes;
 	m->stored_bytes = d->capture.pack_bytes + d->capture.index_bytes;
