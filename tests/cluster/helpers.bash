@@ -292,3 +292,23 @@ program() {
 manifest() {
 	on n0 "${SUBMIT_USER:-alice}" jq -r "$3" "$(store "$1")/$(printf %06d "$2")/manifest.json"
 }
+
+# watch NODE JOB - from now on look at what checkpoints and restores it there (watch.py)
+watch() {
+	on "$1" root rm -f "/run/watched.$2"
+	on "$1" root python3 - "$2" "/run/watched.$2" <"$BATS_TEST_DIRNAME/watch.py" >"$BATS_TEST_TMPDIR/watched.$2" 3>&- &
+	WATCHER=$!
+	sleep 0.3
+}
+
+# watch_end NODE JOB - that was it
+watch_end() {
+	on "$1" root touch "/run/watched.$2"
+	wait "$WATCHER"
+	cat "$BATS_TEST_TMPDIR/watched.$2"
+}
+
+# watched JOB FILTER - jq FILTER over what was seen
+watched() {
+	jq -r "$2" "$BATS_TEST_TMPDIR/watched.$1"
+}
