@@ -375,3 +375,20 @@ int cr_config_expand(const char *template, uid_t uid, const char *user, char *bu
 	buf[used] = '\0';
 	return 0;
 }
+
+int cr_config_common(const char *template, char *buf, size_t size, struct cr_error *err)
+{
+	size_t length = strcspn(template, "%");
+
+	if (template[length]) {
+		while (length > 0 && template[length - 1] != '/')
+			length--;
+		if (length > 1)
+			length--;
+	}
+	if (length >= size)
+		return cr_error_set(err, ENAMETOOLONG, "%s: the path is too long", template);
+	memcpy(buf, template, length);
+	buf[length] = '\0';
+	return 0;
+}

@@ -57,4 +57,7 @@ int cr_config_read(struct cr_config *config, const char *path, struct cr_error *
 int cr_config_expand(const char *template, uid_t uid, const char *user, char *buf, size_t size,
 		     struct cr_error *err);
 
+/* What of template is the same for all users: its directories before the first component with a %. "" for "". */
+int cr_config_common(const char *template, char *buf, size_t size, struct cr_error *err);
+
 #endif

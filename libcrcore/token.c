@@ -154,8 +154,15 @@ static int others_count(const struct cr_token *token, bool waiters, unsigned int
 	return errno && *n < token->limit ? cr_error_sys(err, errno, "reading " DRAIN) : 0;
 }
 
-/* Remove own tickets that are dead by now: of one job (its digits as in a name), or with NULL of all. */
-static int dead_remove(int dir, int64_t now, uint64_t lease_ms, const char *job, struct cr_error *err)
+/* Both name the same job, and the same part of it. */
+static bool name_same_part(const char *a, const char *b)
+{
+	return strncmp(a + NAME_JOB, b + NAME_JOB, strlen(b + NAME_JOB) - RANDOM_LENGTH) == 0;
+}
+
+/* Remove tickets of our user that are of no use any more: all those that are dead by now; or, with a ticket of ours, those
+ * of its job alone, and then also what an earlier drainer of the same part has left, which is no more. */
+static int dead_remove(int dir, int64_t now, uint64_t lease_ms, const char *mine, struct cr_error *err)
 {
 	cleanup_closedir DIR *d = drain_read(dir, err);
 	struct dirent *e;
@@ -166,10 +173,12 @@ static int dead_remove(int dir, int64_t now, uint64_t lease_ms, const char *job,
 	if (!d)
 		return -1;
 	while ((errno = 0, e = readdir(d))) {
-		if (!name_valid(e->d_name) || (job && strncmp(e->d_name + NAME_JOB, job, NUMBER_WIDTH) != 0))
+		if (!name_valid(e->d_name) || (mine && strcmp(e->d_name, mine) == 0) ||
+		    (mine && strncmp(e->d_name + NAME_JOB, mine + NAME_JOB, NUMBER_WIDTH) != 0))
 			continue;
-		if (modified(dir, e->d_name, &theirs, &owner) < 0 || owner != geteuid() ||
-		    alive(theirs, now, lease_ms))
+		if (modified(dir, e->d_name, &theirs, &owner) < 0 || owner != geteuid())
+			continue;
+		if (alive(theirs, now, lease_ms) && !(mine && name_same_part(e->d_name, mine)))
 			continue;
 		if (unlinkat(dir, e->d_name, 0) == 0)
 			removed++;
@@ -248,7 +257,7 @@ static int token_begin(struct cr_token *token, const char *dir, uint32_t job, co
 		return -1;
 	if (modified(token->dir, token->name, &now, NULL) < 0)
 		return cr_error_sys(err, errno, "the drain ticket %s", token->name);
-	return dead_remove(token->dir, now, token->lease_ms, token->name + NAME_JOB, err) < 0 ? -1 : 0;
+	return dead_remove(token->dir, now, token->lease_ms, token->name, err) < 0 ? -1 : 0;
 }
 
 int cr_token_open(struct cr_token *token, const char *dir, unsigned int limit, uint32_t job, const char *part,

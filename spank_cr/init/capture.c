@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -356,6 +357,7 @@ static void taker_main(int fd, void *arg)
 	struct taker t = {.setup = arg, .control = fd, .listening = -1, .criu_fd = -1};
 	struct cr_error err;
 
+	(void)prctl(PR_SET_NAME, "crwriter"); /* for ps and top */
 	if (taker_run(&t, &err) < 0) {
 		struct imgproc_message m = {.type = IMGPROC_FAILED, .value = {(uint64_t)err.errnum}};
 

@@ -107,7 +107,7 @@ static void token_wait(struct dump *d, struct cr_token *token)
 
 	if (job->drain_jobs < 1)
 		return;
-	if (cr_token_open(token, *job->site_dir ? job->site_dir : job->dir, (unsigned)job->drain_jobs, job->id,
+	if (cr_token_open(token, *job->token_dir ? job->token_dir : job->dir, (unsigned)job->drain_jobs, job->id,
 			  job->part, (uint64_t)(now_ns(CLOCK_MONOTONIC) - job->saved_ns) / 1000000000, &err) < 0) {
 		job_log(job, 1, "draining without a token: %s", err.text);
 		return;
@@ -266,15 +266,23 @@ static int criu_run(struct dump *d, struct cr_error *err)
 	return -1;
 }
 
-/* The newest committed generation, for the next one to refer to; 0: none. */
+/* The newest committed generation, for the next one to refer to; 0: none. One of an earlier run is not taken: the job would
+ * have gone on from it if it could be read. */
 static uint32_t generation_past(const struct job *job)
 {
 	cleanup_free uint32_t *generations = NULL;
+	struct cr_manifest m = {0};
+	char dir[PATH_MAX];
+	uint32_t past = 0;
 	size_t n = 0;
 
 	if (cr_store_list(&job->store, &generations, &n, NULL) < 0 || n == 0)
 		return 0;
-	return generations[0];
+	cr_store_path(&job->store, generations[0], dir);
+	if (cr_manifest_read(&m, dir, NULL) == 0 && m.run == job->run)
+		past = generations[0];
+	cr_manifest_clear(&m);
+	return past;
 }
 
 static int dump_run(struct dump *d, const char *reason, struct cr_error *err)

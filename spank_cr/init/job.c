@@ -40,6 +40,7 @@ static const struct key {
 	{"on-failure", INT, offsetof(struct job, on_failure)},
 	{"dir", TEXT, offsetof(struct job, dir)},
 	{"site-dir", TEXT, offsetof(struct job, site_dir)},
+	{"token-dir", TEXT, offsetof(struct job, token_dir)},
 	{"run-dir", TEXT, offsetof(struct job, run_dir)},
 	{"criu", TEXT, offsetof(struct job, criu)},
 	{"ghost-limit", U64, offsetof(struct job, ghost_limit)},
@@ -85,7 +86,8 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 	memset(job, 0, sizeof(*job));
 	job->compress = 1;
 	job->drain_share = 50;
-	job->part = job->node = job->user = job->dir = job->site_dir = job->run_dir = job->criu = job->script = "";
+	job->part = job->node = job->user = job->script = job->criu = "";
+	job->dir = job->site_dir = job->token_dir = job->run_dir = "";
 	job->wire = job->notary = job->cgroup = job->go = job->log = -1;
 	for (int i = 0; i < argc; i++) {
 		const char *arg = argv[i], *equals = strchr(arg, '=');

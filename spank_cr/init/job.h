@@ -32,6 +32,7 @@ struct job {
 	int on_failure;	    /* 1: remove them when it has failed */
 	const char *dir;
 	const char *site_dir;
+	const char *token_dir; /* where all jobs of the site take turns to drain; "": dir */
 	const char *run_dir;
 	const char *criu;
 	uint64_t ghost_limit;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "image.h"
@@ -228,6 +229,7 @@ static void giver_main(int fd, void *arg)
 	struct imgproc_message m = {.type = IMGPROC_FAILED};
 	struct cr_error err;
 
+	(void)prctl(PR_SET_NAME, "crreader"); /* for ps and top */
 	(void)giver_run(&g, &err);
 	m.value[0] = (uint64_t)err.errnum;
 	snprintf(m.text, sizeof(m.text), "%s", err.text);

@@ -44,6 +44,7 @@ static pid_t worker_fork(struct worker *w, int *child_fd, struct cr_error *err)
 		return -1;
 	}
 	if (pid == 0) {
+		(void)prctl(PR_SET_NAME, "crworker"); /* for ps and top */
 		close(fds[0]);
 		*child_fd = fds[1];
 		return 0;

@@ -41,6 +41,8 @@ int launch_job_read(spank_t sp, struct launch_job *job, struct cr_error *err)
 	if (cr_config_expand(options.config.dir, job->uid, job->user, job->site_dir, sizeof(job->site_dir), err) <
 	    0)
 		return -1;
+	if (cr_config_common(options.config.dir, job->token_dir, sizeof(job->token_dir), err) < 0)
+		return -1;
 	snprintf(job->dir, sizeof(job->dir), "%s", options.dir[0] ? options.dir : job->site_dir);
 	if (!job->dir[0])
 		return cr_error_set(err, EINVAL,
@@ -96,6 +98,7 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	launch_args_add(args, "--on-failure=%d", config->on_failure);
 	launch_args_add(args, "--dir=%s", job->dir);
 	launch_args_add(args, "--site-dir=%s", job->site_dir);
+	launch_args_add(args, "--token-dir=%s", job->token_dir);
 	launch_args_add(args, "--run-dir=%s", job->runtime.dir);
 	launch_args_add(args, "--criu=%s", config->criu);
 	launch_args_add(args, "--ghost-limit=%" PRIu64, config->ghost_limit);

@@ -5,14 +5,17 @@
 
 load helpers
 
-JOBS=(manifest all pack gone index seal forged)
+JOBS=(manifest all shared chunk gone index seal forged)
 
 setup_file() {
 	have_spank_cr || return 0
 	local name
+	program hold
+	# each has memory that is the same in every run of it
 	for name in "${JOBS[@]}"; do
 		submit --checkpoint=1h --output=out.%j --error=errors.%j \
-			"echo started >>starts.\$SLURM_JOB_ID; $COUNT" >"$BATS_FILE_TMPDIR/$name"
+			"echo started >>starts.\$SLURM_JOB_ID
+			./hold 4 stop.\$SLURM_JOB_ID >held.\$SLURM_JOB_ID & $COUNT; wait" >"$BATS_FILE_TMPDIR/$name"
 	done
 	for name in "${JOBS[@]}"; do
 		wait_file alice "out.$(job "$name")" '^5$' 30
@@ -30,15 +33,16 @@ setup_file() {
 	done
 	spoil manifest 'head -c 500 manifest.json >new; cat new >manifest.json; rm new'
 	spoil all 'echo >manifest.json; echo >../000001/manifest.json'
-	# one bit of what it added
-	spoil pack 'pack=../packs/000002.pack; at=$(($(stat -c %s "$pack") / 2))
-		byte=$(od -An -tu1 -j "$at" -N 1 "$pack"); printf "\\$(printf %o $((byte ^ 1)))" |
-		dd of="$pack" bs=1 seek="$at" conv=notrunc status=none'
+	flip='flip() { byte=$(od -An -tu1 -j "$2" -N 1 "$1"); printf "\\$(printf %o $((byte ^ 1)))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc status=none; };'
+	# one bit of what was new in that generation, and of memory that both need
+	spoil chunk "$flip flip ../packs/000002.pack 5000"
+	spoil shared "$flip flip ../packs/000001.pack 3000000"
+	spoil index "$flip flip index 400"
 	spoil gone 'rm ../packs/000002.pack'
-	spoil index 'truncate -s -1 index'
 	spoil seal 'cat ../000001/manifest.seal >manifest.seal'
 	# the index and its hash in the manifest, but not the seal
-	spoil forged 'jq "(.files[] | select(.path == \"index\")).hash |= (.[1:] + .[:1])" manifest.json >new
+	spoil forged 'jq "(.files[] | select(.path == \"index\").hash) |= (.[1:] + .[:1])" manifest.json >new
 		cat new >manifest.json; rm new'
 	for name in "${JOBS[@]}"; do
 		on n0 root scontrol release "$(job "$name")"
@@ -86,16 +90,16 @@ older_used() {
 	older_used manifest 'manifest.json'
 }
 
-@test "one bit of a pack is another: found as it is read, the generation before it is used" {
-	older_used pack '000002.pack: .*(damaged|differs)'
+@test "one bit of the newest pack is another: told with its place, the generation before it is used" {
+	older_used chunk 'packs/000002.pack.*(offset|byte) [0-9]+.*(sum|hash|differs|changed|damaged)'
 }
 
-@test "a pack is missing: the generation before it is used" {
-	older_used gone '000002.pack: No such file'
+@test "the newest pack is missing: the generation before it is used" {
+	older_used gone 'packs/000002.pack.*No such file'
 }
 
-@test "the index is cut short: refused by its hash, the generation before it is used" {
-	older_used index 'index'
+@test "one bit of the index is another: refused by its hash, the generation before it is used" {
+	older_used index 'index.*(hash|differs|changed|damaged)'
 }
 
 @test "the seal is that of another manifest: refused, the generation before it is used" {
@@ -106,8 +110,10 @@ older_used() {
 	older_used forged 'seal'
 }
 
-@test "all generations are damaged: the job starts from the beginning, says so, and they are kept" {
-	job=$(job all)
+# from_the_beginning NAME - it started anew, once, says so, and what it has is kept
+from_the_beginning() {
+	local job generation
+	job=$(job "$1")
 	wait_until 20 on n0 alice grep -qx started "starts.$job"
 	wait_until 20 _is_started_twice "$job"
 	not _restored "$job" 1
@@ -116,11 +122,21 @@ older_used() {
 		on n0 alice test -e "$(store "$job")/$generation/index"
 		on n0 alice test -e "$(store "$job")/packs/$generation.pack"
 	done
+	# and it is checkpointed again, on nothing but itself
 	on n0 alice scheckpoint create "$job"
 	[ "$(newest "$job")" = 3 ]
+	requeue "$job"
 	finish "$job"
 	counted "out.$job"
 	[ "$(on n0 alice grep -c "spank_cr: .*starts from the beginning" "errors.$job")" = 1 ]
+}
+
+@test "all manifests are damaged: the job starts from the beginning, says so, and they are kept" {
+	from_the_beginning all
+}
+
+@test "a pack that all generations share is damaged: the job starts from the beginning, says so, and they are kept" {
+	from_the_beginning shared
 }
 
 _is_started_twice() {

@@ -228,9 +228,9 @@ _longer() {
 	[ "$(lines "$1")" -gt "$2" ]
 }
 
-# crinit_pid NODE JOB - as the node numbers it
+# crinit_pid NODE JOB - as the node numbers it; crinit is older than its workers
 crinit_pid() {
-	on "$1" root pgrep -f -- "^crinit .*--job=$2 "
+	on "$1" root pgrep --oldest -f -- "^crinit .*--job=$2 "
 }
 
 # in_job NODE JOB CMD... - CMD as root in the mount and pid namespaces of the job
@@ -278,4 +278,37 @@ nothing_left() {
 # not CMD... - for set -e, to which a plain ! never is a failure
 not() {
 	! "$@"
+}
+
+# ---- programs ----
+
+# program NAME - compile tests/cluster/NAME.c into alice's home directory
+program() {
+	# shellcheck disable=SC2016 # expanded over there
+	on n0 alice sh -c 'cat >"$1.c" && gcc -std=gnu11 -O2 -Wall -o "$1" "$1.c"' sh "$1" <"$BATS_TEST_DIRNAME/$1.c"
+}
+
+# manifest JOB GENERATION FILTER - jq FILTER over its manifest
+manifest() {
+	on n0 "${SUBMIT_USER:-alice}" jq -r "$3" "$(store "$1")/$(printf %06d "$2")/manifest.json"
+}
+
+# watch NODE JOB - from now on look at what checkpoints and restores it there (watch.py)
+watch() {
+	on "$1" root rm -f "/run/watched.$2"
+	on "$1" root python3 - "$2" "/run/watched.$2" <"$BATS_TEST_DIRNAME/watch.py" >"$BATS_TEST_TMPDIR/watched.$2" 3>&- &
+	WATCHER=$!
+	sleep 0.3
+}
+
+# watch_end NODE JOB - that was it
+watch_end() {
+	on "$1" root touch "/run/watched.$2"
+	wait "$WATCHER"
+	cat "$BATS_TEST_TMPDIR/watched.$2"
+}
+
+# watched JOB FILTER - jq FILTER over what was seen
+watched() {
+	jq -r "$2" "$BATS_TEST_TMPDIR/watched.$1"
 }

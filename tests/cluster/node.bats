@@ -84,11 +84,12 @@ runs_without() {
 }
 
 @test "the store is full: the checkpoint fails, the one before it stays, the job goes on" {
-	on n1 root mount -t tmpfs -o size=700k,mode=700,uid="$(on n0 alice id -u)",gid="$(on n0 alice id -g)" tmpfs \
+	on n1 root mount -t tmpfs -o size=4m,mode=700,uid="$(on n0 alice id -u)",gid="$(on n0 alice id -g)" tmpfs \
 		/shared/checkpoints/alice
 	job=$(submit --nodelist=n1 --checkpoint=1h --output=out.%j --error=errors.%j "$COUNT")
 	wait_file alice "out.$job" '^5$' 30
 	on n0 alice scheckpoint create "$job"
+	on n1 root dd if=/dev/zero of=/shared/checkpoints/alice/filler bs=64k status=none || true
 	run --separate-stderr on n0 alice scheckpoint create "$job"
 	echo "$stderr"
 	[ "$status" = 1 ]
@@ -97,6 +98,9 @@ runs_without() {
 	[ "$(on n1 alice ls "$(store "$job")" | grep -xE '[0-9]+')" = 000001 ]
 	[ -z "$(on n1 alice find "$(store "$job")" -mindepth 1 -maxdepth 1 -name '.*')" ]
 	on n1 alice jq -e '.generation == 1' "$(store "$job")/000001/manifest.json"
+	# and when there is room again, there are checkpoints again
+	on n1 root rm /shared/checkpoints/alice/filler
+	on n0 alice scheckpoint create "$job"
 	finish "$job"
 	counted "out.$job"
 }

@@ -119,6 +119,7 @@ cluster_shared() {
 	local base user
 	base=$(rootfs_path base)
 	install -d -m 755 "$STATE/shared" "$STATE/shared/home" "$STATE/shared/checkpoints"
+	install -d -m 1777 "$STATE/shared/checkpoints/.drain"
 	for user in alice bob; do
 		install -d -m 700 "$STATE/shared/home/$user" "$STATE/shared/checkpoints/$user"
 		chown "$(config_owner "$base" "$user")" "$STATE/shared/home/$user" "$STATE/shared/checkpoints/$user"

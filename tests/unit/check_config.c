@@ -320,6 +320,27 @@ START_TEST(read_errors)
 }
 END_TEST
 
+START_TEST(common)
+{
+	static const char *const cases[][2] = {{"/shared/checkpoints/%u", "/shared/checkpoints"},
+					       {"/shared/u%U/x", "/shared"},
+					       {"/shared/%%/%u", "/shared"},
+					       {"/%u", "/"},
+					       {"/shared/all", "/shared/all"},
+					       {"", ""}};
+	struct cr_error err = {0};
+	char buf[32];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unit_assert_ok(cr_config_common(cases[i][0], buf, sizeof(buf), &err), &err);
+		ck_assert_str_eq(buf, cases[i][1]);
+	}
+	unit_assert_ok(cr_config_common("/abc/%u", buf, 5, &err), &err);
+	ck_assert_int_eq(cr_config_common("/abc/%u", buf, 4, &err), -1);
+	unit_assert_error(&err, ENAMETOOLONG, "too long");
+}
+END_TEST
+
 START_TEST(expand)
 {
 	struct cr_error err = {0};
@@ -352,4 +373,4 @@ END_TEST
 
 UNIT_MAIN("config", {defaults, false}, {every_key, false}, {every_key_of_the_store, false},
 	  {values_of_users, false}, {errors_name_the_argument, false}, {interval_below_least, false},
-	  {long_paths, false}, {read_plugstack, true}, {read_errors, true}, {expand, false})
+	  {long_paths, false}, {read_plugstack, true}, {read_errors, true}, {expand, false}, {common, false})

@@ -24,6 +24,7 @@ static const char *const good[] = {
 	"--on-failure=0",
 	"--dir=/shared/checkpoints/alice",
 	"--site-dir=/s",
+	"--token-dir=/t",
 	"--criu=/usr/sbin/criu",
 	"--run-dir=/run/spank_cr/4711",
 	"--ghost-limit=67108864",
@@ -81,6 +82,7 @@ START_TEST(everything_is_read)
 	ck_assert_int_eq(job.on_failure, 0);
 	ck_assert_str_eq(job.dir, "/shared/checkpoints/alice");
 	ck_assert_str_eq(job.site_dir, "/s");
+	ck_assert_str_eq(job.token_dir, "/t");
 	ck_assert_str_eq(job.run_dir, "/run/spank_cr/4711");
 	/* not below the directory that is the user's */
 	ck_assert_str_eq(job.home, CR_RUN_HOME);
@@ -110,6 +112,7 @@ START_TEST(what_is_absent)
 	ck_assert_str_eq(job.node, "");
 	ck_assert_str_eq(job.script, "");
 	ck_assert_str_eq(job.site_dir, "");
+	ck_assert_str_eq(job.token_dir, "");
 	ck_assert_int_eq(job.wire, -1);
 	ck_assert_int_eq(job.notary, -1);
 	ck_assert_int_eq(job.cgroup, -1);

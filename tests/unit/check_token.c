@@ -403,8 +403,13 @@ START_TEST(own_dead)
 	plant(same, 60);
 	plant(other, 60);
 	plant(lively, 2);
+	plant("h-0000000900-0000000005-batch.1-0000000000000004", 2);
 	token = opened(1, 5, 1);
-	ck_assert_int_eq(tickets(), 3); /* one of the same job is gone */
+	/* those of the same part are gone, whatever their age: who had them is */
+	ck_assert_int_eq(tickets(), 3);
+	ck_assert(unit_exists(".drain/h-0000000900-0000000005-batch.1-0000000000000004"));
+	ck_assert_int_eq(unlink(unit_path(".drain/h-0000000900-0000000005-batch.1-0000000000000004")), 0);
+	plant(lively, 2);
 	cr_token_close(&token);
 	/* not dead for long enough */
 	ck_assert_int_eq(cr_token_gc(unit_dir, &err), 0);
