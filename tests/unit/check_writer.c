@@ -108,7 +108,11 @@ START_TEST(tiny_pool)
 
 	engine_open();
 	for (unsigned threads = 1; threads <= 4; threads += 3) {
-		struct making m = {.generation = threads, .pool = 1, .tables = 1, .threads = threads};
+		struct making m = {.generation = threads,
+				   .pool = 1,
+				   .tables = 1,
+				   .threads = threads,
+				   .unexpected = threads > 1};
 
 		engine_round(&m, c, N(c));
 		ck_assert_uint_ge(m.result.chunks, 8000);
@@ -460,6 +464,41 @@ START_TEST(streams_refused)
 }
 END_TEST
 
+/* While there is room nothing is written before it is told so: the processors are the pipes'. */
+START_TEST(keeps_still)
+{
+	struct cr_writer_result result;
+	struct cr_pace pace;
+	struct cr_writer *writer = open_writer(&pace);
+	struct cr_error err = {0};
+	struct stat st;
+	uint32_t id;
+
+	unit_assert_ok(cr_writer_stream(writer, "a", false, &id, &err), &err);
+	for (int n = 0; n < 3; n++) {
+		size_t room;
+		void *at;
+
+		unit_assert_ok(cr_writer_room(writer, id, &at, &room, &err), &err);
+		ck_assert_uint_eq(room, CR_PACK_BLOCK);
+		engine_fill_random(at, room);
+		unit_assert_ok(cr_writer_advance(writer, id, room, &err), &err);
+	}
+	unit_assert_ok(cr_writer_end(writer, id, &err), &err);
+	usleep(200000);
+	ck_assert_int_eq(stat(engine_path(".000001.tmp/pack"), &st), 0);
+	ck_assert_int_eq(st.st_size, 0);
+	unit_assert_ok(cr_writer_drain(writer, true, &err), &err);
+	unit_assert_ok(cr_writer_finish(writer, &result, &err), &err);
+	ck_assert_uint_gt(result.pack_bytes, 3 * CR_PACK_BLOCK);
+	ck_assert_int_eq(stat(engine_path(".000001.tmp/pack"), &st), 0);
+	ck_assert_uint_eq((uint64_t)st.st_size, result.pack_bytes);
+	free(result.packs);
+	cr_writer_close(writer);
+	cr_pace_destroy(&pace);
+}
+END_TEST
+
 /* Closed in the middle of it: nothing hangs, nothing leaks. */
 START_TEST(given_up)
 {
@@ -540,5 +579,5 @@ END_TEST
 UNIT_MAIN("writer", {every_kind, true}, {levels_and_threads, true}, {pieces, true}, {tiny_pool, true},
 	  {many_streams, true}, {generations, true}, {shifted, true}, {shifted_with_little_memory, true},
 	  {renamed_stream, true}, {archives, true}, {no_archives, true}, {bad_past, true}, {bad_packs, true},
-	  {compaction, true}, {dead_pack, true}, {streams_refused, true}, {given_up, true}, {storage_fails, true},
-	  {memory, false})
+	  {compaction, true}, {dead_pack, true}, {streams_refused, true}, {keeps_still, true}, {given_up, true},
+	  {storage_fails, true}, {memory, false})

@@ -29,7 +29,8 @@ struct making {
 	uint64_t pool, tables;
 	int level; /* -1: store raw */
 	unsigned threads;
-	size_t piece; /* bytes that come at once; 0: of changing size */
+	size_t piece;	 /* bytes that come at once; 0: of changing size */
+	bool unexpected; /* nobody could tell how much would come */
 	/* what came of it */
 	struct cr_writer_result result;
 	uint64_t new_bytes;
@@ -146,7 +147,7 @@ static inline int engine_try(struct making *m, const struct content *streams, si
 		strcat(past, "/index");
 		config.past = past;
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n && !m->unexpected; i++)
 		config.expected += streams[i].size;
 	ck_assert_int_eq(cr_store_begin(&engine_store, m->generation, dir, err), 0);
 	rc = cr_writer_open(&writer, &config, m->remark, sizeof(m->remark), err);
