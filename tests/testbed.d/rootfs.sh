@@ -4,6 +4,7 @@
 #
 #   base      Debian 13 with Slurm, CRIU, compilers and test programs; enough for the VM
 #   criu-sid  an overlay layer on top of base: CRIU from Debian unstable
+#   fuzz      an overlay layer on top of base: what clang needs for libFuzzer
 #   compat    Debian 12, to compile against the oldest Slurm supported (22.05)
 
 ROOTFS_BASE_PACKAGES=(
@@ -20,7 +21,7 @@ ROOTFS_COMPAT_PACKAGES=(
 )
 ROOTFS_APT=(-y -q --no-install-recommends -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
 
-# rootfs_path base|criu-sid|compat - where it is or will be
+# rootfs_path base|criu-sid|fuzz|compat - where it is or will be
 rootfs_path() {
 	local recipe
 	[ "$1:${TESTBED_BASE:+set}" != base:set ] || {
@@ -30,6 +31,7 @@ rootfs_path() {
 	case $1 in
 	base) recipe="${ROOTFS_BASE_PACKAGES[*]} $(declare -f rootfs_recipe_base rootfs_begin rootfs_finish)" ;;
 	criu-sid) recipe="$(rootfs_path base) $(declare -f rootfs_recipe_criu_sid)" ;;
+	fuzz) recipe="$(rootfs_path base) $(declare -f rootfs_recipe_fuzz)" ;;
 	compat) recipe="${ROOTFS_COMPAT_PACKAGES[*]} $(declare -f rootfs_recipe_compat rootfs_begin rootfs_finish)" ;;
 	*) die "no such root file system: $1" ;;
 	esac
@@ -37,7 +39,7 @@ rootfs_path() {
 }
 
 rootfs_verb() {
-	[ $# -eq 1 ] || die "usage: tests/testbed rootfs base|criu-sid|compat"
+	[ $# -eq 1 ] || die "usage: tests/testbed rootfs base|criu-sid|fuzz|compat"
 	lock_take
 	rootfs_make "$1"
 	rootfs_path "$1"
@@ -48,10 +50,14 @@ rootfs_make() {
 	local name=$1 path temp log began=$SECONDS
 	path=$(rootfs_path "$name")
 	[ ! -d "$path" ] || return 0
-	[ "$name" != criu-sid ] || rootfs_make base
 	host_need_tools
-	host_need debootstrap:debootstrap gpgv:gpgv
-	[ "$name" = criu-sid ] || host_keyring
+	case $name in
+	criu-sid | fuzz) rootfs_make base ;;
+	*)
+		host_need debootstrap:debootstrap gpgv:gpgv
+		host_keyring
+		;;
+	esac
 	mkdir -p "$STATE/rootfs" "$STATE/debs" "$STATE/log"
 	rm -rf "$STATE/rootfs/$name-"*.tmp
 	temp=$path.tmp
@@ -142,6 +148,22 @@ rootfs_recipe_criu_sid() {
 	umount "$root/var/cache/apt/archives" "$root/proc" "$root"
 	rm -rf "$dir/upper/var/lib/apt" "$dir/upper/var/cache" "$dir/upper/etc/resolv.conf" "$dir/work" "$root"
 	rm -rf "$dir/upper/etc/apt"
+	mv "$dir/upper"/* "$dir/"
+	rmdir "$dir/upper"
+}
+
+# base has clang for its tools, without its run-time libraries
+rootfs_recipe_fuzz() {
+	local dir=$1 root=$1/root base
+	base=$(rootfs_path base)
+	mkdir -p "$dir/work" "$dir/upper" "$root"
+	mount -t proc proc /proc
+	mount -t overlay overlay -o "lowerdir=$base,upperdir=$dir/upper,workdir=$dir/work" "$root"
+	rootfs_apt_ready trixie "$root"
+	chroot "$root" apt-get -q update
+	chroot "$root" apt-get "${ROOTFS_APT[@]}" install clang libclang-rt-19-dev
+	umount "$root/var/cache/apt/archives" "$root/proc" "$root"
+	rm -rf "$dir/upper/var/lib/apt" "$dir/upper/var/cache" "$dir/upper/etc/resolv.conf" "$dir/work" "$root"
 	mv "$dir/upper"/* "$dir/"
 	rmdir "$dir/upper"
 }

@@ -128,7 +128,7 @@ static int stream_write(struct cr_writer *w, const struct cr_manifest *m, unsign
 	if (cr_writer_stream(w, streams[stream], stream == 2, &id, err) < 0)
 		return -1;
 	while (done < size) {
-		if (cr_writer_room(w, id, &at, &room, err) < 0)
+		if (cr_writer_room(w, &at, &room, err) < 0)
 			return -1;
 		room = room < size - done ? room : size - done;
 		memcpy(at, data + done, room);
