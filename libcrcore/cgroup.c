@@ -15,12 +15,15 @@
 
 #define CGROUP_DEPTH 6 /* step directory to the deepest task directory, with room */
 
-/* Find where a hierarchy is mounted: type "cgroup" with the freezer option, or type "cgroup2". */
-static int mount_find(const char *type, const char *option, char *point, char *root)
+/* Find where a hierarchy is mounted: type "cgroup" with the controller as an option, or type "cgroup2". */
+static int mount_find(const char *tree, const char *type, const char *option, char *point, char *root)
 {
-	cleanup_fclose FILE *f = fopen("/proc/self/mountinfo", "re");
-	char line[2 * PATH_MAX];
+	char name[PATH_MAX], line[2 * PATH_MAX];
+	cleanup_fclose FILE *f = NULL;
 
+	if (snprintf(name, sizeof(name), "%s/proc/self/mountinfo", tree) >= (int)sizeof(name))
+		return -1;
+	f = fopen(name, "re");
 	if (!f)
 		return -1;
 	while (fgets(line, sizeof(line), f)) {
@@ -43,12 +46,14 @@ static int mount_find(const char *type, const char *option, char *point, char *r
 }
 
 /* The path after "N:freezer:" or "0::" in proc/PID/cgroup. */
-static int membership_find(pid_t pid, const char *controller, char *path, struct cr_error *err)
+static int membership_find(const char *tree, const char *pid, const char *controller, char *path,
+			   struct cr_error *err)
 {
-	char name[64], line[PATH_MAX + 128];
+	char name[PATH_MAX], line[PATH_MAX + 128];
 	cleanup_fclose FILE *f = NULL;
 
-	snprintf(name, sizeof(name), "/proc/%d/cgroup", (int)pid);
+	if (snprintf(name, sizeof(name), "%s/proc/%s/cgroup", tree, pid) >= (int)sizeof(name))
+		return cr_error_sys(err, ENAMETOOLONG, "%.64s...", tree);
 	f = fopen(name, "re");
 	if (!f)
 		return cr_error_sys(err, errno, "%s", name);
@@ -75,26 +80,41 @@ static int membership_find(pid_t pid, const char *controller, char *path, struct
 	return cr_error_set(err, ENOENT, "%s names no %s cgroup", name, *controller ? controller : "v2");
 }
 
-int cr_cgroup_of(pid_t pid, char *buf, struct cr_error *err)
+int cr_cgroup_find(const char *tree, const char *pid, const char *controller, char *point, char *below,
+		   struct cr_error *err)
 {
-	char point[PATH_MAX], root[PATH_MAX], path[PATH_MAX], *rel = path;
-	const char *controller = "freezer";
+	char mounted[PATH_MAX], root[PATH_MAX], path[PATH_MAX], *rel = path;
+	int version = 1;
 
-	if (mount_find("cgroup", "freezer", point, root) < 0) {
+	if (mount_find(tree, "cgroup", controller, mounted, root) < 0) {
+		version = 2;
 		controller = "";
-		if (mount_find("cgroup2", NULL, point, root) < 0)
+		if (mount_find(tree, "cgroup2", NULL, mounted, root) < 0)
 			return cr_error_set(err, ENOENT, "no cgroup hierarchy is mounted");
 	}
-	if (membership_find(pid, controller, path, err) < 0)
+	if (membership_find(tree, pid, controller, path, err) < 0)
 		return -1;
 	if (strcmp(root, "/") != 0 && strncmp(path, root, strlen(root)) == 0 &&
 	    (path[strlen(root)] == '/' || path[strlen(root)] == '\0'))
 		rel = path + strlen(root);
-	if (strcmp(rel, "/") == 0 || *rel == '\0')
+	if (snprintf(point, PATH_MAX, "%s%s", tree, mounted) >= PATH_MAX)
+		return cr_error_set(err, ENAMETOOLONG, "cgroup path too long");
+	snprintf(below, PATH_MAX, "%s", strcmp(rel, "/") == 0 ? "" : rel);
+	return version;
+}
+
+int cr_cgroup_of(pid_t pid, char *buf, struct cr_error *err)
+{
+	char point[PATH_MAX], below[PATH_MAX], name[16];
+
+	snprintf(name, sizeof(name), "%d", (int)pid);
+	if (cr_cgroup_find("", name, "freezer", point, below, err) < 0)
+		return -1;
+	if (*below == '\0')
 		return cr_error_set(
 			err, ENOTSUP,
 			"the task is in no cgroup of its own: ProctrackType=proctrack/cgroup is needed");
-	if (snprintf(buf, PATH_MAX, "%s%s", point, rel) >= PATH_MAX)
+	if (snprintf(buf, PATH_MAX, "%s%s", point, below) >= PATH_MAX)
 		return cr_error_set(err, ENAMETOOLONG, "cgroup path too long");
 	return 0;
 }

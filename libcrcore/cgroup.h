@@ -18,6 +18,14 @@
 
 #define CR_CGROUP_CHILD "spank_cr"
 
+/* Where pid ("self" or a number) is in the hierarchy of a controller: version 1 if the controller is mounted as
+ * such, else version 2. point is the mount point, below the path under it, "" at the top; both have PATH_MAX
+ * bytes. A mount that shows only a part of the hierarchy is taken into account as far as proc tells; below may
+ * not exist. tree stands before every path: "" except in tests. Returns the version, 1 or 2; fails with ENOENT
+ * when there is neither. */
+int cr_cgroup_find(const char *tree, const char *pid, const char *controller, char *point, char *below,
+		   struct cr_error *err);
+
 /* The directory of pid's cgroup in the hierarchy that proctrack/cgroup uses, from proc/PID/cgroup and the
  * mounts of the caller: v1 freezer if there is one, else v2. buf has PATH_MAX bytes. Fails with ENOENT when
  * neither is mounted, ENOTSUP when the process is in the root cgroup (proctrack is not proctrack/cgroup). */

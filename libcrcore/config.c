@@ -12,6 +12,9 @@
 #include "duration.h"
 
 #define KEEP_MAX     1000
+#define LEVEL_MAX    19 /* zstd has more, which need much memory to read */
+#define POOL_MIN     (UINT64_C(1) << 20)
+#define JOBS_MAX     100000
 #define ARGS_MAX     64
 #define NAME_LONGEST 255 /* stands for the longest user name when a template is tried */
 
@@ -24,6 +27,10 @@ void cr_config_init(struct cr_config *config)
 		.min_interval = 1,
 		.ghost_limit = 64u << 20,
 		.keep = 2,
+		.compress = 1,
+		.drain_share = 50,
+		.on_complete = 1,
+		.max_age = 30 * 86400,
 		.log_level = 1,
 	};
 }
@@ -88,7 +95,7 @@ static int set_min_interval(struct cr_config *config, const char *value, struct 
 	return cr_duration_parse(value, &config->min_interval, err);
 }
 
-static int set_ghost_limit(struct cr_config *config, const char *value, struct cr_error *err)
+static int config_size(const char *value, uint64_t *size, struct cr_error *err)
 {
 	static const char suffixes[] = "KMG";
 	const char *p = value, *suffix;
@@ -105,19 +112,107 @@ static int set_ghost_limit(struct cr_config *config, const char *value, struct c
 	}
 	if (bytes > (uint64_t)INT64_MAX >> shift)
 		return cr_error_set(err, ERANGE, "too many bytes");
-	config->ghost_limit = bytes << shift;
+	*size = bytes << shift;
 	return 0;
+}
+
+static int config_range(const char *value, int min, int max, int *number, struct cr_error *err)
+{
+	const char *p = value;
+	uint64_t v;
+
+	if (config_number(&p, &v) < 0 || *p || v < (uint64_t)min || v > (uint64_t)max)
+		return cr_error_set(err, ERANGE, "not a number from %d to %d", min, max);
+	*number = (int)v;
+	return 0;
+}
+
+int cr_config_compress(const char *text, int *level, struct cr_error *err)
+{
+	if (strcmp(text, "fast") == 0)
+		*level = 1;
+	else if (strcmp(text, "none") == 0)
+		*level = 0;
+	else if (config_range(text, 1, LEVEL_MAX, level, err) < 0)
+		return cr_error_set(err, EINVAL, "not fast, none or a level from 1 to %d", LEVEL_MAX);
+	return 0;
+}
+
+int cr_config_pool(const char *text, uint64_t *bytes, struct cr_error *err)
+{
+	uint64_t size = 0;
+
+	if (strcmp(text, "auto") != 0) {
+		if (config_size(text, &size, err) < 0)
+			return cr_error_set(err, EINVAL, "not auto and not a number of bytes (suffix K, M or G)");
+		if (size < POOL_MIN)
+			return cr_error_set(err, ERANGE, "less than 1M");
+	}
+	*bytes = size;
+	return 0;
+}
+
+int cr_config_keep(const char *text, int *keep, struct cr_error *err)
+{
+	return config_range(text, 1, KEEP_MAX, keep, err);
+}
+
+static int set_ghost_limit(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return config_size(value, &config->ghost_limit, err);
 }
 
 static int set_keep(struct cr_config *config, const char *value, struct cr_error *err)
 {
-	const char *p = value;
-	uint64_t keep;
+	return cr_config_keep(value, &config->keep, err);
+}
 
-	if (config_number(&p, &keep) < 0 || *p || keep < 1 || keep > KEEP_MAX)
-		return cr_error_set(err, ERANGE, "not a number from 1 to %d", KEEP_MAX);
-	config->keep = (int)keep;
+static int set_compress(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return cr_config_compress(value, &config->compress, err);
+}
+
+static int set_pool(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return cr_config_pool(value, &config->pool, err);
+}
+
+static int set_drain_share(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return config_range(value, 1, 100, &config->drain_share, err);
+}
+
+static int set_bandwidth(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return config_size(value, &config->bandwidth, err);
+}
+
+static int set_drain_jobs(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return config_range(value, 0, JOBS_MAX, &config->drain_jobs, err);
+}
+
+static int config_fate(const char *value, int *removed, struct cr_error *err)
+{
+	if (strcmp(value, "keep") != 0 && strcmp(value, "remove") != 0)
+		return cr_error_set(err, EINVAL, "not one of keep, remove");
+	*removed = value[0] == 'r';
 	return 0;
+}
+
+static int set_on_complete(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return config_fate(value, &config->on_complete, err);
+}
+
+static int set_on_failure(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return config_fate(value, &config->on_failure, err);
+}
+
+static int set_max_age(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return cr_duration_parse(value, &config->max_age, err);
 }
 
 static int set_log(struct cr_config *config, const char *value, struct cr_error *err)
@@ -144,6 +239,14 @@ static const struct {
 	{"min_interval", set_min_interval},
 	{"ghost_limit", set_ghost_limit},
 	{"keep", set_keep},
+	{"compress", set_compress},
+	{"pool", set_pool},
+	{"drain_share", set_drain_share},
+	{"bandwidth", set_bandwidth},
+	{"drain_jobs", set_drain_jobs},
+	{"on_complete", set_on_complete},
+	{"on_failure", set_on_failure},
+	{"max_age", set_max_age},
 	{"log", set_log},
 };
 
@@ -162,7 +265,8 @@ static int config_apply(struct cr_config *config, const char *arg, struct cr_err
 	}
 	return cr_error_set(err, EINVAL,
 			    "argument \"%s\" is unknown: known are dir=, scratch=, criu=, interval=, "
-			    "min_interval=, ghost_limit=, keep= and log=",
+			    "min_interval=, ghost_limit=, keep=, compress=, pool=, drain_share=, bandwidth=, "
+			    "drain_jobs=, on_complete=, on_failure=, max_age= and log=",
 			    arg);
 }
 

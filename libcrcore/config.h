@@ -24,12 +24,26 @@ struct cr_config {
 	int64_t min_interval;	/* min_interval= seconds; a shorter --checkpoint=TIME is refused */
 	uint64_t ghost_limit;	/* ghost_limit= bytes (suffix K, M, G): largest deleted-but-open file kept */
 	int keep;		/* keep=    generations kept, at least 1 (default 2) */
+	int compress;		/* compress= fast (1), none (0) or a level of zstd, 1 to 19 */
+	uint64_t pool;		/* pool=    bytes of memory for what is new in a checkpoint; 0: auto */
+	int drain_share;	/* drain_share= percent of the job's processors for writing while the job runs */
+	uint64_t bandwidth;	/* bandwidth= bytes a second that one job writes meanwhile; 0: no limit */
+	int drain_jobs;		/* drain_jobs= jobs of the site that write at a time; 0: no limit */
+	int on_complete;	/* on_complete= remove (1) or keep (0) the checkpoints of a completed job */
+	int on_failure;		/* on_failure= the same for one that failed */
+	int64_t max_age;	/* max_age= seconds after which "scheckpoint gc" removes those of a failed job */
 	int log_level;		/* log=     error|info|debug as 0|1|2 */
 };
 
 /* Fill config with the defaults: dir "" (must be set), scratch /var/spool/spank_cr, criu /usr/sbin/criu,
- * interval 1 h, min_interval 1 s, ghost_limit 64M, keep 2, log info. */
+ * interval 1 h, min_interval 1 s, ghost_limit 64M, keep 2, compress fast, pool auto, drain_share 50, bandwidth and
+ * drain_jobs without limit, on_complete remove, on_failure keep, max_age 30 days, log info. */
 void cr_config_init(struct cr_config *config);
+
+/* The values of compress=, pool= and keep=, which users write as well. Only written on success. */
+int cr_config_compress(const char *text, int *level, struct cr_error *err);
+int cr_config_pool(const char *text, uint64_t *bytes, struct cr_error *err);
+int cr_config_keep(const char *text, int *keep, struct cr_error *err);
 
 /* Apply "key=value" arguments over what config holds. Every unknown key, missing value, relative path or
  * number out of range is an error that names the argument. */

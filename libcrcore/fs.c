@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
@@ -62,6 +63,13 @@ int cr_fs_rename(const char *from, const char *to, struct cr_error *err)
 {
 	if (rename(from, to) < 0)
 		return cr_error_sys(err, errno, "cannot rename %s to %s", from, to);
+	return 0;
+}
+
+int cr_fs_unlink(const char *path, struct cr_error *err)
+{
+	if (unlink(path) < 0 && errno != ENOENT)
+		return cr_error_sys(err, errno, "cannot remove %s", path);
 	return 0;
 }
 
@@ -159,6 +167,64 @@ int cr_fs_write_all(int fd, const void *data, size_t size, struct cr_error *err)
 		if (n <= 0)
 			return cr_error_sys(err, n < 0 ? errno : EIO, "write");
 		p += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int cr_fs_send(int in, uint64_t from, uint64_t size, int out, struct cr_error *err)
+{
+	cleanup_free char *buffer = malloc(COPY_BUFFER);
+
+	if (!buffer)
+		return cr_error_sys(err, ENOMEM, "copy");
+	while (size > 0) {
+		size_t n = size < COPY_BUFFER ? (size_t)size : COPY_BUFFER;
+
+		if (cr_fs_pread_all(in, buffer, n, from, err) < 0 || cr_fs_write_all(out, buffer, n, err) < 0)
+			return -1;
+		from += n;
+		size -= n;
+	}
+	return 0;
+}
+
+int cr_fs_receive(int in, int out, uint64_t *size, struct cr_error *err)
+{
+	cleanup_free char *buffer = malloc(COPY_BUFFER);
+	ssize_t n;
+
+	*size = 0;
+	if (!buffer)
+		return cr_error_sys(err, ENOMEM, "copy");
+	while ((n = read(in, buffer, COPY_BUFFER)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return cr_error_sys(err, errno, "read");
+		if (cr_fs_write_all(out, buffer, (size_t)n, err) < 0)
+			return -1;
+		*size += (uint64_t)n;
+	}
+	return 0;
+}
+
+int cr_fs_pread_all(int fd, void *data, size_t size, uint64_t offset, struct cr_error *err)
+{
+	char *p = data;
+
+	while (size > 0) {
+		ssize_t n = pread(fd, p, size, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return cr_error_sys(err, errno, "read at offset %" PRIu64, offset);
+		if (n == 0)
+			return cr_error_set(err, EBADMSG, "it ends at offset %" PRIu64 ", %zu bytes too early",
+					    offset, size);
+		p += n;
+		offset += (uint64_t)n;
 		size -= (size_t)n;
 	}
 	return 0;

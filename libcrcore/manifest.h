@@ -17,7 +17,7 @@
 #include "error.h"
 #include "hash.h"
 
-#define CR_MANIFEST_FORMAT 1
+#define CR_MANIFEST_FORMAT 2
 #define CR_MANIFEST_MAX	   (64u << 20) /* bytes of manifest.json that are read at the most */
 
 /* A file of the generation, path relative to its directory. */
@@ -27,16 +27,25 @@ struct cr_manifest_file {
 	char hash[CR_HASH_HEX];
 };
 
+/* A pack that holds chunks of the generation: PART/packs/GENERATION.pack, see store.h. */
+struct cr_manifest_pack {
+	uint32_t generation; /* that wrote it: this one or an older one */
+	uint64_t size;	     /* bytes of the file */
+	uint64_t raw;	     /* bytes of all chunks in it, before compression */
+	uint64_t used;	     /* of those, the bytes this generation refers to */
+};
+
 /* A regular file that the job had open for writing, or its stdout or stderr. */
 struct cr_manifest_output {
 	char *path;    /* absolute */
 	uint64_t size; /* bytes at the checkpoint */
 	uint64_t dev, ino;
 	uint32_t mode; /* permission bits */
-	char *saved;   /* relative path of the copy in the generation, or NULL when not copied */
+	char *saved;   /* name of the copy, or NULL when not copied: a stream of the index, in format 1 a file */
 };
 
 struct cr_manifest {
+	uint32_t format; /* 1 or 2, as read; 0 is written as CR_MANIFEST_FORMAT */
 	/* who and where */
 	uint32_t job;
 	char *part; /* step and node rank, "batch.0" */
@@ -70,6 +79,8 @@ struct cr_manifest {
 
 	struct cr_manifest_file *files;
 	size_t n_files;
+	struct cr_manifest_pack *packs; /* none in format 1 */
+	size_t n_packs;
 	struct cr_manifest_output *outputs;
 	size_t n_outputs;
 };
@@ -83,10 +94,11 @@ void cr_manifest_clear(struct cr_manifest *m);
 
 int cr_manifest_add_file(struct cr_manifest *m, const char *path, uint64_t size, const char *hash,
 			 struct cr_error *err);
+int cr_manifest_add_pack(struct cr_manifest *m, const struct cr_manifest_pack *pack, struct cr_error *err);
 int cr_manifest_add_output(struct cr_manifest *m, const struct cr_manifest_output *output,
 			   struct cr_error *err); /* copies the strings */
 
-/* Hash every regular file below dir (not manifest.json, manifest.seal) into m->files, sorted by path. Files
+/* Hash every regular file below dir (not manifest.json, manifest.seal, pack) into m->files, sorted by path. Files
  * that m names already (hashed while they were written) are not read again. */
 int cr_manifest_hash_dir(struct cr_manifest *m, const char *dir, struct cr_error *err);
 
@@ -102,7 +114,8 @@ int cr_manifest_decode(struct cr_manifest *m, const char *text, size_t size, str
 /* DIR/manifest.json. */
 int cr_manifest_read(struct cr_manifest *m, const char *dir, struct cr_error *err);
 
-/* Compare size and hash of every file named in m with what lies in dir; the first difference is the error. */
+/* Compare size and hash of every file named in m with what lies in dir; the first difference is the error.
+ * Of format 1 that is the whole generation; later ones keep most of it in packs, see image.h. */
 int cr_manifest_verify(const struct cr_manifest *m, const char *dir, struct cr_error *err);
 
 #endif

@@ -134,6 +134,21 @@ static bool descriptor_writes(int dir, const char *fd)
 	return descriptor_info(dir, fd, &flags, &pos) == 0 && (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH);
 }
 
+uint64_t cr_proc_memory(pid_t pid)
+{
+	char path[64], line[256];
+	cleanup_fclose FILE *f = NULL;
+	uint64_t sum = 0, kib;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "RssAnon: %" SCNu64, &kib) == 1 || sscanf(line, "RssShmem: %" SCNu64, &kib) == 1)
+			sum += kib << 10;
+	}
+	return sum;
+}
+
 int cr_proc_position(pid_t pid, const char *path, uint64_t *pos, struct cr_error *err)
 {
 	char name[64], link[PATH_MAX];

@@ -28,6 +28,9 @@ struct cr_proc_file {
 int cr_proc_written(pid_t pid, int (*each)(const struct cr_proc_file *file, void *arg), void *arg,
 		    struct cr_error *err);
 
+/* Bytes of pid's memory that are not a file's; 0 when it is gone or cannot be read. */
+uint64_t cr_proc_memory(pid_t pid);
+
 /* Where pid stands in the file at path that it has open. Returns 1 and *pos, 0 when it has not, -1 on error. */
 int cr_proc_position(pid_t pid, const char *path, uint64_t *pos, struct cr_error *err);
 

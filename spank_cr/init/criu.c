@@ -52,7 +52,7 @@ static void __attribute__((format(printf, 2, 3))) addf(struct command *c, const 
 	add(c, c->text[c->n_text++]);
 }
 
-/* What dump and restore have in common. criu reads configuration, plugins and caches from its environment and
+/* What dump and restore have in common. Without dir images come from and go to the socket in the job's home. criu reads configuration, plugins and caches from its environment and
  * HOME: it gets a private, empty one. */
 static void command_init(struct command *c, const struct job *job, const struct hook *hook, const char *verb,
 			 const char *dir)
@@ -71,7 +71,9 @@ static void command_init(struct command *c, const struct job *job, const struct 
 	add(c, job->criu);
 	add(c, verb);
 	add(c, "--images-dir");
-	add(c, dir);
+	add(c, dir ? dir : job->home);
+	if (!dir)
+		add(c, "--stream");
 	/* criu's log and statistics go to the node's tmpfs: what is committed is hashed before criu has ended */
 	add(c, "--work-dir");
 	add(c, job->home);
@@ -108,12 +110,11 @@ static pid_t command_start(struct command *c, const struct job *job, const int *
 	return spawn_start(&s, pidfd, err);
 }
 
-pid_t criu_dump_start(const struct job *job, const struct hook *hook, const char *dir, bool final, int *pidfd,
-		      struct cr_error *err)
+pid_t criu_dump_start(const struct job *job, const struct hook *hook, bool final, int *pidfd, struct cr_error *err)
 {
 	struct command c;
 
-	command_init(&c, job, hook, "dump", dir);
+	command_init(&c, job, hook, "dump", NULL);
 	add(&c, "--tree");
 	addf(&c, "%d", (int)job->root);
 	add(&c, "--ghost-limit");
@@ -169,7 +170,7 @@ int criu_version(const char *criu, char version[CRIU_VERSION_TEXT], struct cr_er
 	char text[256], *at;
 	struct utsname u;
 
-	if (spawn_capture(argv, spawn_environment(), -1, 10000, text, sizeof(text), err) < 0)
+	if (spawn_capture(argv, spawn_environment(), -1, -1, 10000, text, sizeof(text), err) < 0)
 		return cr_error_prefix(
 			err, "criu cannot be run on this node (install criu 3.18 or later, or set criu=)");
 	at = strstr(text, "Version: ");

@@ -18,9 +18,9 @@ int criu_version(const char *criu, char version[CRIU_VERSION_TEXT], struct cr_er
 /* The comparison alone: version text against the kernel release. */
 int criu_version_check(const char *version, const char *release, struct cr_error *err);
 
-/* Start "criu dump" of the job's tree into dir (a directory), under the hook. final: the tree dies on success. */
-pid_t criu_dump_start(const struct job *job, const struct hook *hook, const char *dir, bool final, int *pidfd,
-		      struct cr_error *err);
+/* Start "criu dump" of the job's tree into the image writer that listens in the job's home, under the hook. final: the
+ * tree dies on success. */
+pid_t criu_dump_start(const struct job *job, const struct hook *hook, bool final, int *pidfd, struct cr_error *err);
 
 /* A descriptor to use where the dumped tree had path open. */
 struct criu_inherit {
@@ -28,6 +28,7 @@ struct criu_inherit {
 	const char *path; /* absolute */
 };
 
+/* Start "criu restore" from the directory of images dir, or from the image reader when that is NULL. */
 pid_t criu_restore_start(const struct job *job, const struct hook *hook, const char *dir,
 			 const struct criu_inherit *inherit, int n, int *pidfd, struct cr_error *err);
 

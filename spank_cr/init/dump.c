@@ -3,10 +3,10 @@
 
 /* dump.c - one checkpoint, step by step
  *
- *   begin        .GENERATION.tmp in the store
- *   criu dump    freezes the tree and writes images/
- *   (frozen)     outputs, private directories, clocks; a final one is committed here
- *   (thawed)     hashes, seal, sync, rename
+ *   begin        .GENERATION.tmp in the store, the image writer with its staging pool
+ *   criu dump    freezes the tree and streams its images to the writer
+ *   (frozen)     outputs, private directories, clocks; the barrier; a final one is committed here
+ *   (thawed)     drain, seal, sync, rename
  *   prune        older generations
  */
 
@@ -23,10 +23,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "cleanup.h"
 #include "criu.h"
 #include "fs.h"
 #include "hook.h"
+#include "index.h"
 #include "notary.h"
 #include "ns.h"
 #include "outputs.h"
@@ -34,9 +36,13 @@
 #include "proc.h"
 #include "slurm.h"
 #include "spawn.h"
+#include "token.h"
 #include "worker.h"
 
 #define SLURM_PATIENCE_MS 3000
+/* for a token: a job that stands still has somebody waiting for its end */
+#define TOKEN_PATIENCE_MS	(10 * 60 * 1000)
+#define TOKEN_PATIENCE_FINAL_MS (20 * 1000)
 #define HOLD_PATIENCE_S	  60
 #define HOLD_ASK_MS	  2000
 
@@ -48,6 +54,7 @@ struct dump {
 	uint32_t generation;
 	char dir[PATH_MAX];
 	struct cr_manifest m;
+	struct capture capture;
 	int64_t frozen_ns, thawed_ns; /* CLOCK_MONOTONIC */
 	bool committed, resumed;
 	bool failed;
@@ -92,18 +99,6 @@ static int manifest_begin(struct dump *d, const char *reason, struct cr_error *e
 	return 0;
 }
 
-/* The files of the generation whose path begins with prefix, together. */
-static uint64_t files_bytes(const struct cr_manifest *m, const char *prefix)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < m->n_files; i++) {
-		if (strncmp(m->files[i].path, prefix, strlen(prefix)) == 0)
-			sum += m->files[i].size;
-	}
-	return sum;
-}
-
 static int fence_line(const struct cr_journal_event *event, void *arg)
 {
 	uint32_t *restart = arg;
@@ -129,16 +124,89 @@ static int fence_check(struct dump *d, struct cr_error *err)
 	return 0;
 }
 
+/* Wait until the site lets this job drain; or long enough. Without a token it is slower for all, never wrong. */
+static void token_wait(struct dump *d, struct cr_token *token)
+{
+	const struct job *job = d->job;
+	struct cr_error err;
+	int rc;
+
+	if (job->drain_jobs < 1)
+		return;
+	if (cr_token_open(token, *job->site_dir ? job->site_dir : job->dir, (unsigned)job->drain_jobs, job->id,
+			  job->part, (uint64_t)(now_ns(CLOCK_MONOTONIC) - job->saved_ns) / 1000000000, &err) < 0) {
+		job_log(job, 1, "draining without a token: %s", err.text);
+		return;
+	}
+	token->patience_ms = d->mode == DUMP_RUNNING ? TOKEN_PATIENCE_MS : TOKEN_PATIENCE_FINAL_MS;
+	while ((rc = cr_token_try(token, &err)) == 0 && !cr_token_overdue(token))
+		poll(NULL, 0, CR_TOKEN_POLL_MS);
+	if (rc == 1)
+		return;
+	job_log(job, 1, "draining without a token: %s", rc < 0 ? err.text : "none came free in time");
+	cr_token_close(token);
+}
+
+/* Have the writer write, and wait for it. */
+static int capture_write(struct dump *d, struct cr_error *err)
+{
+	struct cr_token token = {.dir = -1};
+	struct cr_error ignored;
+	int rc;
+
+	token_wait(d, &token);
+	rc = capture_drain(&d->capture, d->mode == DUMP_RUNNING, err);
+	if (rc == 0)
+		while ((rc = capture_wait(&d->capture, CR_TOKEN_BEAT_MS, err)) == 0 && token.held)
+			(void)cr_token_beat(&token, &ignored);
+	cr_token_close(&token);
+	return rc < 0 ? -1 : 0;
+}
+
+/* The packs that the index refers to, into the manifest. */
+static int packs_record(struct dump *d, struct cr_error *err)
+{
+	char path[PATH_MAX + 16];
+	struct cr_index *index;
+	int rc = 0;
+
+	snprintf(path, sizeof(path), "%s/index", d->dir);
+	if (cr_index_open(&index, path, err) < 0)
+		return -1;
+	for (uint32_t i = 0; rc == 0 && i < index->n_packs; i++) {
+		const struct cr_index_pack *p = &index->packs[i];
+		struct cr_manifest_pack pack = {.generation = p->generation,
+						.raw = p->raw,
+						.used = p->used < p->raw ? p->used : p->raw};
+		struct stat st;
+
+		if (p->used == 0)
+			continue;
+		if (p->generation == d->generation)
+			snprintf(path, sizeof(path), "%s/pack", d->dir);
+		else
+			cr_store_pack_path(&d->job->store, p->generation, path);
+		if (lstat(path, &st) < 0)
+			rc = cr_error_sys(err, errno, "%s", path);
+		pack.size = rc == 0 ? (uint64_t)st.st_size : 0;
+		if (rc == 0)
+			rc = cr_manifest_add_pack(&d->m, &pack, err);
+	}
+	cr_index_close(index);
+	return rc;
+}
+
 static int generation_commit(struct dump *d, struct cr_error *err)
 {
 	struct cr_manifest *m = &d->m;
 	cleanup_free char *text = NULL;
 	cleanup_free char *seal = NULL;
 
-	if (fence_check(d, err) < 0 || outputs_sync(m, err) < 0 || cr_manifest_hash_dir(m, d->dir, err) < 0)
+	if (capture_write(d, err) < 0 || fence_check(d, err) < 0 || outputs_sync(m, err) < 0 ||
+	    packs_record(d, err) < 0 || cr_manifest_hash_dir(m, d->dir, err) < 0)
 		return -1;
-	m->image_bytes = files_bytes(m, "images/");
-	m->stored_bytes = files_bytes(m, "");
+	m->image_bytes = d->capture.image_bytes;
+	m->stored_bytes = d->capture.pack_bytes + d->capture.index_bytes;
 	m->drain_ms = d->thawed_ns ? (now_ns(CLOCK_MONOTONIC) - d->thawed_ns) / 1000000 : 0;
 	if (cr_manifest_encode(m, &text, err) < 0 ||
 	    notary_seal(d->job, d->generation, text, strlen(text), &seal, err) < 0 ||
@@ -149,6 +217,13 @@ static int generation_commit(struct dump *d, struct cr_error *err)
 	return 0;
 }
 
+static int private_record(struct dump *d, struct cr_error *err)
+{
+	cleanup_close int out = capture_stream(&d->capture, PRIVATE_STREAM, err);
+
+	return out < 0 ? -1 : private_save(d->job, out, err);
+}
+
 static int frozen_record(struct dump *d, struct cr_error *err)
 {
 	char when[64];
@@ -157,10 +232,10 @@ static int frozen_record(struct dump *d, struct cr_error *err)
 	d->m.monotonic_ns = now_ns(CLOCK_MONOTONIC);
 	d->m.boottime_ns = now_ns(CLOCK_BOOTTIME);
 	if (text_set(&d->m.time, cr_time_format(cr_time_now_ns(), when, sizeof(when)), err) < 0 ||
-	    cr_ns_last_pid_read(&d->m.last_pid, err) < 0 || outputs_record(d->job, &d->m, d->dir, err) < 0 ||
-	    private_save(d->job, d->dir, err) < 0)
+	    cr_ns_last_pid_read(&d->m.last_pid, err) < 0 || outputs_record(d->job, &d->m, &d->capture, err) < 0 ||
+	    private_record(d, err) < 0)
 		return -1;
-	return 0;
+	return capture_barrier(&d->capture, err);
 }
 
 /* A final checkpoint is committed and the tree stands still: wait until Slurm ends the job. Returns 0 to let the
@@ -221,17 +296,15 @@ static int criu_run(struct dump *d, struct cr_error *err)
 {
 	struct hook hook;
 	cleanup_close int pidfd = -1;
-	char images[PATH_MAX + 16];
 	pid_t pid;
 	int status;
 
-	snprintf(images, sizeof(images), "%s/images", d->dir);
 	criu_log_forget(d->job, "dump");
 	if (hook_open(&hook, d->job->home, err) < 0)
 		return -1;
 	d->frozen_ns = now_ns(CLOCK_MONOTONIC);
-	pid = criu_dump_start(d->job, &hook, images, d->mode != DUMP_RUNNING, &pidfd, err);
-	if (pid < 0 || hook_serve(&hook, pidfd, on_action, d, err) < 0) {
+	pid = criu_dump_start(d->job, &hook, d->mode != DUMP_RUNNING, &pidfd, err);
+	if (pid < 0 || capture_criu(&d->capture, pid, err) < 0 || hook_serve(&hook, pidfd, on_action, d, err) < 0) {
 		hook_close(&hook);
 		return -1;
 	}
@@ -245,7 +318,21 @@ static int criu_run(struct dump *d, struct cr_error *err)
 		*err = d->err;
 		return -1;
 	}
-	return criu_failure(d->job, "dump", status, err);
+	(void)criu_failure(d->job, "dump", status, err);
+	/* criu fails when the writer does */
+	(void)imgproc_failure(&d->capture.proc, err);
+	return -1;
+}
+
+/* The newest committed generation, for the next one to refer to; 0: none. */
+static uint32_t generation_past(const struct job *job)
+{
+	cleanup_free uint32_t *generations = NULL;
+	size_t n = 0;
+
+	if (cr_store_list(&job->store, &generations, &n, NULL) < 0 || n == 0)
+		return 0;
+	return generations[0];
 }
 
 static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
@@ -256,7 +343,8 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	if (cr_store_open(&job->store, job->dir, job->id, job->part, getuid(), true, err) < 0 ||
 	    cr_store_sweep(&job->store, err) < 0 || fence_check(d, err) < 0 ||
 	    cr_store_next(&job->store, &d->generation, err) < 0 ||
-	    cr_store_begin(&job->store, d->generation, d->dir, err) < 0 || manifest_begin(d, reason, err) < 0)
+	    cr_store_begin(&job->store, d->generation, d->dir, err) < 0 || manifest_begin(d, reason, err) < 0 ||
+	    capture_start(&d->capture, job, d->generation, d->dir, generation_past(job), err) < 0)
 		return -1;
 	if (criu_run(d, err) < 0)
 		return -1;
@@ -275,6 +363,7 @@ void dump_work(struct job *job, int fd, enum dump_mode mode, const char *reason)
 {
 	struct dump d = {.job = job, .fd = fd, .mode = mode};
 	struct cr_error err, ignored;
+	int rc;
 
 	if (mode == DUMP_TERM) {
 		d.state = slurm_ask(job, SLURM_PATIENCE_MS);
@@ -285,9 +374,11 @@ void dump_work(struct job *job, int fd, enum dump_mode mode, const char *reason)
 			return;
 		}
 	}
-	if (dump_run(&d, reason, &err) < 0) {
+	rc = dump_run(&d, reason, &err);
+	capture_end(&d.capture);
+	if (rc < 0) {
 		criu_log_keep(job, "dump");
-		if (d.generation && cr_store_abort(&job->store, d.generation, false, &ignored) < 0)
+		if (d.generation && cr_store_abort(&job->store, d.generation, &ignored) < 0)
 			job_log(job, 1, "%s", ignored.text);
 		job_journal(job, "failed", d.generation, reason, err.text, -1);
 		report_send(fd, REPORT_FAILED, d.generation, d.state.fate == SLURM_ENDING, 0, err.text);

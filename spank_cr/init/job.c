@@ -31,6 +31,13 @@ static const struct key {
 	{"restart", U32, offsetof(struct job, restart)},
 	{"interval", I64, offsetof(struct job, interval)},
 	{"keep", INT, offsetof(struct job, keep)},
+	{"compress", INT, offsetof(struct job, compress)},
+	{"pool", U64, offsetof(struct job, pool)},
+	{"drain-share", INT, offsetof(struct job, drain_share)},
+	{"bandwidth", U64, offsetof(struct job, bandwidth)},
+	{"drain-jobs", INT, offsetof(struct job, drain_jobs)},
+	{"on-complete", INT, offsetof(struct job, on_complete)},
+	{"on-failure", INT, offsetof(struct job, on_failure)},
 	{"dir", TEXT, offsetof(struct job, dir)},
 	{"site-dir", TEXT, offsetof(struct job, site_dir)},
 	{"run-dir", TEXT, offsetof(struct job, run_dir)},
@@ -76,6 +83,8 @@ static int value_set(struct job *job, const struct key *key, const char *value, 
 int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *err)
 {
 	memset(job, 0, sizeof(*job));
+	job->compress = 1;
+	job->drain_share = 50;
 	job->part = job->node = job->user = job->dir = job->site_dir = job->run_dir = job->criu = job->script = "";
 	job->wire = job->notary = job->cgroup = job->go = job->log = -1;
 	for (int i = 0; i < argc; i++) {
@@ -95,7 +104,8 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 			return -1;
 	}
 	if (job->id == 0 || !*job->part || *job->dir != '/' || *job->run_dir != '/' || *job->criu != '/' ||
-	    job->interval < 1 || job->keep < 1)
+	    job->interval < 1 || job->keep < 1 || job->compress < 0 || job->drain_share < 1 ||
+	    job->drain_share > 100 || job->drain_jobs < 0)
 		return cr_error_set(err, EINVAL, "crinit is started by spank_cr.so, not by hand");
 	job->home = CR_RUN_HOME;
 	return 0;

@@ -23,6 +23,13 @@ struct job {
 	uint32_t restart;
 	int64_t interval; /* seconds */
 	int keep;
+	int compress;	    /* level of zstd, 0: none */
+	uint64_t pool;	    /* bytes of memory for what is new in a checkpoint; 0: crinit decides */
+	int drain_share;    /* percent of the job's processors that may write while the job runs */
+	uint64_t bandwidth; /* bytes a second written meanwhile; 0: no limit */
+	int drain_jobs;	    /* jobs of the site that write at a time; 0: no limit */
+	int on_complete;    /* 1: remove the checkpoints when the job has completed */
+	int on_failure;	    /* 1: remove them when it has failed */
 	const char *dir;
 	const char *site_dir;
 	const char *run_dir;
@@ -38,6 +45,7 @@ struct job {
 	const char *home; /* criu's private tmpfs */
 	struct cr_store store;
 	uint32_t run;
+	int64_t saved_ns;  /* CLOCK_MONOTONIC of the last checkpoint that was committed, or of the start */
 	off_t notice_from; /* size of the job's stderr when this run of it began */
 	int log;	   /* crinit.log, or -1 */
 };

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "caps.h"
@@ -25,6 +26,8 @@
 #include "proc.h"
 #include "wire.h"
 #include "worker.h"
+
+#define TIDY_PATIENCE_S 20
 
 enum term { TERM_NONE, TERM_WANTED, TERM_ASKED };
 
@@ -41,12 +44,23 @@ struct loop {
 	enum term term;		   /* SIGTERM from Slurm */
 	bool term_root, term_rest; /* whom it was for, should it be for the program */
 	unsigned failures;	   /* checkpoints in a row that failed */
+	int64_t frozen_ns;	   /* CLOCK_MONOTONIC of the newest dump */
 	uint32_t committed;	   /* newest generation of this crinit's */
 	bool root_gone;		   /* the tree's root ended while a final checkpoint was held */
 	int root_status;
+	bool ending;   /* Slurm is ending the job, and the program had to be told */
+	bool unwanted; /* the job ended by itself, in a way after which its checkpoints go */
 	bool over;
 	int status; /* wait status to hand to Slurm */
 };
+
+static int64_t now_ns(void)
+{
+	struct timespec ts = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
 
 /* ---- the tree ---- */
 
@@ -83,6 +97,23 @@ static void job_over(struct loop *l, int status)
 	l->status = status;
 }
 
+/* The job came to its end while nobody held a checkpoint of it. Whether Slurm was about to end it is what decides
+ * over the checkpoints: it may start the job again. */
+static void root_ended(struct loop *l, int status)
+{
+	bool by_itself = l->term == TERM_NONE && !l->ending;
+	char text[64];
+
+	if (status == 0) {
+		job_journal(l->job, "completed", l->committed, NULL, NULL, -1);
+	} else if (by_itself) {
+		snprintf(text, sizeof(text), WIFSIGNALED(status) ? "signal %d" : "exit code %d",
+			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		job_journal(l->job, "ended", l->committed, NULL, text, -1);
+	}
+	l->unwanted = by_itself && (status == 0 ? l->job->on_complete : l->job->on_failure);
+}
+
 static void children_reap(struct loop *l)
 {
 	int status;
@@ -96,8 +127,7 @@ static void children_reap(struct loop *l)
 				l->root_status = status;
 				continue;
 			}
-			if (status == 0)
-				job_journal(l->job, "completed", 0, NULL, NULL, -1);
+			root_ended(l, status);
 			job_over(l, status);
 		}
 		/* the worker's end shows as the end of its socket; anything else is an orphan, done */
@@ -170,8 +200,9 @@ static void clients_reply(struct loop *l, const struct report *r)
 }
 
 /* The SIGTERM that a worker was to look into is the program's after all. */
-static void term_pass(struct loop *l)
+static void term_pass(struct loop *l, bool ending)
 {
+	l->ending = l->ending || ending;
 	signal_pass(l, SIGTERM, l->term_root, l->term_rest);
 	l->term_root = l->term_rest = false;
 	l->term = TERM_NONE;
@@ -184,13 +215,14 @@ static void dump_failed(struct loop *l, const struct report *r)
 	clients_reply(l, r);
 	/* The job is being ended and there is no newer checkpoint: the program gets what Slurm meant for it. */
 	if (l->mode == DUMP_TERM)
-		term_pass(l);
+		term_pass(l, true);
 }
 
 static void report_dump(struct loop *l, const struct report *r)
 {
 	switch (r->type) {
 	case REPORT_FROZEN:
+		l->frozen_ns = now_ns();
 		break;
 	case REPORT_THAWED:
 		l->drained = true;
@@ -198,6 +230,7 @@ static void report_dump(struct loop *l, const struct report *r)
 	case REPORT_COMMITTED:
 		l->failures = 0;
 		l->committed = r->generation;
+		l->job->saved_ns = l->frozen_ns;
 		l->holding = l->mode != DUMP_RUNNING;
 		job_log(l->job, 1, "generation %u committed (%s), frozen %lld ms, %llu bytes", r->generation,
 			r->text, (long long)r->value, (unsigned long long)r->extra);
@@ -208,7 +241,7 @@ static void report_dump(struct loop *l, const struct report *r)
 		break;
 	case REPORT_PASS:
 	case REPORT_CANCELLED:
-		term_pass(l);
+		term_pass(l, r->type == REPORT_CANCELLED);
 		break;
 	case REPORT_FINISHED:
 		job_over(l, SIGTERM);
@@ -218,7 +251,7 @@ static void report_dump(struct loop *l, const struct report *r)
 		if (l->root_gone)
 			job_over(l, l->root_status);
 		if (l->mode == DUMP_TERM)
-			term_pass(l);
+			term_pass(l, true);
 		job_log(l->job, 1, "nobody ended the job after generation %u: it goes on", r->generation);
 		break;
 	default:
@@ -235,7 +268,7 @@ static void worker_gone(struct loop *l)
 	l->drained = false;
 	/* it ended before it could say what Slurm wants */
 	if (l->term == TERM_ASKED && !l->holding && !l->over)
-		term_pass(l);
+		term_pass(l, true);
 	snprintf(r.text, sizeof(r.text), "the process that was making the checkpoint ended without a word");
 	clients_reply(l, &r);
 	if (l->holding && !l->over) {
@@ -386,15 +419,46 @@ static void loop_once(struct loop *l)
 /* A checkpoint that is being written has no reader any more. */
 static void worker_stop(struct loop *l)
 {
-	struct cr_error err;
-
 	if (l->worker.pid) {
 		kill(l->worker.pid, SIGKILL);
 		while (waitpid(l->worker.pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
-	if (cr_store_sweep(&l->job->store, &err) < 0)
-		job_log(l->job, 0, "%s", err.text);
+}
+
+/* What the job leaves in the store, as the site wants it. */
+static void store_leave(const struct loop *l)
+{
+	struct cr_error err;
+
+	if ((l->unwanted ? cr_store_clear(&l->job->store, &err) : cr_store_sweep(&l->job->store, &err)) < 0)
+		job_log(l->job, 0, "removing what is not needed any more: %s", err.text);
+	else if (l->unwanted)
+		job_log(l->job, 1, "its checkpoints are removed");
+}
+
+/* In a process of its own, which a storage that hangs may keep: the job's end waits for so long and no longer, and
+ * what is left is for "scheckpoint gc". */
+static void store_tidy(const struct loop *l)
+{
+	static const struct timespec pause = {.tv_nsec = 20 * 1000000L};
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		store_leave(l);
+		_exit(0);
+	}
+	for (int i = 0; pid > 0 && i < TIDY_PATIENCE_S * 50; i++) {
+		pid_t gone = waitpid(pid, NULL, WNOHANG);
+
+		if (gone == pid || (gone < 0 && errno != EINTR))
+			return;
+		nanosleep(&pause, NULL);
+	}
+	if (pid > 0)
+		kill(pid, SIGKILL);
+	job_log(l->job, 1, "checkpoints are left behind: %s",
+		pid < 0 ? "no process to remove them" : "storage did not answer in time");
 }
 
 static int loop_until_over(struct loop *l)
@@ -402,6 +466,7 @@ static int loop_until_over(struct loop *l)
 	while (!l->over)
 		loop_once(l);
 	worker_stop(l);
+	store_tidy(l);
 	job_log(l->job, 1, "the job ended, status %d signal %d", WIFEXITED(l->status) ? WEXITSTATUS(l->status) : 0,
 		WIFSIGNALED(l->status) ? WTERMSIG(l->status) : 0);
 	cr_wire_send(l->job->wire, CR_WIRE_EXIT, l->status, NULL, NULL);
@@ -422,6 +487,7 @@ static int started_tell(struct loop *l)
 	struct cr_error err;
 	struct stat st;
 
+	l->job->saved_ns = now_ns();
 	l->job->notice_from = fstat(2, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
 
 	if (cr_wire_send(l->job->wire, CR_WIRE_STARTED, 0, NULL, &err) < 0) {

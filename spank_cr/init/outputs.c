@@ -71,9 +71,9 @@ static int stream_path(int fd, char *path, struct stat *st)
 
 #define NOTICE_TAIL 65536 /* how far from the end slurmstepd's notice is looked for */
 
-/* Copy size bytes of in to out, without a notice that slurmstepd wrote in this run of the job. The job appends, so
- * nothing depends on where the rest stands. *size becomes what was written. */
-static int stream_copy(const struct job *job, int in, int out, uint64_t *size, struct cr_error *err)
+/* Send size bytes of in to out, without a notice that slurmstepd wrote in this run of the job. The job appends, so
+ * nothing depends on where the rest stands. *size becomes what was sent. */
+static int stream_send(const struct job *job, int in, int out, uint64_t *size, struct cr_error *err)
 {
 	uint64_t from = *size > NOTICE_TAIL ? *size - NOTICE_TAIL : 0;
 	cleanup_free char *tail = NULL;
@@ -83,27 +83,25 @@ static int stream_copy(const struct job *job, int in, int out, uint64_t *size, s
 	if (from < (uint64_t)job->notice_from)
 		from = (uint64_t)job->notice_from;
 	if (from >= *size)
-		return cr_fs_copy(in, out, *size, err);
+		return cr_fs_send(in, 0, *size, out, err);
 	length = (size_t)(*size - from);
 	tail = malloc(length);
 	if (!tail)
 		return cr_error_sys(err, ENOMEM, "copying stdout or stderr");
 	n = pread(in, tail, length, (off_t)from);
 	if (n != (ssize_t)length || !notice_find(tail, length, job->id, &start, &end))
-		return cr_fs_copy(in, out, *size, err);
-	if (cr_fs_copy(in, out, from + start, err) < 0)
-		return -1;
-	if (lseek(out, (off_t)(from + start), SEEK_SET) < 0)
-		return cr_error_sys(err, errno, "copying stdout or stderr");
+		return cr_fs_send(in, 0, *size, out, err);
 	*size -= end - start;
+	if (cr_fs_send(in, 0, from + start, out, err) < 0)
+		return -1;
 	return cr_fs_write_all(out, tail + end, length - end, err);
 }
 
 /* Copy what stdout or stderr holds into the generation. */
-static int stream_save(const struct job *job, int fd, const char *name, struct cr_manifest *m, const char *dir,
-		       struct cr_error *err)
+static int stream_save(const struct job *job, int fd, const char *name, struct cr_manifest *m,
+		       struct capture *capture, struct cr_error *err)
 {
-	char path[PATH_MAX], to[PATH_MAX + 32], saved[32];
+	char path[PATH_MAX], saved[32];
 	cleanup_close int in = -1, out = -1;
 	struct stat st;
 	struct cr_manifest_output output = {.path = path, .saved = saved};
@@ -111,31 +109,29 @@ static int stream_save(const struct job *job, int fd, const char *name, struct c
 	if (!stream_path(fd, path, &st) || output_find(m, st.st_dev, st.st_ino))
 		return 0;
 	snprintf(saved, sizeof(saved), "files/%s", name);
-	snprintf(to, sizeof(to), "%s/%s", dir, saved);
 	in = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (in < 0 || out < 0)
-		return cr_error_sys(err, errno, "copying the job's %s %s to %s", name, path, to);
+	if (in < 0)
+		return cr_error_sys(err, errno, "copying the job's %s %s", name, path);
+	out = capture_stream(capture, saved, err);
+	if (out < 0)
+		return -1;
 	output.size = (uint64_t)st.st_size;
 	output.dev = st.st_dev;
 	output.ino = st.st_ino;
 	output.mode = st.st_mode & 07777;
-	if (stream_copy(job, in, out, &output.size, err) < 0)
+	if (stream_send(job, in, out, &output.size, err) < 0)
 		return cr_error_prefix(err, "copying the job's %s %s", name, path);
 	return cr_manifest_add_output(m, &output, err);
 }
 
-int outputs_record(const struct job *job, struct cr_manifest *m, const char *dir, struct cr_error *err)
+int outputs_record(const struct job *job, struct cr_manifest *m, struct capture *capture, struct cr_error *err)
 {
 	struct record record = {.m = m, .err = err};
 	cleanup_free pid_t *pids = NULL;
-	char files[PATH_MAX + 16];
 	size_t n;
 
-	snprintf(files, sizeof(files), "%s/files", dir);
-	if (mkdir(files, 0700) < 0)
-		return cr_error_sys(err, errno, "making %s", files);
-	if (stream_save(job, 1, "stdout", m, dir, err) < 0 || stream_save(job, 2, "stderr", m, dir, err) < 0)
+	if (stream_save(job, 1, "stdout", m, capture, err) < 0 ||
+	    stream_save(job, 2, "stderr", m, capture, err) < 0)
 		return -1;
 	if (cr_proc_tree(job->root, &pids, &n, err) < 0)
 		return -1;
@@ -213,28 +209,42 @@ static int inherit_add(struct outputs_restored *restored, int fd, const char *pa
 	return 0;
 }
 
+/* All of the saved content to out. */
+static int stream_fill(const struct cr_manifest_output *o, struct source *source, int out, struct cr_error *err)
+{
+	cleanup_close int in = source_stream(source, o->saved, err);
+	uint64_t size;
+
+	if (in < 0 || cr_fs_receive(in, out, &size, err) < 0 || source_streamed(source, err) < 0)
+		return -1;
+	if (size != o->size)
+		return cr_error_set(err, EBADMSG, "%s has %llu bytes, its manifest says %llu", o->saved,
+				    (unsigned long long)size, (unsigned long long)o->size);
+	return 0;
+}
+
 /* Write the saved content to where Slurm has stdout or stderr now. */
-static int stream_restore(const struct cr_manifest_output *o, const char *dir, struct outputs_restored *restored,
-			  struct cr_error *err)
+static int stream_restore(const struct cr_manifest_output *o, struct source *source,
+			  struct outputs_restored *restored, struct cr_error *err)
 {
 	int fd = strcmp(o->saved, "files/stderr") == 0 ? 2 : 1;
-	char path[PATH_MAX], from[PATH_MAX + 64];
-	cleanup_close int in = -1, out = -1;
+	cleanup_close int out = -1;
 	struct stat now, opened;
+	char path[PATH_MAX];
 	int fresh;
 
 	if (!stream_path(fd, path, &now))
 		return cr_error_set(err, EINVAL, "%s was the job's %s, which is no file now", o->path,
 				    fd == 1 ? "stdout" : "stderr");
-	snprintf(from, sizeof(from), "%s/%s", dir, o->saved);
-	in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	out = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (in < 0 || out < 0 || fstat(out, &opened) < 0)
-		return cr_error_sys(err, errno, "opening %s", in < 0 ? from : path);
+	if (out < 0 || fstat(out, &opened) < 0)
+		return cr_error_sys(err, errno, "opening %s", path);
 	if (opened.st_dev != now.st_dev || opened.st_ino != now.st_ino)
 		return cr_error_set(err, ESTALE, "%s was replaced while the job started", path);
 	restored->was[fd - 1] = now.st_size;
-	if (ftruncate(out, 0) < 0 || cr_fs_copy(in, out, o->size, err) < 0)
+	if (ftruncate(out, 0) < 0)
+		return cr_error_sys(err, errno, "writing %s", path);
+	if (stream_fill(o, source, out, err) < 0)
 		return cr_error_prefix(err, "writing %s", path);
 	/* the same path: criu opens it again itself, with its own position and flags */
 	if (strcmp(path, o->path) == 0)
@@ -264,7 +274,7 @@ static int script_inherit(const struct job *job, const struct cr_manifest *m, st
 	return inherit_add(restored, fd, m->script, err);
 }
 
-int outputs_restore(const struct job *job, const struct cr_manifest *m, const char *dir,
+int outputs_restore(const struct job *job, const struct cr_manifest *m, struct source *source,
 		    struct outputs_restored *restored, struct cr_error *err)
 {
 	restored->n = 0;
@@ -276,7 +286,7 @@ int outputs_restore(const struct job *job, const struct cr_manifest *m, const ch
 	for (size_t i = 0; i < m->n_outputs; i++) {
 		const struct cr_manifest_output *o = &m->outputs[i];
 
-		if ((o->saved ? stream_restore(o, dir, restored, err) : output_truncate(o, err)) < 0)
+		if ((o->saved ? stream_restore(o, source, restored, err) : output_truncate(o, err)) < 0)
 			return -1;
 	}
 	return script_inherit(job, m, restored, err);

@@ -6,14 +6,16 @@
 #ifndef CR_INIT_OUTPUTS_H
 #define CR_INIT_OUTPUTS_H
 
+#include "capture.h"
 #include "criu.h"
 #include "error.h"
 #include "job.h"
 #include "manifest.h"
+#include "source.h"
 
 /* While frozen: every regular file the tree has open for writing, and stdout and stderr of the job with a copy of
- * their content below dir (Slurm truncates them when it starts the job again). */
-int outputs_record(const struct job *job, struct cr_manifest *m, const char *dir, struct cr_error *err);
+ * their content as streams (Slurm truncates them when it starts the job again). */
+int outputs_record(const struct job *job, struct cr_manifest *m, struct capture *capture, struct cr_error *err);
 
 /* After the thaw, before the commit: what the manifest counts on must not be lost with the node. */
 int outputs_sync(const struct cr_manifest *m, struct cr_error *err);
@@ -28,8 +30,8 @@ struct outputs_restored {
 	off_t was[2];
 };
 
-/* Put all of them back: first everything is checked, then changed. dir is the generation's directory. */
-int outputs_restore(const struct job *job, const struct cr_manifest *m, const char *dir,
+/* Put all of them back: first everything is checked, then changed. */
+int outputs_restore(const struct job *job, const struct cr_manifest *m, struct source *source,
 		    struct outputs_restored *restored, struct cr_error *err);
 
 /* The restore failed: whoever starts next finds stdout and stderr as Slurm made them. */

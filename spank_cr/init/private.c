@@ -3,7 +3,6 @@
 
 #include "private.h"
 
-#include <limits.h>
 #include <stdio.h>
 
 #include "spawn.h"
@@ -14,45 +13,48 @@
 /* One place names the directories, for both ways. */
 #define DIRECTORIES "tmp", "var/tmp", "dev/shm"
 
-static int tar_run(const struct job *job, const char *const *argv, struct cr_error *err)
+static int tar_run(const struct job *job, const char *const *argv, int fd, struct cr_error *err)
 {
 	char output[4096];
 
-	return spawn_capture(argv, spawn_environment(), job->cgroup, TAR_PATIENCE_MS, output, sizeof(output), err);
+	return spawn_capture(argv, spawn_environment(), job->cgroup, fd, TAR_PATIENCE_MS, output, sizeof(output), err);
 }
 
-int private_save(const struct job *job, const char *dir, struct cr_error *err)
+int private_save(const struct job *job, int fd, struct cr_error *err)
 {
-	char archive[PATH_MAX + 16];
+	char archive[32];
 	const char *const argv[] = {TAR,
 				    "--create",
 				    "--directory=/",
 				    "--file",
 				    archive,
 				    "--format=posix",
+				    /* nobody asks for these times, and they change without the file */
+				    "--pax-option=delete=atime,delete=ctime",
 				    "--sparse",
 				    "--numeric-owner",
 				    "--xattrs",
 				    "--one-file-system",
+				    "--sort=name",
 				    "--warning=no-file-ignored",
 				    DIRECTORIES,
 				    NULL};
 
-	snprintf(archive, sizeof(archive), "%s/private.tar", dir);
-	if (tar_run(job, argv, err) < 0)
+	snprintf(archive, sizeof(archive), "/proc/self/fd/%d", fd);
+	if (tar_run(job, argv, fd, err) < 0)
 		return cr_error_prefix(err, "saving the job's /tmp, /var/tmp and /dev/shm");
 	return 0;
 }
 
-int private_restore(const struct job *job, const char *dir, struct cr_error *err)
+int private_restore(const struct job *job, int fd, struct cr_error *err)
 {
-	char archive[PATH_MAX + 16];
+	char archive[32];
 	const char *const argv[] = {TAR,     "--extract",	   "--directory=/",   "--file",
 				    archive, "--same-permissions", "--numeric-owner", "--xattrs",
 				    NULL};
 
-	snprintf(archive, sizeof(archive), "%s/private.tar", dir);
-	if (tar_run(job, argv, err) < 0)
+	snprintf(archive, sizeof(archive), "/proc/self/fd/%d", fd);
+	if (tar_run(job, argv, fd, err) < 0)
 		return cr_error_prefix(err, "restoring the job's /tmp, /var/tmp and /dev/shm");
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* private.h - the job's private /tmp, /var/tmp and /dev/shm: one tar archive in the generation */
+/* private.h - the content of the job's own /tmp, /var/tmp and /dev/shm, as a tar archive */
 
 #ifndef CR_INIT_PRIVATE_H
 #define CR_INIT_PRIVATE_H
@@ -9,10 +9,11 @@
 #include "error.h"
 #include "job.h"
 
-/* While frozen. Sockets are left out: criu binds them again. */
-int private_save(const struct job *job, const char *dir, struct cr_error *err);
+/* The name of the archive among a generation's streams, and in format 1 of its file. */
+#define PRIVATE_STREAM "private.tar"
 
-/* Into the fresh directories of this namespace. */
-int private_restore(const struct job *job, const char *dir, struct cr_error *err);
+/* Write the archive to fd, or unpack the one that comes from fd. */
+int private_save(const struct job *job, int fd, struct cr_error *err);
+int private_restore(const struct job *job, int fd, struct cr_error *err);
 
 #endif

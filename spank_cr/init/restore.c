@@ -3,7 +3,7 @@
 
 /* restore.c - one restore, step by step
  *
- *   verify       every file of the generation against its manifest
+ *   source       the manifest's seal, the index, the packs; chunks are verified as they are read
  *   private      /tmp, /var/tmp, /dev/shm
  *   outputs      files the job was writing go back to their size, stdout and stderr to their content
  *   criu restore
@@ -29,6 +29,7 @@
 #include "outputs.h"
 #include "private.h"
 #include "proc.h"
+#include "source.h"
 #include "spawn.h"
 #include "worker.h"
 
@@ -37,6 +38,7 @@ struct restore {
 	int fd;
 	char dir[PATH_MAX];
 	struct cr_manifest m;
+	struct source source;
 	bool checked; /* the tasks were looked at before they ran */
 	struct cr_error err;
 };
@@ -87,15 +89,14 @@ static int criu_run(struct restore *r, const struct outputs_restored *outputs, s
 {
 	struct hook hook;
 	cleanup_close int pidfd = -1;
-	char images[PATH_MAX + 16];
 	pid_t pid;
 	int status;
 
-	snprintf(images, sizeof(images), "%s/images", r->dir);
 	if (hook_open(&hook, r->job->home, err) < 0)
 		return -1;
-	pid = criu_restore_start(r->job, &hook, images, outputs->inherit, outputs->n, &pidfd, err);
-	if (pid < 0 || hook_serve(&hook, pidfd, on_action, r, err) < 0) {
+	pid = criu_restore_start(r->job, &hook, source_images(&r->source), outputs->inherit, outputs->n, &pidfd,
+				 err);
+	if (pid < 0 || source_criu(&r->source, pid, err) < 0 || hook_serve(&hook, pidfd, on_action, r, err) < 0) {
 		hook_close(&hook);
 		return -1;
 	}
@@ -108,24 +109,48 @@ static int criu_run(struct restore *r, const struct outputs_restored *outputs, s
 	return criu_failure(r->job, "restore", status, err);
 }
 
+static int private_unpack(struct restore *r, struct cr_error *err)
+{
+	cleanup_close int in = source_stream(&r->source, PRIVATE_STREAM, err);
+
+	if (in < 0 || private_restore(r->job, in, err) < 0)
+		return -1;
+	return source_streamed(&r->source, err);
+}
+
+static int tree_restore(struct restore *r, struct cr_error *err)
+{
+	struct outputs_restored outputs;
+	int rc;
+
+	if (private_unpack(r, err) < 0)
+		return -1;
+	rc = outputs_restore(r->job, &r->m, &r->source, &outputs, err);
+	if (rc == 0)
+		rc = criu_run(r, &outputs, err);
+	if (rc < 0)
+		outputs_undo(r->job, &outputs);
+	outputs_release(&outputs);
+	return rc;
+}
+
 static int restore_run(struct restore *r, struct cr_error *err)
 {
 	const struct job *job = r->job;
-	struct outputs_restored outputs;
 	int rc;
 
 	if (cr_caps_drop_ptrace(err) < 0)
 		return -1;
 	cr_store_path(&job->store, job->generation, r->dir);
-	if (cr_manifest_read(&r->m, r->dir, err) < 0 || notary_check(job, job->generation, r->dir, err) < 0 ||
-	    cr_manifest_verify(&r->m, r->dir, err) < 0 || private_restore(job, r->dir, err) < 0)
+	if (cr_manifest_read(&r->m, r->dir, err) < 0 || notary_check(job, job->generation, r->dir, err) < 0)
 		return -1;
-	rc = outputs_restore(job, &r->m, r->dir, &outputs, err);
-	if (rc == 0)
-		rc = criu_run(r, &outputs, err);
-	if (rc < 0)
-		outputs_undo(job, &outputs);
-	outputs_release(&outputs);
+	rc = source_open(&r->source, job, &r->m, r->dir, err);
+	if (rc == 0) {
+		rc = tree_restore(r, err);
+		if (rc < 0)
+			source_blame(&r->source, err);
+	}
+	source_close(&r->source);
 	return rc;
 }
 

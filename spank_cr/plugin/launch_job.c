@@ -87,6 +87,13 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	launch_args_add(args, "--restart=%" PRIu32, job->restart);
 	launch_args_add(args, "--interval=%" PRId64, options.interval ? options.interval : config->interval);
 	launch_args_add(args, "--keep=%d", config->keep);
+	launch_args_add(args, "--compress=%d", config->compress);
+	launch_args_add(args, "--pool=%" PRIu64, config->pool);
+	launch_args_add(args, "--drain-share=%d", config->drain_share);
+	launch_args_add(args, "--bandwidth=%" PRIu64, config->bandwidth);
+	launch_args_add(args, "--drain-jobs=%d", config->drain_jobs);
+	launch_args_add(args, "--on-complete=%d", config->on_complete);
+	launch_args_add(args, "--on-failure=%d", config->on_failure);
 	launch_args_add(args, "--dir=%s", job->dir);
 	launch_args_add(args, "--site-dir=%s", job->site_dir);
 	launch_args_add(args, "--run-dir=%s", job->runtime.dir);

@@ -16,7 +16,7 @@
 #include "runtime.h"
 
 #define LAUNCH_PART "batch.0"
-#define LAUNCH_ARGS 40
+#define LAUNCH_ARGS 48
 
 struct launch_job {
 	uint32_t id;

@@ -15,7 +15,7 @@
 #include "duration.h"
 #include "fs.h"
 
-enum { OPTION_TIME = 1, OPTION_DIR };
+enum { OPTION_TIME = 1, OPTION_DIR, OPTION_KEEP, OPTION_COMPRESS, OPTION_POOL };
 
 struct options options;
 static char site_mistake[sizeof(((struct cr_error *)0)->text) + 32];
@@ -29,6 +29,15 @@ static struct spank_option option_table[] = {
 	 2, OPTION_TIME, option_set},
 	{"checkpoint-dir", "DIR", "keep the checkpoints in DIR (must exist and be yours; implies --checkpoint)", 1,
 	 OPTION_DIR, option_set},
+	{"checkpoint-keep", "N", "keep the newest N checkpoints of the job (implies --checkpoint)", 1, OPTION_KEEP,
+	 option_set},
+	{"checkpoint-compress", "fast|none|LEVEL",
+	 "compress checkpoints quickly, not at all, or with zstd's level 1 to 19 (implies --checkpoint)", 1,
+	 OPTION_COMPRESS, option_set},
+	{"checkpoint-pool", "auto|SIZE",
+	 "hold up to SIZE bytes (K, M, G) of a checkpoint in the job's memory until they are written (implies "
+	 "--checkpoint)",
+	 1, OPTION_POOL, option_set},
 };
 
 #define N_OPTIONS (sizeof(option_table) / sizeof(option_table[0]))
@@ -112,13 +121,46 @@ static int dir_set(const char *value, bool submit)
 	return 0;
 }
 
+/* The options that stand for an argument of the site's. */
+static int config_set(int val, const char *value)
+{
+	struct cr_config *config = &options.config;
+	struct cr_error err;
+	int rc = -1;
+
+	if (value_absent(value))
+		value = "";
+	if (val == OPTION_KEEP)
+		rc = cr_config_keep(value, &config->keep, &err);
+	else if (val == OPTION_COMPRESS)
+		rc = cr_config_compress(value, &config->compress, &err);
+	else
+		rc = cr_config_pool(value, &config->pool, &err);
+	for (size_t i = 0; rc < 0 && i < N_OPTIONS; i++)
+		if (option_table[i].val == val)
+			slurm_error(LOG "--%s=%s: %s", option_table[i].name, value, err.text);
+	return rc;
+}
+
+static int value_set(int val, const char *value, bool submit)
+{
+	switch (val) {
+	case OPTION_TIME:
+		return time_set(value, submit);
+	case OPTION_DIR:
+		return dir_set(value, submit);
+	default:
+		return config_set(val, value);
+	}
+}
+
 static int option_set(int val, const char *value, int remote)
 {
 	bool submit = !remote && spank_context() == S_CTX_ALLOCATOR;
 
 	if (!remote && program_check() < 0)
 		return -1;
-	if ((val == OPTION_TIME ? time_set(value, submit) : dir_set(value, submit)) < 0)
+	if (value_set(val, value, submit) < 0)
 		return -1;
 	options.wanted = true;
 	/* a job submitted from inside of a restarted one must not inherit its count */

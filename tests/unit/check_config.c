@@ -29,6 +29,14 @@ START_TEST(defaults)
 	ck_assert_int_eq(config.min_interval, 1);
 	ck_assert_uint_eq(config.ghost_limit, 64u << 20);
 	ck_assert_int_eq(config.keep, 2);
+	ck_assert_int_eq(config.compress, 1);
+	ck_assert_uint_eq(config.pool, 0);
+	ck_assert_int_eq(config.drain_share, 50);
+	ck_assert_uint_eq(config.bandwidth, 0);
+	ck_assert_int_eq(config.drain_jobs, 0);
+	ck_assert_int_eq(config.on_complete, 1);
+	ck_assert_int_eq(config.on_failure, 0);
+	ck_assert_int_eq(config.max_age, 2592000);
 	ck_assert_int_eq(config.log_level, 1);
 	ck_assert_int_eq(cr_config_parse(&config, 0, NULL, NULL), 0);
 }
@@ -62,6 +70,66 @@ START_TEST(every_key)
 	unit_assert_ok(parse(&config, "ghost_limit=3K", &err), &err);
 	ck_assert_uint_eq(config.ghost_limit, 3072);
 	ck_assert_int_eq(config.keep, 5);
+}
+END_TEST
+
+START_TEST(every_key_of_the_store)
+{
+	char *argv[] = {(char *)"compress=none",     (char *)"pool=512M",    (char *)"drain_share=100",
+			(char *)"bandwidth=200M",    (char *)"drain_jobs=8", (char *)"on_complete=keep",
+			(char *)"on_failure=remove", (char *)"max_age=7d"};
+	struct cr_error err = {0};
+	struct cr_config config;
+
+	cr_config_init(&config);
+	unit_assert_ok(cr_config_parse(&config, 8, argv, &err), &err);
+	ck_assert_int_eq(config.compress, 0);
+	ck_assert_uint_eq(config.pool, 512u << 20);
+	ck_assert_int_eq(config.drain_share, 100);
+	ck_assert_uint_eq(config.bandwidth, 200u << 20);
+	ck_assert_int_eq(config.drain_jobs, 8);
+	ck_assert_int_eq(config.on_complete, 0);
+	ck_assert_int_eq(config.on_failure, 1);
+	ck_assert_int_eq(config.max_age, 7 * 86400);
+	unit_assert_ok(parse(&config, "compress=19", &err), &err);
+	ck_assert_int_eq(config.compress, 19);
+	unit_assert_ok(parse(&config, "compress=fast", &err), &err);
+	ck_assert_int_eq(config.compress, 1);
+	unit_assert_ok(parse(&config, "pool=1M", &err), &err);
+	ck_assert_uint_eq(config.pool, 1u << 20);
+	unit_assert_ok(parse(&config, "pool=auto", &err), &err);
+	ck_assert_uint_eq(config.pool, 0);
+	unit_assert_ok(parse(&config, "bandwidth=0", &err), &err);
+	ck_assert_uint_eq(config.bandwidth, 0);
+	unit_assert_ok(parse(&config, "drain_jobs=0", &err), &err);
+	ck_assert_int_eq(config.drain_jobs, 0);
+	unit_assert_ok(parse(&config, "drain_share=1", &err), &err);
+	ck_assert_int_eq(config.drain_share, 1);
+	unit_assert_ok(parse(&config, "on_complete=remove", &err), &err);
+	ck_assert_int_eq(config.on_complete, 1);
+	unit_assert_ok(parse(&config, "on_failure=keep", &err), &err);
+	ck_assert_int_eq(config.on_failure, 0);
+}
+END_TEST
+
+/* What users write as well: a wrong value changes nothing. */
+START_TEST(values_of_users)
+{
+	struct cr_error err = {0};
+	uint64_t pool = 77;
+	int level = 77, keep = 77;
+
+	ck_assert_int_eq(cr_config_compress("20", &level, &err), -1);
+	unit_assert_error(&err, EINVAL, "not fast, none or a level from 1 to 19");
+	ck_assert_int_eq(cr_config_pool("1023K", &pool, &err), -1);
+	unit_assert_error(&err, ERANGE, "less than 1M");
+	ck_assert_int_eq(cr_config_pool("much", &pool, &err), -1);
+	unit_assert_error(&err, EINVAL, "not auto and not a number of bytes");
+	ck_assert_int_eq(cr_config_keep("0", &keep, &err), -1);
+	unit_assert_error(&err, ERANGE, "not a number from 1 to 1000");
+	ck_assert_int_eq(level, 77);
+	ck_assert_uint_eq(pool, 77);
+	ck_assert_int_eq(keep, 77);
 }
 END_TEST
 
@@ -109,6 +177,35 @@ START_TEST(errors_name_the_argument)
 		"keep=1x",
 		"keep=1001",
 		"keep=18446744073709551617",
+		"compress=0",
+		"compress=20",
+		"compress=-1",
+		"compress=",
+		"compress=FAST",
+		"compress=3x",
+		"pool=0",
+		"pool=1",
+		"pool=",
+		"pool=automatic",
+		"pool=1T",
+		"pool=99999999999999999999",
+		"drain_share=0",
+		"drain_share=101",
+		"drain_share=50%",
+		"drain_share=",
+		"bandwidth=",
+		"bandwidth=fast",
+		"bandwidth=1Gbit",
+		"drain_jobs=-1",
+		"drain_jobs=x",
+		"drain_jobs=100001",
+		"on_complete=",
+		"on_complete=delete",
+		"on_failure=1",
+		"on_failure=removed",
+		"max_age=0",
+		"max_age=",
+		"max_age=old",
 		"log=2",
 		"log=",
 		"log=INFO",
@@ -253,6 +350,6 @@ START_TEST(expand)
 }
 END_TEST
 
-UNIT_MAIN("config", {defaults, false}, {every_key, false}, {errors_name_the_argument, false},
-	  {interval_below_least, false}, {long_paths, false}, {read_plugstack, true}, {read_errors, true},
-	  {expand, false})
+UNIT_MAIN("config", {defaults, false}, {every_key, false}, {every_key_of_the_store, false},
+	  {values_of_users, false}, {errors_name_the_argument, false}, {interval_below_least, false},
+	  {long_paths, false}, {read_plugstack, true}, {read_errors, true}, {expand, false})

@@ -15,6 +15,13 @@ static const char *const good[] = {
 	"--restart=2",
 	"--interval=10",
 	"--keep=2",
+	"--compress=3",
+	"--pool=536870912",
+	"--drain-share=25",
+	"--bandwidth=104857600",
+	"--drain-jobs=4",
+	"--on-complete=1",
+	"--on-failure=0",
 	"--dir=/shared/checkpoints/alice",
 	"--site-dir=/s",
 	"--criu=/usr/sbin/criu",
@@ -65,6 +72,13 @@ START_TEST(everything_is_read)
 	ck_assert_uint_eq(job.restart, 2);
 	ck_assert_int_eq(job.interval, 10);
 	ck_assert_int_eq(job.keep, 2);
+	ck_assert_int_eq(job.compress, 3);
+	ck_assert_uint_eq(job.pool, 536870912);
+	ck_assert_int_eq(job.drain_share, 25);
+	ck_assert_uint_eq(job.bandwidth, 104857600);
+	ck_assert_int_eq(job.drain_jobs, 4);
+	ck_assert_int_eq(job.on_complete, 1);
+	ck_assert_int_eq(job.on_failure, 0);
 	ck_assert_str_eq(job.dir, "/shared/checkpoints/alice");
 	ck_assert_str_eq(job.site_dir, "/s");
 	ck_assert_str_eq(job.run_dir, "/run/spank_cr/4711");
@@ -169,9 +183,11 @@ END_TEST
 
 START_TEST(values_out_of_place)
 {
-	static const char *const cases[] = {"--job=0",	     "--part=",	      "--dir=",	  "--dir=relative",
-					    "--run-dir=",    "--run-dir=run", "--criu=",  "--criu=criu",
-					    "--criu=./criu", "--interval=0",  "--keep=0", "--keep=-1"};
+	static const char *const cases[] = {
+		"--job=0",	  "--part=",   "--dir=",	"--dir=relative",  "--run-dir=",
+		"--run-dir=run",  "--criu=",   "--criu=criu",	"--criu=./criu",   "--interval=0",
+		"--keep=0",	  "--keep=-1", "--compress=-1", "--drain-share=0", "--drain-share=101",
+		"--drain-jobs=-1"};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct cr_error err = {0};

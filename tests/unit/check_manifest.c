@@ -9,22 +9,28 @@
 
 #define ABC "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319"
 
-static const char *fixture(void)
+static const char *fixture(int format)
 {
 	static char path[PATH_MAX];
 	const char *srcdir = getenv("srcdir");
 
-	(void)snprintf(path, sizeof(path), "%s/tests/unit/fixtures/manifest-1.json", srcdir ? srcdir : ".");
+	(void)snprintf(path, sizeof(path), "%s/tests/unit/fixtures/manifest-%d.json", srcdir ? srcdir : ".",
+		       format);
 	return path;
 }
 
-static char *golden(size_t *size)
+static char *golden_of(int format, size_t *size)
 {
 	struct cr_error err = {0};
 	char *text = NULL;
 
-	unit_assert_ok(cr_fs_read(fixture(), 1 << 20, &text, size, &err), &err);
+	unit_assert_ok(cr_fs_read(fixture(format), 1 << 20, &text, size, &err), &err);
 	return text;
+}
+
+static char *golden(size_t *size)
+{
+	return golden_of(1, size);
 }
 
 static bool cleared(const struct cr_manifest *m)
@@ -45,6 +51,8 @@ START_TEST(golden_round_trip)
 	memset(&m, 0xff, sizeof(m));
 	text = golden(&size);
 	unit_assert_ok(cr_manifest_decode(&m, text, size, &err), &err);
+	ck_assert_uint_eq(m.format, 1);
+	ck_assert_uint_eq(m.n_packs, 0);
 	ck_assert_uint_eq(m.job, 4711);
 	ck_assert_str_eq(m.part, "batch.0");
 	ck_assert_str_eq(m.node, "n1");
@@ -78,6 +86,39 @@ START_TEST(golden_round_trip)
 }
 END_TEST
 
+START_TEST(golden_round_trip_2)
+{
+	cleanup_free char *text = NULL;
+	cleanup_free char *again = NULL;
+	cleanup_free char *unnamed = NULL;
+	struct cr_error err = {0};
+	struct cr_manifest m;
+	size_t size = 0;
+
+	memset(&m, 0xff, sizeof(m));
+	text = golden_of(2, &size);
+	unit_assert_ok(cr_manifest_decode(&m, text, size, &err), &err);
+	ck_assert_uint_eq(m.format, 2);
+	ck_assert_uint_eq(m.n_files, 1);
+	ck_assert_str_eq(m.files[0].path, "index");
+	ck_assert_uint_eq(m.n_packs, 2);
+	ck_assert_uint_eq(m.packs[0].generation, 7);
+	ck_assert_uint_eq(m.packs[1].generation, 3);
+	ck_assert_uint_eq(m.packs[1].size, 1288490188);
+	ck_assert_uint_eq(m.packs[1].raw, 5368709120);
+	ck_assert_uint_eq(m.packs[1].used, 3758096384);
+	ck_assert_str_eq(m.outputs[1].saved, "files/stdout");
+	unit_assert_ok(cr_manifest_encode(&m, &again, &err), &err);
+	ck_assert_str_eq(again, text);
+	/* the newest format is what is written when none is named */
+	m.format = 0;
+	unit_assert_ok(cr_manifest_encode(&m, &unnamed, &err), &err);
+	ck_assert_str_eq(unnamed, text);
+	cr_manifest_clear(&m);
+	ck_assert(cleared(&m));
+}
+END_TEST
+
 /* text with the first old replaced */
 static char *edited(const char *text, const char *old, const char *new)
 {
@@ -107,7 +148,8 @@ START_TEST(every_edit_is_refused)
 		int errnum;
 		const char *part;
 	} cases[] = {
-		{"\"format\": 1", "\"format\": 2", EPROTONOSUPPORT, "format 2 is newer than 1"},
+		{"\"format\": 1", "\"format\": 3", EPROTONOSUPPORT, "format 3 is newer than 2"},
+		{"\"format\": 1", "\"format\": 2", EINVAL, "\"packs\" is missing"},
 		{"\"format\": 1", "\"format\": 0", ERANGE, "\"format\""},
 		{"\"format\": 1", "\"format\": -1", ERANGE, "\"format\""},
 		{"\"format\": 1", "\"format\": \"1\"", EINVAL, "\"format\" is no integer"},
@@ -201,6 +243,46 @@ START_TEST(every_edit_is_refused)
 }
 END_TEST
 
+START_TEST(every_edit_of_format_2_is_refused)
+{
+	static const struct {
+		const char *old, *new;
+		int errnum;
+		const char *part;
+	} cases[] = {
+		{"\"packs\": [", "\"pax\": [", EINVAL, "\"packs\" is missing"},
+		{"\"packs\": [", "\"packs\": null, \"x\": [", EINVAL, "\"packs\""},
+		{"\"packs\": [", "\"packs\": {}, \"x\": [", EINVAL, "\"packs\""},
+		{"\"packs\": [", "\"packs\": [ 7,", EINVAL, "\"packs\""},
+		{"\"packs\": [", "\"packs\": [ {},", EINVAL, "\"generation\" is missing"},
+		{"\"generation\": 3", "\"generation\": 0", ERANGE, "\"generation\""},
+		{"\"generation\": 3", "\"generation\": -3", ERANGE, "\"generation\""},
+		{"\"generation\": 3", "\"generation\": 4294967296", ERANGE, "\"generation\""},
+		{"\"generation\": 3", "\"generation\": \"3\"", EINVAL, "\"generation\""},
+		{"\"generation\": 3", "\"generation\": 7", EINVAL, "generation 7 is named twice"},
+		{"\"generation\": 3", "\"generation\": 8", ERANGE,
+		 "generation 8 cannot hold chunks of generation 7"},
+		{"\"size\": 1288490188", "\"size\": -1", ERANGE, "\"size\""},
+		{"\"raw\": 5368709120", "\"raw\": 1e9", EINVAL, "\"raw\""},
+		{"\"raw\": 5368709120", "\"raw\": 3758096383", ERANGE, "\"used\""},
+		{"\"used\": 3758096384", "\"used\": 5368709121", ERANGE, "\"used\""},
+		{"\"used\": 3758096384", "\"used\": -1", ERANGE, "\"used\""},
+		{"\"used\": 3758096384", "\"u\": 1", EINVAL, "\"used\" is missing"},
+		{"\"files/stdout\"", "\"../stdout\"", EINVAL, "leads out"},
+		{"\"files/stdout\"", "\"/stdout\"", EINVAL, "leads out"},
+	};
+	cleanup_free char *text = NULL;
+	size_t size;
+
+	text = golden_of(2, &size);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cleanup_free char *bad = edited(text, cases[i].old, cases[i].new);
+
+		assert_refused(bad, strlen(bad), cases[i].errnum, cases[i].part);
+	}
+}
+END_TEST
+
 START_TEST(garbage)
 {
 	static const char *const cases[] = {"",
@@ -229,7 +311,7 @@ START_TEST(garbage)
 	}
 	assert_refused("", (size_t)CR_MANIFEST_MAX + 1, EFBIG, "larger than");
 	/* a newer format is told as such, whatever else has changed */
-	assert_refused("{\"format\": 3}", 13, EPROTONOSUPPORT, "format 3 is newer than 1");
+	assert_refused("{\"format\": 3}", 13, EPROTONOSUPPORT, "format 3 is newer than 2");
 }
 END_TEST
 
@@ -248,7 +330,7 @@ START_TEST(truncated)
 	struct cr_manifest m;
 	size_t size;
 
-	text = golden(&size);
+	text = golden_of(2, &size);
 	for (size_t i = 0; i < size - 1; i++) {
 		/* a copy of its own, for the sanitizers */
 		cleanup_free char *part = malloc(i ? i : 1);
@@ -267,7 +349,7 @@ START_TEST(damaged_bytes)
 	cleanup_free char *text = NULL;
 	size_t size;
 
-	text = golden(&size);
+	text = golden_of(2, &size);
 	for (size_t i = 0; i < size; i++) {
 		char was = text[i];
 
@@ -299,14 +381,17 @@ START_TEST(later_additions_are_ignored)
 	size_t size;
 
 	text = golden(&size);
-	more = edited(text, "\"job\": 4711", "\"job\": 4711, \"colour\": [\"red\"]");
+	/* packs mean nothing to format 1 */
+	more = edited(text, "\"job\": 4711", "\"job\": 4711, \"colour\": [\"red\"], \"packs\": 7");
 	unit_assert_ok(cr_manifest_decode(&m, more, strlen(more), &err), &err);
+	ck_assert_uint_eq(m.n_packs, 0);
 	cr_manifest_clear(&m);
 }
 END_TEST
 
 START_TEST(encode_refuses_what_decode_would)
 {
+	static const struct cr_manifest_pack pack = {.generation = 7, .size = 1, .raw = 2, .used = 2};
 	cleanup_free char *text = NULL;
 	struct cr_error err = {0};
 	struct cr_manifest m;
@@ -338,6 +423,19 @@ START_TEST(encode_refuses_what_decode_would)
 	REFUSED(outputs[0].size, UINT64_MAX, "size of output");
 	REFUSED(outputs[0].mode, 010000, "mode of output");
 	REFUSED(outputs[1].saved, (char *)"nowhere", "not among");
+	REFUSED(format, 3, "\"format\"");
+	unit_assert_ok(cr_manifest_add_pack(&m, &pack, &err), &err);
+	REFUSED(format, 1, "format 1 has no packs");
+	m.format = 2;
+	REFUSED(packs[0].generation, 0, "cannot hold chunks");
+	REFUSED(packs[0].generation, 8, "cannot hold chunks");
+	REFUSED(packs[0].size, UINT64_MAX, "sizes of the pack");
+	REFUSED(packs[0].raw, UINT64_MAX, "sizes of the pack");
+	REFUSED(packs[0].used, 3, "sizes of the pack");
+	unit_assert_ok(cr_manifest_add_pack(&m, &pack, &err), &err);
+	REFUSED(format, 2, "named twice");
+	m.n_packs = 0;
+	m.format = 1;
 #undef REFUSED
 	unit_assert_ok(cr_manifest_encode(&m, &out, &err), &err);
 	ck_assert_str_eq(out, text);
@@ -386,7 +484,11 @@ START_TEST(adding)
 		(void)snprintf(name, sizeof(name), "f%d", i);
 		unit_assert_ok(cr_manifest_add_file(&m, name, (uint64_t)i, ABC, &err), &err);
 		unit_assert_ok(cr_manifest_add_output(&m, &output, &err), &err);
+		unit_assert_ok(cr_manifest_add_pack(&m, &(struct cr_manifest_pack){.size = (uint64_t)i}, &err),
+			       &err);
 	}
+	ck_assert_uint_eq(m.n_packs, 100);
+	ck_assert_uint_eq(m.packs[99].size, 99);
 	ck_assert_uint_eq(m.n_files, 100);
 	ck_assert_str_eq(m.files[99].path, "f99");
 	ck_assert_ptr_ne(m.outputs[99].path, output.path);
@@ -407,6 +509,7 @@ static void make_generation(void)
 	unit_write("g/images/manifest.json", "abc");
 	unit_write("g/manifest.json", "x");
 	unit_write("g/manifest.seal", "x");
+	unit_write("g/pack", "on its way elsewhere");
 	ck_assert_int_eq(symlink("/etc/passwd", unit_path("g/link")), 0);
 	ck_assert_int_eq(mkfifo(unit_path("g/fifo"), 0600), 0);
 }
@@ -511,8 +614,8 @@ START_TEST(part_names)
 }
 END_TEST
 
-UNIT_MAIN("manifest", {golden_round_trip, false}, {every_edit_is_refused, false}, {garbage, false},
-	  {nested_garbage, false}, {truncated, false}, {damaged_bytes, false},
-	  {later_additions_are_ignored, false}, {encode_refuses_what_decode_would, false},
-	  {texts_that_are_no_utf8, false}, {adding, false}, {hash_dir, true}, {verify, true},
-	  {read_from_directory, true}, {part_names, false})
+UNIT_MAIN("manifest", {golden_round_trip, false}, {golden_round_trip_2, false}, {every_edit_is_refused, false},
+	  {every_edit_of_format_2_is_refused, false}, {garbage, false}, {nested_garbage, false},
+	  {truncated, false}, {damaged_bytes, false}, {later_additions_are_ignored, false},
+	  {encode_refuses_what_decode_would, false}, {texts_that_are_no_utf8, false}, {adding, false},
+	  {hash_dir, true}, {verify, true}, {read_from_directory, true}, {part_names, false})

@@ -35,16 +35,48 @@ static struct cr_manifest manifest_of(uint32_t generation, uint32_t run)
 				    .tasks = 1};
 }
 
-static void commit(uint32_t generation, uint32_t run)
+/* name below the part's directory */
+static const char *part_path(const char *name)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "4711/batch.0/%s", name);
+	return unit_path(path);
+}
+
+static void part_write(const char *name, const char *text)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "4711/batch.0/%s", name);
+	unit_write(path, text);
+}
+
+/* A generation with a pack of its own, that refers to others as well. */
+static void commit_packs(uint32_t generation, uint32_t run, const uint32_t *packs)
 {
 	struct cr_manifest m = manifest_of(generation, run);
 	cleanup_free char *text = NULL;
 	struct cr_error err = {0};
-	char dir[PATH_MAX];
+	char dir[PATH_MAX], name[64];
 
 	unit_assert_ok(cr_store_begin(&store, generation, dir, &err), &err);
+	for (; packs && *packs; packs++)
+		unit_assert_ok(cr_manifest_add_pack(&m, &(struct cr_manifest_pack){.generation = *packs}, &err),
+			       &err);
+	if (m.n_packs > 0) {
+		(void)snprintf(name, sizeof(name), ".%06u.tmp/pack", generation);
+		part_write(name, "chunks");
+	}
 	unit_assert_ok(cr_manifest_encode(&m, &text, &err), &err);
 	unit_assert_ok(cr_store_commit(&store, &m, text, "MUNGE:x:", &err), &err);
+	free(m.packs);
+}
+#define PACKS(...) ((const uint32_t[]){__VA_ARGS__, 0})
+
+static void commit(uint32_t generation, uint32_t run)
+{
+	commit_packs(generation, run, NULL);
 }
 
 /* The committed generations as "3 2 1". */
@@ -65,10 +97,26 @@ static const char *listed(void)
 
 static bool in_store(const char *name)
 {
-	char path[256];
+	struct stat st;
 
-	(void)snprintf(path, sizeof(path), "4711/batch.0/%s", name);
-	return unit_exists(path);
+	return lstat(part_path(name), &st) == 0;
+}
+
+/* The packs there are, as "000001 000002". */
+static const char *packs_there(void)
+{
+	static char text[256];
+
+	text[0] = '\0';
+	for (int i = 1; i < 40; i++) {
+		char name[64];
+
+		(void)snprintf(name, sizeof(name), "packs/%06d.pack", i);
+		if (in_store(name))
+			(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%d", *text ? " " : "",
+				       i);
+	}
+	return text;
 }
 
 static void make(const char *name)
@@ -105,6 +153,8 @@ START_TEST(opening)
 	ck_assert_str_eq(buf, unit_path("4711/batch.0/4294967295"));
 	cr_store_tmp_path(&store, 8, buf);
 	ck_assert_str_eq(buf, unit_path("4711/batch.0/.000008.tmp"));
+	cr_store_pack_path(&store, 9, buf);
+	ck_assert_str_eq(buf, unit_path("4711/batch.0/packs/000009.pack"));
 	/* the try left nothing */
 	ck_assert_int_eq(rmdir(store.dir), 0);
 }
@@ -216,6 +266,15 @@ START_TEST(next)
 	unit_assert_ok(cr_journal_append(&store, &event, &err), &err);
 	unit_assert_ok(cr_store_next(&store, &generation, &err), &err);
 	ck_assert_uint_eq(generation, 41);
+	make("000042.bad");
+	unit_assert_ok(cr_store_next(&store, &generation, &err), &err);
+	ck_assert_uint_eq(generation, 43);
+	make("packs");
+	part_write("packs/000044.pack", "x");
+	make("packs/000077.pack");
+	part_write("packs/78.pack", "x");
+	unit_assert_ok(cr_store_next(&store, &generation, &err), &err);
+	ck_assert_uint_eq(generation, 45);
 	make("4294967295");
 	ck_assert_int_eq(cr_store_next(&store, &generation, &err), -1);
 	unit_assert_error(&err, EOVERFLOW, "no generation number");
@@ -231,19 +290,29 @@ START_TEST(begin_and_commit)
 	cleanup_free char *text = NULL;
 	struct cr_error err = {0};
 	char dir[PATH_MAX];
+	struct stat st;
 
 	open_store();
 	unit_assert_ok(cr_store_begin(&store, 1, dir, &err), &err);
 	ck_assert_str_eq(dir, unit_path("4711/batch.0/.000001.tmp"));
-	ck_assert(in_store(".000001.tmp/images"));
+	ck_assert(in_store(".000001.tmp"));
+	ck_assert(!in_store(".000001.tmp/images"));
 	ck_assert_int_eq(cr_store_begin(&store, 1, dir, &err), -1);
 	unit_assert_error(&err, EEXIST, "000001.tmp");
-	unit_write("4711/batch.0/.000001.tmp/images/x.img", "x");
+	part_write(".000001.tmp/index", "x");
+	part_write(".000001.tmp/pack", "chunks");
 	ck_assert_str_eq(listed(), "");
 	unit_assert_ok(cr_store_commit(&store, &m, "text\n", "seal", &err), &err);
 	ck_assert(!in_store(".000001.tmp"));
 	ck_assert_str_eq(listed(), "1");
-	ck_assert(in_store("000001/images/x.img"));
+	ck_assert(in_store("000001/index"));
+	ck_assert(!in_store("000001/pack"));
+	unit_assert_ok(cr_fs_read(part_path("packs/000001.pack"), 100, &text, NULL, &err), &err);
+	ck_assert_str_eq(text, "chunks");
+	free(text);
+	text = NULL;
+	ck_assert_int_eq(stat(part_path("packs"), &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0700);
 	unit_assert_ok(cr_fs_read(unit_path("4711/batch.0/000001/manifest.json"), 100, &text, NULL, &err), &err);
 	ck_assert_str_eq(text, "text\n");
 	free(text);
@@ -254,6 +323,7 @@ START_TEST(begin_and_commit)
 	unit_assert_ok(cr_store_begin(&store, 2, dir, &err), &err);
 	unit_assert_ok(cr_store_commit(&store, &m, "text\n", NULL, &err), &err);
 	ck_assert(!in_store("000002/manifest.seal"));
+	ck_assert(!in_store("packs/000002.pack"));
 	ck_assert_str_eq(listed(), "2 1");
 }
 END_TEST
@@ -272,7 +342,7 @@ START_TEST(commit_fails)
 	unit_assert_ok(cr_store_begin(&store, 1, dir, &err), &err);
 	ck_assert_int_eq(cr_store_commit(&store, &m, "text", NULL, &err), -1);
 	unit_assert_error(&err, EEXIST, "000001");
-	ck_assert(in_store(".000001.tmp/images"));
+	ck_assert(in_store(".000001.tmp"));
 	ck_assert(!in_store("000001/manifest.json"));
 	/* a link planted for the manifest is not written through */
 	m.generation = 2;
@@ -285,45 +355,86 @@ START_TEST(commit_fails)
 }
 END_TEST
 
+START_TEST(commit_of_pack_fails)
+{
+	struct cr_manifest m = manifest_of(1, 1);
+	struct cr_error err = {0};
+	char dir[PATH_MAX];
+
+	open_store();
+	unit_assert_ok(cr_store_begin(&store, 1, dir, &err), &err);
+	part_write(".000001.tmp/pack", "new");
+	make("packs");
+	part_write("packs/000001.pack", "old");
+	ck_assert_int_eq(cr_store_commit(&store, &m, "text", NULL, &err), -1);
+	unit_assert_error(&err, EEXIST, "packs/000001.pack");
+	ck_assert(in_store(".000001.tmp/pack"));
+	/* an abort takes the pack along, as long as nobody is committed under the number */
+	unit_assert_ok(cr_store_abort(&store, 1, &err), &err);
+	ck_assert(!in_store("packs/000001.pack") && !in_store(".000001.tmp"));
+	unit_assert_ok(cr_fs_remove_tree(part_path("packs"), &err), &err);
+	unit_assert_ok(cr_store_begin(&store, 1, dir, &err), &err);
+	part_write(".000001.tmp/pack", "new");
+	part_write("packs", "in the way");
+	ck_assert_int_eq(cr_store_commit(&store, &m, "text", NULL, &err), -1);
+	unit_assert_error(&err, ENOTDIR, "packs");
+	ck_assert(in_store(".000001.tmp/pack"));
+	ck_assert_int_eq(unlink(part_path("packs")), 0);
+	/* neither a link nor a directory can be a pack */
+	ck_assert_int_eq(rename(part_path(".000001.tmp/pack"), part_path("p")), 0);
+	ck_assert_int_eq(symlink("../p", part_path(".000001.tmp/pack")), 0);
+	ck_assert_int_eq(cr_store_commit(&store, &m, "text", NULL, &err), -1);
+	unit_assert_error(&err, EINVAL, "not a regular file");
+	ck_assert_str_eq(listed(), "");
+	ck_assert_int_eq(rename(part_path("p"), part_path(".000001.tmp/pack")), 0);
+	unit_assert_ok(cr_store_commit(&store, &m, "text", NULL, &err), &err);
+	ck_assert_str_eq(listed(), "1");
+}
+END_TEST
+
+START_TEST(commit_takes_its_pack_back)
+{
+	struct cr_manifest m = manifest_of(1, 1);
+	struct cr_error err = {0};
+	char dir[PATH_MAX];
+
+	unit_drop_root();
+	open_store();
+	unit_assert_ok(cr_store_begin(&store, 1, dir, &err), &err);
+	part_write(".000001.tmp/pack", "new");
+	make("packs");
+	ck_assert_int_eq(chmod(store.dir, 0500), 0);
+	ck_assert_int_eq(cr_store_commit(&store, &m, "text", NULL, &err), -1);
+	unit_assert_error(&err, EACCES, "cannot rename");
+	ck_assert(in_store(".000001.tmp/pack"));
+	ck_assert(!in_store("packs/000001.pack"));
+	ck_assert_int_eq(chmod(store.dir, 0700), 0);
+	unit_assert_ok(cr_store_commit(&store, &m, "text", NULL, &err), &err);
+	ck_assert(in_store("packs/000001.pack"));
+}
+END_TEST
+
 START_TEST(aborting)
 {
 	struct cr_error err = {0};
 	char dir[PATH_MAX];
-	cleanup_free char *text = NULL;
 
 	open_store();
-	unit_assert_ok(cr_store_abort(&store, 5, true, &err), &err);
-	ck_assert(!in_store("failed"));
-	for (int i = 0; i < 2; i++) {
-		unit_assert_ok(cr_store_begin(&store, 5, dir, &err), &err);
-		unit_write("4711/batch.0/.000005.tmp/images/dump.log", i ? "second" : "first");
-		unit_write("4711/batch.0/.000005.tmp/images/core.img", "x");
-		unit_write("4711/batch.0/.000005.tmp/images/.log", "x");
-		ck_assert_int_eq(symlink("/etc/passwd", unit_path("4711/batch.0/.000005.tmp/images/evil.log")), 0);
-		unit_assert_ok(cr_store_abort(&store, 5, true, &err), &err);
-		ck_assert(!in_store(".000005.tmp"));
-	}
-	unit_assert_ok(cr_fs_read(unit_path("4711/batch.0/failed/dump.log"), 100, &text, NULL, &err), &err);
-	ck_assert_str_eq(text, "second");
-	ck_assert(!in_store("failed/evil.log"));
-	ck_assert(!in_store("failed/.log"));
-	ck_assert(!in_store("failed/core.img"));
-	unit_assert_ok(cr_store_begin(&store, 6, dir, &err), &err);
-	unit_write("4711/batch.0/.000006.tmp/images/restore.log", "x");
-	unit_assert_ok(cr_store_abort(&store, 6, false, &err), &err);
-	ck_assert(!in_store("failed/restore.log"));
-	/* the logs cannot be kept: told, and removed all the same */
-	unit_assert_ok(cr_fs_remove_tree(unit_path("4711/batch.0/failed"), &err), &err);
-	unit_write("4711/batch.0/failed", "in the way");
-	unit_assert_ok(cr_store_begin(&store, 7, dir, &err), &err);
-	unit_write("4711/batch.0/.000007.tmp/images/dump.log", "x");
-	ck_assert_int_eq(cr_store_abort(&store, 7, true, &err), -1);
-	unit_assert_error(&err, ENOTDIR, "failed");
-	ck_assert(!in_store(".000007.tmp"));
-	/* never a committed one */
-	commit(8, 1);
-	unit_assert_ok(cr_store_abort(&store, 8, true, &err), &err);
+	unit_assert_ok(cr_store_abort(&store, 5, &err), &err);
+	unit_assert_ok(cr_store_begin(&store, 5, dir, &err), &err);
+	part_write(".000005.tmp/pack", "x");
+	make(".000005.tmp/deep/er");
+	unit_assert_ok(cr_store_abort(&store, 5, &err), &err);
+	ck_assert(!in_store(".000005.tmp"));
+	/* never a committed one, nor its pack */
+	commit_packs(8, 1, PACKS(8));
+	commit_packs(9, 1, PACKS(8, 9));
+	unit_assert_ok(cr_store_set_aside(&store, 8, &err), &err);
+	unit_assert_ok(cr_store_abort(&store, 8, &err), &err);
+	unit_assert_ok(cr_store_abort(&store, 9, &err), &err);
 	ck_assert_str_eq(listed(), "8");
+	ck_assert_str_eq(packs_there(), "8 9");
+	ck_assert(in_store("000009.bad"));
 }
 END_TEST
 
@@ -356,6 +467,75 @@ START_TEST(pruning)
 }
 END_TEST
 
+START_TEST(pruning_packs)
+{
+	struct cr_error err = {0};
+
+	open_store();
+	commit_packs(1, 1, PACKS(1));
+	commit_packs(2, 1, PACKS(1, 2));
+	commit_packs(3, 1, PACKS(1, 3));
+	unit_assert_ok(cr_store_prune(&store, 1, 2, &err), &err);
+	ck_assert_str_eq(listed(), "3 2");
+	ck_assert_str_eq(packs_there(), "1 2 3"); /* both refer to the first */
+	commit_packs(4, 1, PACKS(3, 4));
+	unit_assert_ok(cr_store_prune(&store, 1, 2, &err), &err);
+	ck_assert_str_eq(packs_there(), "1 3 4");
+	commit_packs(5, 1, PACKS(3, 5));
+	unit_assert_ok(cr_store_prune(&store, 1, 2, &err), &err);
+	ck_assert_str_eq(packs_there(), "3 4 5");
+	/* what is being written keeps what it may have put in place; what is no pack is not touched */
+	make(".000007.tmp");
+	part_write("packs/000007.pack", "x");
+	part_write("packs/000008.pack", "x");
+	part_write("packs/9.pack", "x");
+	part_write("packs/000009.pack.x", "x");
+	make("packs/000010.pack");
+	unit_assert_ok(cr_store_prune(&store, 1, 2, &err), &err);
+	ck_assert_str_eq(packs_there(), "3 4 5 7 10");
+	ck_assert(in_store("packs/9.pack") && in_store("packs/000009.pack.x"));
+	unit_assert_ok(cr_store_sweep(&store, &err), &err);
+	ck_assert_str_eq(packs_there(), "3 4 5 10");
+}
+END_TEST
+
+/* Whose manifest cannot be read may refer to any pack. */
+START_TEST(packs_of_the_unknown)
+{
+	static const char *const manifests[] = {"{ torn", "", "{\"format\": 3}", NULL};
+	static const char *const dirs[] = {"000003", "000003.bad"};
+	struct cr_error err = {0};
+
+	open_store();
+	commit_packs(1, 1, PACKS(1));
+	make("packs");
+	for (size_t d = 0; d < 2; d++) {
+		for (size_t i = 0; i < 4; i++) {
+			char path[64];
+
+			make(dirs[d]);
+			(void)snprintf(path, sizeof(path), "%s/manifest.json", dirs[d]);
+			if (manifests[i])
+				part_write(path, manifests[i]);
+			part_write("packs/000002.pack", "x");
+			unit_assert_ok(cr_store_sweep(&store, &err), &err);
+			unit_assert_ok(cr_store_prune(&store, 1, 1, &err), &err);
+			ck_assert_str_eq(packs_there(), "1 2");
+			unit_assert_ok(cr_fs_remove_tree(part_path(dirs[d]), &err), &err);
+			unit_assert_ok(cr_store_sweep(&store, &err), &err);
+			ck_assert_str_eq(packs_there(), "1");
+		}
+	}
+	/* nor is anything done through a link in place of the packs */
+	unit_assert_ok(cr_fs_remove_tree(part_path("packs"), &err), &err);
+	ck_assert_int_eq(mkdir(unit_path("victim"), 0700), 0);
+	unit_write("victim/000002.pack", "precious");
+	ck_assert_int_eq(symlink("../../victim", part_path("packs")), 0);
+	ck_assert_int_eq(cr_store_sweep(&store, &err), -1);
+	ck_assert(unit_exists("victim/000002.pack"));
+}
+END_TEST
+
 START_TEST(setting_aside)
 {
 	struct cr_error err = {0};
@@ -377,6 +557,61 @@ START_TEST(setting_aside)
 	unit_assert_ok(cr_store_set_aside(&store, 1, &err), &err);
 	unit_assert_ok(cr_store_sweep(&store, &err), &err);
 	ck_assert(in_store("000002.bad") && !in_store("000002"));
+}
+END_TEST
+
+START_TEST(pruning_what_was_set_aside)
+{
+	struct cr_error err = {0};
+
+	open_store();
+	commit_packs(1, 1, PACKS(1));
+	commit_packs(2, 1, PACKS(1, 2));
+	commit_packs(3, 1, PACKS(2, 3));
+	unit_assert_ok(cr_store_set_aside(&store, 1, &err), &err);
+	unit_assert_ok(cr_store_sweep(&store, &err), &err);
+	ck_assert_str_eq(packs_there(), "1 2 3");
+	commit_packs(4, 1, PACKS(1, 4));
+	unit_assert_ok(cr_store_prune(&store, 1, 2, &err), &err);
+	ck_assert(in_store("000002.bad") && in_store("000003.bad"));
+	/* of another run: does not count */
+	commit_packs(5, 2, PACKS(5));
+	unit_assert_ok(cr_store_prune(&store, 1, 2, &err), &err);
+	ck_assert(in_store("000002.bad") && in_store("000003.bad"));
+	commit_packs(6, 1, PACKS(1, 6));
+	unit_assert_ok(cr_store_prune(&store, 1, 2, &err), &err);
+	ck_assert(!in_store("000002.bad") && !in_store("000003.bad") && !in_store(".000002.del"));
+	ck_assert_str_eq(listed(), "6 5 4");
+	ck_assert_str_eq(packs_there(), "1 4 5 6");
+}
+END_TEST
+
+START_TEST(clearing)
+{
+	struct cr_journal_event event = {.event = "completed", .generation = 4, .node = "n1", .time = "t"};
+	struct cr_error err = {0};
+
+	open_store();
+	unit_assert_ok(cr_store_clear(&store, &err), &err);
+	commit_packs(1, 1, PACKS(1));
+	commit_packs(2, 1, PACKS(1, 2));
+	unit_assert_ok(cr_store_set_aside(&store, 1, &err), &err);
+	commit_packs(3, 2, PACKS(1, 3));
+	make("000004");
+	make(".000005.tmp/x");
+	make(".000006.del/x");
+	make("failed");
+	make("packs/x");
+	part_write("failed/dump.log", "x");
+	part_write("crinit.log", "x");
+	unit_assert_ok(cr_journal_append(&store, &event, &err), &err);
+	unit_assert_ok(cr_store_clear(&store, &err), &err);
+	ck_assert(in_store("journal.jsonl") && in_store("crinit.log"));
+	ck_assert_int_eq(unlink(part_path("journal.jsonl")), 0);
+	ck_assert_int_eq(unlink(part_path("crinit.log")), 0);
+	ck_assert_int_eq(rmdir(store.dir), 0); /* nothing else was left */
+	ck_assert_int_eq(cr_store_clear(&store, &err), -1);
+	unit_assert_error(&err, ENOENT, "cannot list");
 }
 END_TEST
 
@@ -407,6 +642,33 @@ START_TEST(sweeping)
 }
 END_TEST
 
+static int leftover(const char *path, void *arg, struct cr_error *err)
+{
+	char *text = arg;
+
+	(void)err;
+	(void)snprintf(text + strlen(text), 256 - strlen(text), "%s ", path + strlen(store.dir) + 1);
+	return 0;
+}
+
+START_TEST(leftovers)
+{
+	struct cr_error err = {0};
+	char text[256] = "";
+
+	open_store();
+	commit_packs(1, 1, PACKS(1));
+	make(".000002.tmp");
+	make("packs");
+	part_write("packs/000002.pack", "x");
+	unit_assert_ok(cr_store_leftovers(&store, leftover, text, &err), &err);
+	ck_assert_str_eq(text, ".000002.tmp packs/000002.pack ");
+	/* only told */
+	ck_assert(in_store(".000002.tmp"));
+	ck_assert_str_eq(packs_there(), "1 2");
+}
+END_TEST
+
 START_TEST(times)
 {
 	char buf[32], small[5];
@@ -426,5 +688,7 @@ START_TEST(times)
 END_TEST
 
 UNIT_MAIN("store", {opening, true}, {open_refuses, true}, {open_planted, true}, {order, true}, {next, true},
-	  {begin_and_commit, true}, {commit_fails, true}, {aborting, true}, {pruning, true}, {setting_aside, true},
-	  {sweeping, true}, {times, false})
+	  {begin_and_commit, true}, {commit_fails, true}, {commit_of_pack_fails, true},
+	  {commit_takes_its_pack_back, true}, {aborting, true}, {pruning, true}, {pruning_packs, true},
+	  {packs_of_the_unknown, true}, {setting_aside, true}, {pruning_what_was_set_aside, true},
+	  {clearing, true}, {sweeping, true}, {leftovers, true}, {times, false})

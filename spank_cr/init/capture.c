@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "capture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "memory.h"
+#include "pace.h"
+#include "private.h"
+#include "proc.h"
+#include "streamer.h"
+#include "writer.h"
+
+#define PIPE_BYTES (1 << 20) /* what anybody may ask for */
+#define AT_ONCE	   (4u << 20) /* bytes read from one pipe before the others are looked at */
+#define MEMORY_MIN (1u << 20)
+#define MEMORY_OWN (8u << 20) /* threads, buffers, what criu needs itself */
+#define TABLES_MAX (32u << 20)
+#define TABLES_MIN (64u << 10)
+#define SCARCE	   (64u << 20)
+
+struct setup {
+	const struct job *job;
+	uint32_t generation;
+	const char *dir;
+	uint32_t past;
+	uint64_t expected;
+};
+
+/* An open stream. */
+struct input {
+	int fd;
+	uint32_t id;
+};
+
+/* The writer process's state. */
+struct taker {
+	const struct setup *setup;
+	int control, listening, criu_fd;
+	pid_t criu;
+	struct cr_pace pace;
+	struct cr_writer *writer;
+	struct input *inputs;
+	struct pollfd *polls; /* three of our own, and one for each input */
+	size_t n, room;
+	bool barrier, staged;
+};
+
+/* ---- the process ---- */
+
+static unsigned processors(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	return n > 0 ? (unsigned)n : 1;
+}
+
+/* How the memory that the job may still take is shared out. A job near its limit gets a small ring for a pool: it is frozen
+ * for longer, and checkpointed all the same. */
+static void memory_divide(const struct setup *s, struct cr_writer_config *c)
+{
+	uint64_t most = s->expected + s->expected / 16 + (8u << 20), available = 0, budget;
+	struct cr_error err;
+
+	if (cr_memory_free("", &available, &err) < 0)
+		available = SCARCE;
+	budget = available / 4 * 3 > MEMORY_OWN ? available / 4 * 3 - MEMORY_OWN : 0;
+	c->tables = budget / 8 > TABLES_MAX ? TABLES_MAX : budget / 8;
+	if (c->tables < TABLES_MIN)
+		c->tables = TABLES_MIN;
+	budget = budget > c->tables ? budget - c->tables : 0;
+	c->pool = s->job->pool && s->job->pool < budget ? s->job->pool : budget;
+	if (c->pool > most)
+		c->pool = most;
+	if (c->pool < MEMORY_MIN)
+		c->pool = MEMORY_MIN;
+	c->threads = processors() * (unsigned)s->job->drain_share / 100;
+	if (c->threads < 1 || available < SCARCE)
+		c->threads = 1;
+}
+
+static int writer_open(struct taker *t, struct cr_error *err)
+{
+	const struct setup *s = t->setup;
+	struct imgproc_message m = {.type = IMGPROC_REMARK};
+	char packs[PATH_MAX], past[PATH_MAX + 8];
+	struct cr_writer_config c = {.job = s->job->id,
+				     .generation = s->generation,
+				     .dir = s->dir,
+				     .packs = packs,
+				     .expected = s->expected,
+				     .level = s->job->compress,
+				     .pace = &t->pace};
+
+	cr_pace_init(&t->pace, s->job->bandwidth, (unsigned)s->job->drain_share);
+	cr_pace_hurry(&t->pace);
+	if (snprintf(packs, sizeof(packs), "%s/packs", s->job->store.dir) >= (int)sizeof(packs))
+		return cr_error_sys(err, ENAMETOOLONG, "%s", s->job->store.dir);
+	if (s->past) {
+		cr_store_path(&s->job->store, s->past, past);
+		strcat(past, "/index");
+		c.past = past;
+	}
+	memory_divide(s, &c);
+	if (cr_writer_open(&t->writer, &c, m.text, sizeof(m.text), err) < 0)
+		return -1;
+	if (m.text[0])
+		return imgproc_send(t->control, &m, -1, err);
+	return 0;
+}
+
+static int input_add(struct taker *t, const char *name, int fd, struct cr_error *err)
+{
+	struct input in = {.fd = fd};
+
+	if (cr_writer_stream(t->writer, name, strcmp(name, PRIVATE_STREAM) == 0, &in.id, err) < 0)
+		return -1;
+	if (t->n == t->room) {
+		size_t room = t->room ? 2 * t->room : 16;
+		struct input *inputs = reallocarray(t->inputs, room, sizeof(*inputs));
+		struct pollfd *polls = inputs ? reallocarray(t->polls, room + 3, sizeof(*polls)) : NULL;
+
+		if (inputs)
+			t->inputs = inputs;
+		if (!polls)
+			return cr_error_sys(err, ENOMEM, "stream %s", name);
+		t->polls = polls;
+		t->room = room;
+	}
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return cr_error_sys(err, errno, "stream %s", name);
+	(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES); /* fewer wake-ups; a smaller pipe does, too */
+	t->inputs[t->n++] = in;
+	return 0;
+}
+
+/* Returns 1 when the stream has come to its end. */
+static int input_read(struct taker *t, const struct input *in, struct cr_error *err)
+{
+	for (size_t sum = 0; sum < AT_ONCE;) {
+		size_t room;
+		ssize_t n;
+		void *at;
+
+		if (cr_writer_room(t->writer, in->id, &at, &room, err) < 0)
+			return -1;
+		n = read(in->fd, at, room);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return 0;
+		if (n < 0)
+			return cr_error_sys(err, errno, "a pipe of criu's");
+		if (n == 0)
+			return cr_writer_end(t->writer, in->id, err) < 0 ? -1 : 1;
+		if (cr_writer_advance(t->writer, in->id, (size_t)n, err) < 0)
+			return -1;
+		sum += (size_t)n;
+	}
+	return 0;
+}
+
+/* One request of criu's: a file is about to come. */
+static int criu_serve(struct taker *t, struct cr_error *err)
+{
+	char name[CR_STREAMER_NAME], stream[CR_STREAMER_NAME + 16];
+	int rc = cr_streamer_request(t->criu_fd, name, err), fd;
+
+	if (rc == 0) {
+		close(t->criu_fd);
+		t->criu_fd = -1;
+		return 0;
+	}
+	if (rc < 0)
+		return -1;
+	fd = cr_streamer_pipe(t->criu_fd, err);
+	if (fd < 0)
+		return -1;
+	/* what begins now would not be of the same instant */
+	if (t->staged) {
+		close(fd);
+		return cr_error_set(err, EPROTO, "criu began %s after it had ended", name);
+	}
+	snprintf(stream, sizeof(stream), "images/%s", name);
+	return input_add(t, stream, fd, err);
+}
+
+static int criu_accept(struct taker *t, struct cr_error *err)
+{
+	t->criu_fd = imgproc_accept(t->listening, t->criu);
+	if (t->criu_fd < 0)
+		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ?
+			       0 :
+			       cr_error_sys(err, errno, "criu's connection");
+	close(t->listening);
+	t->listening = -1;
+	return 0;
+}
+
+static int drain(struct taker *t, bool polite, struct cr_error *err)
+{
+	struct imgproc_message m = {.type = IMGPROC_DONE};
+	struct cr_writer_result result;
+
+	if (cr_writer_drain(t->writer, polite, err) < 0 || cr_writer_finish(t->writer, &result, err) < 0)
+		return -1;
+	free(result.packs);
+	m.value[0] = result.image_bytes;
+	m.value[1] = result.pack_bytes;
+	m.value[2] = result.index_bytes;
+	return imgproc_send(t->control, &m, -1, err);
+}
+
+/* Returns 1 at the end. */
+static int control_serve(struct taker *t, struct cr_error *err)
+{
+	struct imgproc_message m;
+	int fd;
+
+	if (imgproc_receive(t->control, &m, &fd, -1, err) < 0)
+		return -1;
+	switch (m.type) {
+	case IMGPROC_CRIU:
+		t->criu = (pid_t)m.value[0];
+		return 0;
+	case IMGPROC_STREAM:
+		if (fd < 0)
+			return cr_error_set(err, EPROTO, "stream %s came without a descriptor", m.text);
+		return input_add(t, m.text, fd, err);
+	case IMGPROC_BARRIER:
+		t->barrier = true;
+		return 0;
+	case IMGPROC_DRAIN:
+		return drain(t, m.value[0] != 0, err) < 0 ? -1 : 1;
+	default:
+		return cr_error_set(err, EPROTO, "the worker said %u", m.type);
+	}
+}
+
+static int staged_tell(struct taker *t, struct cr_error *err)
+{
+	const struct imgproc_message m = {.type = IMGPROC_STAGED,
+					  .value = {cr_writer_bytes(t->writer), cr_writer_new_bytes(t->writer)}};
+
+	t->barrier = false;
+	t->staged = true;
+	return imgproc_send(t->control, &m, -1, err);
+}
+
+static int inputs_serve(struct taker *t, size_t polled, struct cr_error *err)
+{
+	for (size_t i = polled; i-- > 0;) {
+		int rc;
+
+		if (!t->polls[3 + i].revents)
+			continue;
+		rc = input_read(t, &t->inputs[i], err);
+		if (rc < 0)
+			return -1;
+		if (rc == 0)
+			continue;
+		close(t->inputs[i].fd);
+		t->inputs[i] = t->inputs[--t->n];
+		t->polls[3 + i] = t->polls[3 + t->n];
+	}
+	return 0;
+}
+
+/* Returns 1 at the end. */
+static int taker_once(struct taker *t, struct cr_error *err)
+{
+	size_t n = t->n;
+	int rc;
+
+	t->polls[0] = (struct pollfd){.fd = t->control, .events = POLLIN};
+	t->polls[1] = (struct pollfd){.fd = t->criu_fd, .events = POLLIN};
+	t->polls[2] = (struct pollfd){.fd = t->criu ? t->listening : -1, .events = POLLIN};
+	for (size_t i = 0; i < n; i++)
+		t->polls[3 + i] = (struct pollfd){.fd = t->inputs[i].fd, .events = POLLIN};
+	if (poll(t->polls, 3 + n, -1) < 0)
+		return errno == EINTR ? 0 : cr_error_sys(err, errno, "poll");
+	if (t->polls[2].revents && criu_accept(t, err) < 0)
+		return -1;
+	if (inputs_serve(t, n, err) < 0)
+		return -1;
+	/* before the barrier: criu made its requests before */
+	if (t->polls[1].revents)
+		return criu_serve(t, err);
+	if (t->polls[0].revents) {
+		rc = control_serve(t, err);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* After a barrier has come: requests that wait are taken, streams are read to their ends. */
+static int barrier_pass(struct taker *t, struct cr_error *err)
+{
+	struct pollfd p[2] = {{.fd = t->criu_fd, .events = POLLIN}, {.fd = t->listening, .events = POLLIN}};
+
+	if (t->n > 0 || poll(p, 2, 0) > 0)
+		return 0;
+	return staged_tell(t, err);
+}
+
+static int taker_run(struct taker *t, struct cr_error *err)
+{
+	const struct imgproc_message ready = {.type = IMGPROC_READY};
+	int rc;
+
+	t->polls = calloc(3, sizeof(*t->polls));
+	if (!t->polls)
+		return cr_error_sys(err, ENOMEM, "image writer");
+	if (writer_open(t, err) < 0)
+		return -1;
+	t->listening = cr_streamer_listen(t->setup->job->home, CR_STREAMER_CAPTURE, err);
+	if (t->listening < 0 || imgproc_send(t->control, &ready, -1, err) < 0)
+		return -1;
+	while ((rc = taker_once(t, err)) == 0) {
+		if (t->barrier && barrier_pass(t, err) < 0)
+			return -1;
+	}
+	return rc < 0 ? -1 : 0;
+}
+
+static void taker_main(int fd, void *arg)
+{
+	struct taker t = {.setup = arg, .control = fd, .listening = -1, .criu_fd = -1};
+	struct cr_error err;
+
+	if (taker_run(&t, &err) < 0) {
+		struct imgproc_message m = {.type = IMGPROC_FAILED, .value = {(uint64_t)err.errnum}};
+
+		snprintf(m.text, sizeof(m.text), "%s", err.text);
+		(void)imgproc_send(fd, &m, -1, NULL);
+	}
+	/* no tidying: the storage may hang, and what is open ends with the process */
+	_exit(0);
+}
+
+/* ---- the worker's side ---- */
+
+/* What criu will write, as far as /proc tells: the memory that is not a file's. */
+static uint64_t expected_bytes(const struct job *job)
+{
+	cleanup_free pid_t *pids = NULL;
+	uint64_t sum = 0;
+	size_t n;
+
+	if (cr_proc_tree(job->root, &pids, &n, NULL) < 0)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		sum += cr_proc_memory(pids[i]);
+	return sum;
+}
+
+static int capture_expect(struct capture *c, enum imgproc_type type, struct imgproc_message *m, struct cr_error *err)
+{
+	return imgproc_expect(&c->proc, type, m, err);
+}
+
+int capture_start(struct capture *c, const struct job *job, uint32_t generation, const char *dir, uint32_t past,
+		  struct cr_error *err)
+{
+	struct setup setup = {.job = job,
+			      .generation = generation,
+			      .dir = dir,
+			      .past = past,
+			      .expected = expected_bytes(job)};
+	struct imgproc_message m;
+
+	*c = (struct capture){0};
+	if (imgproc_start(&c->proc, taker_main, &setup, err) < 0)
+		return -1;
+	for (;;) {
+		if (imgproc_receive(c->proc.fd, &m, NULL, -1, err) < 0)
+			return -1;
+		if (m.type == IMGPROC_READY)
+			return 0;
+		if (m.type != IMGPROC_REMARK)
+			return cr_error_set(err, m.value[0] ? (int)m.value[0] : EIO, "%s", m.text);
+		job_log(job, 1, "%s", m.text);
+	}
+}
+
+int capture_criu(struct capture *c, pid_t pid, struct cr_error *err)
+{
+	const struct imgproc_message m = {.type = IMGPROC_CRIU, .value = {(uint64_t)pid}};
+
+	return imgproc_send(c->proc.fd, &m, -1, err);
+}
+
+int capture_stream(struct capture *c, const char *name, struct cr_error *err)
+{
+	struct imgproc_message m = {.type = IMGPROC_STREAM};
+	int fds[2], rc;
+
+	snprintf(m.text, sizeof(m.text), "%s", name);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return cr_error_sys(err, errno, "pipe");
+	rc = imgproc_send(c->proc.fd, &m, fds[0], err);
+	close(fds[0]);
+	if (rc == 0)
+		return fds[1];
+	close(fds[1]);
+	return -1;
+}
+
+int capture_barrier(struct capture *c, struct cr_error *err)
+{
+	struct imgproc_message m = {.type = IMGPROC_BARRIER};
+
+	if (imgproc_send(c->proc.fd, &m, -1, err) < 0) {
+		(void)imgproc_failure(&c->proc, err);
+		return -1;
+	}
+	if (capture_expect(c, IMGPROC_STAGED, &m, err) < 0)
+		return -1;
+	c->image_bytes = m.value[0];
+	c->new_bytes = m.value[1];
+	return 0;
+}
+
+int capture_drain(struct capture *c, bool polite, struct cr_error *err)
+{
+	const struct imgproc_message m = {.type = IMGPROC_DRAIN, .value = {polite}};
+
+	return imgproc_send(c->proc.fd, &m, -1, err);
+}
+
+int capture_wait(struct capture *c, int timeout_ms, struct cr_error *err)
+{
+	struct imgproc_message m;
+	int rc = imgproc_receive(c->proc.fd, &m, NULL, timeout_ms, err);
+
+	if (rc <= 0)
+		return rc;
+	if (m.type != IMGPROC_DONE)
+		return cr_error_set(err, m.value[0] ? (int)m.value[0] : EIO, "%s", m.text);
+	c->image_bytes = m.value[0];
+	c->pack_bytes = m.value[1];
+	c->index_bytes = m.value[2];
+	return 1;
+}
+
+void capture_end(struct capture *c)
+{
+	imgproc_end(&c->proc);
+}

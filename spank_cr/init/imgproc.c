@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "imgproc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "caps.h"
+#include "memory.h"
+
+#define SOCKET_FD  3
+#define REAP_NS	   2000000
+#define REAP_TRIES 1000
+
+/* Keep the socket alone: not the notary, not the log. */
+static int fds_close(int *fd, struct cr_error *err)
+{
+	if (dup2(*fd, SOCKET_FD) < 0 || fcntl(SOCKET_FD, F_SETFD, FD_CLOEXEC) < 0 ||
+	    syscall(SYS_close_range, SOCKET_FD + 1, ~0U, 0) < 0)
+		return cr_error_sys(err, errno, "close_range");
+	*fd = SOCKET_FD;
+	return 0;
+}
+
+/* Should memory run out, this process goes and the job stays. Its entry in /proc is root's while it cannot be traced; for the
+ * moment in which it can there is nothing in it yet that its user does not have. */
+static int oom_first(struct cr_error *err)
+{
+	if (prctl(PR_SET_DUMPABLE, 1) < 0)
+		return cr_error_sys(err, errno, "prctl");
+	return cr_memory_oom_first(err);
+}
+
+static _Noreturn void child_run(int fd, void (*run)(int fd, void *arg), void *arg)
+{
+	struct imgproc_message m = {.type = IMGPROC_FAILED};
+	struct cr_error err;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (cr_caps_drop(&err) < 0 || fds_close(&fd, &err) < 0 || oom_first(&err) < 0 || cr_caps_shield(&err) < 0) {
+		snprintf(m.text, sizeof(m.text), "%s", err.text);
+		(void)imgproc_send(fd, &m, -1, NULL);
+		_exit(1);
+	}
+	run(fd, arg);
+	_exit(0);
+}
+
+int imgproc_start(struct imgproc *p, void (*run)(int fd, void *arg), void *arg, struct cr_error *err)
+{
+	int fds[2];
+	pid_t pid;
+
+	*p = (struct imgproc){.fd = -1};
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return cr_error_sys(err, errno, "socketpair");
+	pid = fork();
+	if (pid == 0) {
+		close(fds[0]);
+		child_run(fds[1], run, arg);
+	}
+	close(fds[1]);
+	if (pid < 0) {
+		int errnum = errno;
+
+		close(fds[0]);
+		return cr_error_sys(err, errnum, "starting the image process");
+	}
+	p->pid = pid;
+	p->fd = fds[0];
+	return 0;
+}
+
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+int imgproc_send(int fd, const struct imgproc_message *m, int pass, struct cr_error *err)
+{
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)m, .iov_len = sizeof(*m)};
+	union control control = {0};
+	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (pass >= 0) {
+		struct cmsghdr *c;
+
+		h.msg_control = control.bytes;
+		h.msg_controllen = sizeof(control.bytes);
+		c = CMSG_FIRSTHDR(&h);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &pass, sizeof(pass));
+	}
+	if (sendmsg(fd, &h, MSG_NOSIGNAL) != (ssize_t)sizeof(*m))
+		return cr_error_sys(err, errno, "image process");
+	return 0;
+}
+
+int imgproc_receive(int fd, struct imgproc_message *m, int *pass, int timeout_ms, struct cr_error *err)
+{
+	struct iovec iov = {.iov_base = m, .iov_len = sizeof(*m)};
+	union control control = {0};
+	struct msghdr h = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control.bytes,
+			   .msg_controllen = sizeof(control.bytes)};
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	const struct cmsghdr *c;
+	int got = -1, rc;
+	ssize_t n;
+
+	if (pass)
+		*pass = -1;
+	do
+		rc = poll(&p, 1, timeout_ms);
+	while (rc < 0 && errno == EINTR);
+	if (rc <= 0)
+		return rc == 0 ? 0 : cr_error_sys(err, errno, "poll");
+	n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
+	c = n > 0 ? CMSG_FIRSTHDR(&h) : NULL;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&got, CMSG_DATA(c), sizeof(got));
+	if (pass)
+		*pass = got;
+	else if (got >= 0)
+		close(got);
+	if (n != (ssize_t)sizeof(*m))
+		return cr_error_set(err, EPIPE, "the image process ended without a word");
+	m->text[sizeof(m->text) - 1] = '\0';
+	return 1;
+}
+
+int imgproc_expect(struct imgproc *p, enum imgproc_type type, struct imgproc_message *m, struct cr_error *err)
+{
+	if (imgproc_receive(p->fd, m, NULL, -1, err) < 0)
+		return -1;
+	if (m->type == type)
+		return 0;
+	if (m->type == IMGPROC_FAILED)
+		return cr_error_set(err, m->value[0] ? (int)m->value[0] : EIO, "%s", m->text);
+	return cr_error_set(err, EPROTO, "the image process said %u instead of %d", m->type, (int)type);
+}
+
+int imgproc_failure(struct imgproc *p, struct cr_error *err)
+{
+	struct imgproc_message m;
+
+	while (p->pid && imgproc_receive(p->fd, &m, NULL, 0, NULL) == 1) {
+		if (m.type != IMGPROC_FAILED)
+			continue;
+		cr_error_set(err, m.value[0] ? (int)m.value[0] : EIO, "%s", m.text);
+		return 1;
+	}
+	return 0;
+}
+
+void imgproc_end(struct imgproc *p)
+{
+	if (!p->pid)
+		return;
+	close(p->fd);
+	kill(p->pid, SIGKILL);
+	/* one that hangs in the storage cannot die; it is crinit's to reap then */
+	for (int i = 0; i < REAP_TRIES && waitpid(p->pid, NULL, WNOHANG) == 0; i++)
+		nanosleep(&(const struct timespec){.tv_nsec = REAP_NS}, NULL);
+	*p = (struct imgproc){.fd = -1};
+}
+
+int imgproc_accept(int listening, pid_t criu)
+{
+	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	socklen_t length = sizeof(struct ucred);
+	struct ucred peer;
+
+	if (fd < 0)
+		return -1;
+	/* the job's own processes can reach the socket */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.pid == criu)
+		return fd;
+	close(fd);
+	errno = EAGAIN;
+	return -1;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* imgproc.h - a process beside the worker that handles images: the writer (capture.h) or the reader (serve.h)
+ *
+ * It is forked from the worker, has no capability, cannot be traced, and dies with the worker. What the job's user may
+ * have put into images and packs is parsed there and nowhere else.
+ */
+
+#ifndef CR_INIT_IMGPROC_H
+#define CR_INIT_IMGPROC_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "error.h"
+
+struct imgproc {
+	pid_t pid; /* 0: none */
+	int fd;
+};
+
+enum imgproc_type {
+	IMGPROC_READY = 1, /* ← it listens for criu */
+	IMGPROC_CRIU,	   /* → criu's pid is value[0]: take its connection and no other */
+	IMGPROC_STREAM,	   /* → text names a stream, the descriptor that comes along is its other end */
+	IMGPROC_STREAMED,  /* ← reader: all of stream text was written; value[0] bytes */
+	IMGPROC_BARRIER,   /* → writer: criu has written everything */
+	IMGPROC_STAGED,	   /* ← all of it has been copied; value: image bytes, new bytes */
+	IMGPROC_DRAIN,	   /* → write it; value[0]: politely, for the job runs */
+	IMGPROC_DONE,	   /* ← durable; value: image, pack and index bytes */
+	IMGPROC_FAILED,	   /* ← text says why; it ends */
+	IMGPROC_REMARK,	   /* ← text is for the log */
+};
+
+struct imgproc_message {
+	uint32_t type;
+	uint64_t value[4];
+	char text[768];
+};
+
+/* Fork; the child calls run(fd, arg) and ends. */
+int imgproc_start(struct imgproc *p, void (*run)(int fd, void *arg), void *arg, struct cr_error *err);
+
+/* Send a message, with a descriptor (-1: none) that stays the caller's. */
+int imgproc_send(int fd, const struct imgproc_message *m, int pass, struct cr_error *err);
+
+/* Receive one. *pass gets a descriptor that came along, or -1; NULL: none is taken. timeout_ms -1: for ever. Returns 1, 0
+ * at the timeout, -1 on error (EPIPE: the other end is gone). */
+int imgproc_receive(int fd, struct imgproc_message *m, int *pass, int timeout_ms, struct cr_error *err);
+
+/* Wait for a message of a type; FAILED and an end are errors. *remark is called for REMARKs, may be NULL. */
+int imgproc_expect(struct imgproc *p, enum imgproc_type type, struct imgproc_message *m, struct cr_error *err);
+
+/* If it has said why it failed, put that into err and return 1. */
+int imgproc_failure(struct imgproc *p, struct cr_error *err);
+
+/* Kill and reap. */
+void imgproc_end(struct imgproc *p);
+
+/* For the process itself: the connection of the process criu, and of nobody else, from a listening socket. Returns -1
+ * with errno EAGAIN when it was somebody else. */
+int imgproc_accept(int listening, pid_t criu);
+
+#endif
