@@ -90,7 +90,7 @@ class Job:
             "manifest_stored_bytes": last["stored_bytes"],
             "stored_bytes": grown(before, files_below(self.dir)),
             "durable_ms": milliseconds(committed - gap[0]),
-            "command_ms": milliseconds(ended - began),
+            "request_ms": milliseconds(committed - began),
         }
 
     def committed(self):
@@ -147,7 +147,8 @@ class Job:
         run(
             *(*enter, *user, f"--inh-caps={caps}", f"--ambient-caps={caps}"),
             *("criu", "dump", "-t", pid_inside(root), "-D", images, "-W", work, "--leave-running"),
-            *("--unprivileged", "--manage-cgroups=ignore", "--network-lock", "skip", "--file-locks", "--ghost-limit", 64 << 20),
+            *("--unprivileged", "--manage-cgroups=ignore", "--network-lock", "skip", "--file-locks"),
+            *("--ghost-limit", 64 << 20),
         )
         gap = self.beat.freeze(began, now())
         run(*enter, "tar", "-C", "/", "-cf", images / "private.tar", "tmp", "var/tmp", "dev/shm")

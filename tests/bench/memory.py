@@ -63,11 +63,13 @@ class Sampler(threading.Thread):
             best[key] = max(best.get(key, 0), value)
 
     def result(self):
-        """by kind of process, the largest of each in MiB; beyond: all that was resident but the largest mapping"""
+        """by kind of process, the largest of each in MiB; beyond: all that was resident but the largest mapping,
+        and no less than the kernel's own high-water mark says"""
         self.over = True
         self.join()
         found = {}
         for (name, _), values in self.seen.items():
+            values["beyond"] = max(values["beyond"], values["VmHWM"] - values["pool"])
             into = found.setdefault(name, {"processes": 0})
             into["processes"] += 1
             for key, kib in values.items():

@@ -56,7 +56,7 @@ class Peer:
             "freeze_ms": milliseconds(gap[2]),
             "criu_frozen_ms": frozen_ms(BEATS / "stats-dump"),
             "dump_ms": milliseconds(dumped - began),
-            "copy_ms": milliseconds(ended - dumped),
+            "request_ms": milliseconds(ended - began),
             "durable_ms": milliseconds(ended - gap[0]),
             "image_bytes": sum(path.stat().st_size for path in images.iterdir()),
         }

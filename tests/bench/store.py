@@ -11,10 +11,10 @@ request and its end; its moments are of CLOCK_REALTIME, which no time namespace 
 CLOCK_MONOTONIC. Of a tree of processes the first one has that thread.
 
 "Ours" is a batch job with --checkpoint, `scheckpoint create`, and `scontrol requeuehold` and `release` for a
-restore. "The peer" is the same program started as root on the same node, in a pid and a mount namespace of its own,
-outside of Slurm, with `criu dump --leave-running` to the node's own disk, `cp` to the shared directory and fsync of
-each file there; `cp` back to the node's own disk and `criu restore`. It is the criu that ours runs, as root, with its
-defaults.
+restore. "The peer" is the same program started as root on the same node, in a pid and a mount namespace of its
+own, outside of Slurm, with `criu dump --leave-running` to the node's own disk, `cp` to the shared directory and fsync
+of each file there; `cp` back to the node's own disk and `criu restore`. It is the criu that ours runs, as root, with
+its defaults.
 
 dump     both write all of the heap anew before each checkpoint: nothing of it is known from the one before
   R1     freeze / freeze
@@ -142,9 +142,10 @@ class Bench:
         ratios = [d["ours"]["freeze_ms"] / d["memcpy_ms"] for d in data]
         self.row("R2", f"freeze / memcpy of {self.mib} MiB", ratios, 3)
         self.ratio("R6", "time to durable / criu dump, cp, fsync", data, "durable_ms", 0.7)
-        for who in ("ours", "peer"):
-            self.row("", f"  freeze, ms: {who}", [d[who]["freeze_ms"] for d in data])
-            self.row("", f"  time to durable, ms: {who}", [d[who]["durable_ms"] for d in data])
+        self.ratio("", "  the same, from the start of the command", data, "request_ms", None)
+        for key, what in (("freeze", "freeze"), ("durable", "time to durable"), ("request", "command to durable")):
+            for who in ("ours", "peer"):
+                self.row("", f"  {what}, ms: {who}", [d[who][f"{key}_ms"] for d in data])
         self.row("", "  memcpy, ms", [d["memcpy_ms"] for d in data])
         differences = [d["ours"]["manifest_freeze_ms"] - d["ours"]["freeze_ms"] for d in data]
         self.row("", "  manifest's freeze_ms - the program's, ms", differences)
