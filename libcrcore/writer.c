@@ -18,7 +18,9 @@
 #include "seen.h"
 
 #define MISSES	    4u /* in a row, and the walk goes on where the anchors say */
+#define EARLY_SAMPLE (16u << 20) /* bytes by which to judge what is to come */
 #define PACK_BUFFER (4u << 20)
+#define TOGETHER    16u /* chunks that are looked at before the first is dealt with */
 #define OWN	    1u /* the own pack's place in the list, plus 1 */
 
 struct stream {
@@ -256,38 +258,61 @@ static uint32_t past_find(struct cr_writer *w, struct stream *s, struct cr_chunk
 	return slot;
 }
 
-/* One chunk of stream s. Returns 1 when it is new, to be kept at the end of the block; 0 when its bytes are not needed. */
-static int chunk_take(struct cr_writer *w, struct stream *s, const void *data, uint32_t size, struct cr_error *err)
+/* What can be said of a chunk by its bytes alone. */
+struct look {
+	bool zero;
+	struct cr_chunk_hash hash;
+};
+
+static struct look chunk_look(const struct cr_writer *w, const void *data, uint32_t size)
 {
-	struct cr_chunk_hash hash = {0};
+	struct look look = {.zero = cr_chunk_zero(data, size)};
+
+	if (!look.zero) {
+		look.hash = cr_chunk_hash(&w->key, data, size);
+		cr_seen_expect(&w->seen, look.hash);
+	}
+	return look;
+}
+
+/* One chunk of stream s. Returns 1 when it is new, to be kept at the end of the block; 0 when its bytes are not needed. */
+static int chunk_take(struct cr_writer *w, struct stream *s, const struct look *look, uint32_t size,
+		      struct cr_error *err)
+{
 	uint64_t raw = 0;
 	uint32_t pack = 0;
 
-	if (cr_chunk_zero(data, size)) {
+	if (look->zero) {
 		cursor_step(s);
 		w->zero++;
-		return chunk_emit(w, s, 0, 0, size, hash, err);
+		return chunk_emit(w, s, 0, 0, size, look->hash, err);
 	}
-	hash = cr_chunk_hash(&w->key, data, size);
 	if (w->past.index)
-		pack = past_find(w, s, hash, size, &raw);
-	if (!pack && cr_seen_find(&w->seen, hash, &raw))
+		pack = past_find(w, s, look->hash, size, &raw);
+	if (!pack && cr_seen_find(&w->seen, look->hash, &raw))
 		pack = OWN;
 	if (pack) {
 		w->known++;
-		return chunk_emit(w, s, pack, raw, size, hash, err);
+		return chunk_emit(w, s, pack, raw, size, look->hash, err);
 	}
 	raw = w->block->raw + w->block->used;
-	cr_seen_put(&w->seen, hash, raw);
-	return chunk_emit(w, s, OWN, raw, size, hash, err) < 0 ? -1 : 1;
+	cr_seen_put(&w->seen, look->hash, raw);
+	return chunk_emit(w, s, OWN, raw, size, look->hash, err) < 0 ? -1 : 1;
 }
 
 /* ---- filling ---- */
 
-/* The pool is for what comes while the job is frozen; if it may not do, writing begins now. */
+/* The pool is for what comes while the job is frozen; if it may not do, writing begins now. As much of what is still to
+ * come will be new as was so far, or a quarter more. */
 static void drain_early(struct cr_writer *w)
 {
-	if (w->going || cr_drain_free(w->drain) >= w->expected)
+	uint64_t left = w->expected, room = cr_drain_free(w->drain);
+
+	if (w->going || room >= left)
+		return;
+	if (w->bytes < EARLY_SAMPLE && room > w->config.pool / 2)
+		return;
+	if (room >= (uint64_t)((double)left * (double)w->raw / (double)w->bytes * 1.25))
 		return;
 	w->going = true;
 	cr_drain_go(w->drain, false);
@@ -327,11 +352,11 @@ int cr_writer_room(struct cr_writer *w, uint32_t id, void **at, size_t *room, st
 }
 
 /* Chunk data of size bytes, which may lie at the end of the block already. */
-static int chunk_put(struct cr_writer *w, struct stream *s, const unsigned char *data, uint32_t size,
-		     struct cr_error *err)
+static int chunk_place(struct cr_writer *w, struct stream *s, const struct look *look, const unsigned char *data,
+		       uint32_t size, struct cr_error *err)
 {
 	unsigned char *to;
-	int rc = chunk_take(w, s, data, size, err);
+	int rc = chunk_take(w, s, look, size, err);
 
 	if (rc <= 0)
 		return rc;
@@ -340,6 +365,29 @@ static int chunk_put(struct cr_writer *w, struct stream *s, const unsigned char 
 		memmove(to, data, size);
 	w->block->used += size;
 	w->raw += size;
+	return 0;
+}
+
+static int chunk_put(struct cr_writer *w, struct stream *s, const unsigned char *data, uint32_t size,
+		     struct cr_error *err)
+{
+	const struct look look = chunk_look(w, data, size);
+
+	return chunk_place(w, s, &look, data, size, err);
+}
+
+/* Some whole chunks: first all are looked at, so that the memory the tables lie in is on its way. */
+static int chunks_put(struct cr_writer *w, struct stream *s, const unsigned char *data, size_t n,
+		      struct cr_error *err)
+{
+	struct look looks[TOGETHER];
+
+	for (size_t i = 0; i < n; i++)
+		looks[i] = chunk_look(w, data + i * CR_CHUNK, CR_CHUNK);
+	for (size_t i = 0; i < n; i++) {
+		if (chunk_place(w, s, &looks[i], data + i * CR_CHUNK, CR_CHUNK, err) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -365,22 +413,38 @@ static int tail_keep(struct stream *s, const unsigned char *data, size_t n, stru
 	return 0;
 }
 
-/* n bytes at data, none of which is in a chunk yet. */
-static int bytes_put(struct cr_writer *w, struct stream *s, const unsigned char *data, size_t n,
-		     struct cr_error *err)
+static int archive_put(struct cr_writer *w, struct stream *s, const unsigned char *data, size_t n,
+		       struct cr_error *err)
 {
 	while (n > 0) {
-		bool whole = n >= CR_CHUNK;
-		uint32_t size = CR_CHUNK;
+		bool whole;
+		uint32_t size = archive_cut(s, data, n, &whole);
 
-		if (s->archive)
-			size = archive_cut(s, data, n, &whole);
 		if (!whole)
 			return tail_keep(s, data, n, err);
 		if (chunk_put(w, s, data, size, err) < 0)
 			return -1;
 		data += size;
 		n -= size;
+	}
+	return 0;
+}
+
+/* n bytes at data, none of which is in a chunk yet. */
+static int bytes_put(struct cr_writer *w, struct stream *s, const unsigned char *data, size_t n,
+		     struct cr_error *err)
+{
+	while (n > 0) {
+		size_t whole = n / CR_CHUNK < TOGETHER ? n / CR_CHUNK : TOGETHER;
+
+		if (s->archive)
+			return archive_put(w, s, data, n, err);
+		if (whole == 0)
+			return tail_keep(s, data, n, err);
+		if (chunks_put(w, s, data, whole, err) < 0)
+			return -1;
+		data += whole * CR_CHUNK;
+		n -= whole * CR_CHUNK;
 	}
 	return 0;
 }
@@ -434,6 +498,19 @@ int cr_writer_end(struct cr_writer *w, uint32_t id, struct cr_error *err)
 	free(s->tail);
 	s->tail = NULL;
 	return rc;
+}
+
+uint64_t cr_writer_past_new(const char *path)
+{
+	struct cr_index *index;
+	uint64_t raw = 0;
+
+	if (cr_index_open(&index, path, NULL) < 0)
+		return 0;
+	if (index->n_packs > 0 && index->packs[0].generation == index->generation)
+		raw = index->packs[0].raw;
+	cr_index_close(index);
+	return raw;
 }
 
 uint64_t cr_writer_bytes(const struct cr_writer *w)

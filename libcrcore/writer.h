@@ -41,6 +41,9 @@ struct cr_writer_result {
 	uint32_t n_packs;
 };
 
+/* New bytes of the generation whose index is at path, 0 when that is unknown. */
+uint64_t cr_writer_past_new(const char *path);
+
 struct cr_writer;
 
 /* A past that cannot be read is no error: everything is new then, and remark (at least 256 bytes) says why; else it

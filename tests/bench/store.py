@@ -12,9 +12,9 @@ CLOCK_MONOTONIC. Of a tree of processes the first one has that thread.
 
 "Ours" is a batch job with --checkpoint, `scheckpoint create`, and `scontrol requeuehold` and `release` for a
 restore. "The peer" is the same program started as root on the same node, in a pid and a mount namespace of its
-own, outside of Slurm, with `criu dump --leave-running` to the node's own disk, `cp` to the shared directory and fsync
-of each file there; `cp` back to the node's own disk and `criu restore`. It is the criu that ours runs, as root, with
-its defaults.
+own, outside of Slurm, with `criu dump --leave-running` to the node's own disk, `cp` to the shared directory and
+fsync of each file there; `cp` back to the node's own disk and `criu restore`. It is the criu that ours runs, as
+root, with its defaults.
 
 dump     both write all of the heap anew before each checkpoint: nothing of it is known from the one before
   R1     freeze / freeze
