@@ -5,7 +5,7 @@
 
 load helpers
 
-JOBS=(manifest all image gone seal forged)
+JOBS=(manifest all pack gone index seal forged)
 
 setup_file() {
 	have_spank_cr || return 0
@@ -30,15 +30,15 @@ setup_file() {
 	done
 	spoil manifest 'head -c 500 manifest.json >new; cat new >manifest.json; rm new'
 	spoil all 'echo >manifest.json; echo >../000001/manifest.json'
-	# one bit of one page
-	spoil image 'pages=$(ls images/pages-*.img | head -1)
-		byte=$(od -An -tu1 -j 5000 -N 1 "$pages"); printf "\\$(printf %o $((byte ^ 1)))" |
-		dd of="$pages" bs=1 seek=5000 conv=notrunc status=none'
-	spoil gone 'rm images/core-1000.img'
+	# one bit of what it added
+	spoil pack 'pack=../packs/000002.pack; at=$(($(stat -c %s "$pack") / 2))
+		byte=$(od -An -tu1 -j "$at" -N 1 "$pack"); printf "\\$(printf %o $((byte ^ 1)))" |
+		dd of="$pack" bs=1 seek="$at" conv=notrunc status=none'
+	spoil gone 'rm ../packs/000002.pack'
+	spoil index 'truncate -s -1 index'
 	spoil seal 'cat ../000001/manifest.seal >manifest.seal'
-	# the image and its hash in the manifest, but not the seal
-	spoil forged 'core=images/core-1000.img; old=$(jq -r ".files[] | select(.path == \"$core\").hash" manifest.json)
-		jq --arg core "$core" "(.files[] | select(.path == \$core)).hash |= (.[1:] + .[:1])" manifest.json >new
+	# the index and its hash in the manifest, but not the seal
+	spoil forged 'jq "(.files[] | select(.path == \"index\")).hash |= (.[1:] + .[:1])" manifest.json >new
 		cat new >manifest.json; rm new'
 	for name in "${JOBS[@]}"; do
 		on n0 root scontrol release "$(job "$name")"
@@ -86,12 +86,16 @@ older_used() {
 	older_used manifest 'manifest.json'
 }
 
-@test "one bit of an image is another: refused by its hash, the generation before it is used" {
-	older_used image 'pages-[0-9]+.img.*(hash|differs|changed|damaged)'
+@test "one bit of a pack is another: found as it is read, the generation before it is used" {
+	older_used pack '000002.pack: .*(damaged|differs)'
 }
 
-@test "an image is missing: the generation before it is used" {
-	older_used gone 'core-1000.img'
+@test "a pack is missing: the generation before it is used" {
+	older_used gone '000002.pack: No such file'
+}
+
+@test "the index is cut short: refused by its hash, the generation before it is used" {
+	older_used index 'index'
 }
 
 @test "the seal is that of another manifest: refused, the generation before it is used" {
@@ -109,7 +113,8 @@ older_used() {
 	not _restored "$job" 1
 	on n0 alice cat "errors.$job"
 	for generation in 000001 000002; do
-		on n0 alice test -e "$(store "$job")/$generation/images/core-1000.img"
+		on n0 alice test -e "$(store "$job")/$generation/index"
+		on n0 alice test -e "$(store "$job")/packs/$generation.pack"
 	done
 	on n0 alice scheckpoint create "$job"
 	[ "$(newest "$job")" = 3 ]
