@@ -59,10 +59,21 @@ def milliseconds(ns):
     return round(ns / 1e6, 3)
 
 
-def settle():
-    """no write-back of what was before in what comes next"""
+others = []  # processors that others kept busy while we did nothing
+
+
+def processors_idle():
+    """processor time idle or waiting for storage since the machine's start, in s"""
+    words = text_of("/proc/stat").split("\n", 1)[0].split()
+    return (int(words[4]) + int(words[5])) / os.sysconf("SC_CLK_TCK")
+
+
+def settle(computing=0):
+    """no write-back of what was before in what comes next; computing: threads of our own that compute meanwhile"""
     os.sync()
+    since, idle = time.monotonic(), processors_idle()
     time.sleep(0.3)
+    others.append(os.cpu_count() - computing - (processors_idle() - idle) / (time.monotonic() - since))
 
 
 def drop_caches():

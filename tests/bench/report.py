@@ -14,6 +14,7 @@ import time
 
 WIDTH = 64
 FORMAT = 2
+OTHERS = 0.2  # processors that may be busy before a part begins
 
 
 def judge(row):
@@ -50,6 +51,9 @@ def main():
             line("", part, "-", "-", "not measured")
             continue
         found = json.loads(path.read_text())
+        others = statistics.median(found.get("others") or [0])
+        if others > OTHERS:
+            print(f"     {part}: somebody else kept {others:.1f} processors busy, do not trust these")
         for row in map(judge, found.pop("rows")):
             remark = ""
             if row["met"] is not None:

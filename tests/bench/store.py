@@ -33,8 +33,8 @@ change
 drain
   R7     work done by a program that computes in one thread, per time, from the first stamp after the freeze to the
          commit / the same in the two seconds before the request
-memory   resident memory of each of our processes without its largest anonymous mapping, which is the staging pool
-         (seen every 5 ms)
+memory   resident memory of each of our processes without its largest anonymous mapping, which is the staging pool:
+         seen every 5 ms, and by the kernel's high-water mark; with a pool of 256 MiB, for images of several sizes
 
 In dump and restore one more pair comes first and is not counted: a virtual machine's memory is slow when it is
 touched for the first time, whoever touches it.
@@ -48,7 +48,7 @@ import time
 from beat import FILL, SPREAD, TOUCH
 from job import Job
 from memory import Sampler
-from node import HERE, LOCAL, drop_caches, milliseconds, now, run, say, settle
+from node import HERE, LOCAL, drop_caches, milliseconds, now, others, run, say, settle
 from peer import Peer
 
 PARTS = ("dump", "restore", "size", "change", "drain", "memory")
@@ -61,6 +61,7 @@ CHANGES = (
     ("", TOUCH, 500, "50% changed"),
     ("", TOUCH, 1000, "all changed"),
 )
+POOL = 256  # MiB, where it is to be known
 ROOM = 1024  # MiB of a job's limit beyond its heap and as much for a staging pool
 
 
@@ -161,6 +162,7 @@ class Bench:
 
         def ours():
             job.requeue_hold()
+            settle()
             drop_caches()
             return job.release()
 
@@ -222,7 +224,7 @@ class Bench:
         data = self.data["drain"] = []
         for i in range(self.pairs):
             job.beat.command(FILL, i + 1)
-            settle()
+            settle(computing=1)
             since = now()
             time.sleep(2)
             idle = job.beat.work_rate(since, now())
@@ -237,11 +239,13 @@ class Bench:
         else:
             say("drain: it is over before it can be seen: R7 is not measured")
         self.row("", "  from the thaw to the commit, ms", [milliseconds(d["committed"] - d["thaw"]) for d in data])
+        self.row("", "  before, units a second", [d["idle"] for d in data])
 
     def memory(self):
         self.data["memory"] = {}
-        for mib in (256, self.mib):
-            job = Job(load("random", mib), 2 * mib + ROOM)
+        for mib in (256, self.mib, 2 * self.mib):
+            job = Job(load("random", mib), mib + POOL + ROOM, (f"--checkpoint-pool={POOL}M",))
+            settle()
             self.memory_row(f"dump, {mib} MiB", job, job.create)
             job.requeue_hold()
             self.memory_row(f"restore, {mib} MiB", job, job.release)
@@ -274,6 +278,7 @@ def main():
     began = time.monotonic()
     getattr(bench, options.part)()
     sizes = {"pairs": options.pairs, "large_mib": options.mib, "small_mib": options.small}
+    sizes["others"] = [round(busy, 2) for busy in others]
     sizes["seconds"] = round(time.monotonic() - began, 1)
     json.dump({**sizes, "rows": bench.rows, "data": bench.data[options.part]}, sys.stdout, indent=1)
     print()

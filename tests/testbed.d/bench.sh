@@ -66,7 +66,7 @@ bench_arguments() {
 			;;
 		*)
 			[[ " ${BENCH_PARTS[*]} " == *" $1 "* ]] ||
-				die "usage: tests/testbed bench [--quick | --pairs N] [PART]..., of ${BENCH_PARTS[*]}"
+				die "usage: bench [--quick | --pairs N] [PART]..., each one of ${BENCH_PARTS[*]}"
 			parts+=("$1")
 			;;
 		esac
