@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """store.py - what a checkpoint costs, against plain criu; runs as root on a compute node of the testbed
 
-  store.py [--pairs N] [--mib N] [--small N] dump|restore|size|change|drain|memory
+  store.py [--pairs N] [--mib N] [--small N] freeze|dump|restore|size|change|drain|memory
 
 Prints JSON: rows for report.py, and all that was measured. What is measured, and between which moments:
 
@@ -16,6 +16,7 @@ own, outside of Slurm, with `criu dump --leave-running` to the node's own disk, 
 fsync of each file there; `cp` back to the node's own disk and `criu restore`. It is the criu that ours runs, as
 root, with its defaults.
 
+freeze   of small jobs, and what it takes altogether
 dump     both write all of the heap anew before each checkpoint: nothing of it is known from the one before
   R1     freeze / freeze
   R2     freeze / memcpy of as much memory, into memory that is there: the fastest of three, by a program of its
@@ -51,7 +52,7 @@ from memory import Sampler
 from node import HERE, LOCAL, drop_caches, milliseconds, now, others, run, say, settle
 from peer import Peer
 
-PARTS = ("dump", "restore", "size", "change", "drain", "memory")
+PARTS = ("freeze", "dump", "restore", "size", "change", "drain", "memory")
 TREES = ("tree 1", "tree 32", "tree 128")
 WORKLOADS = ("zero70", "random", "doubles", "stencil", *TREES, "files", "dictionary", "jvm")
 CHANGES = (
@@ -114,6 +115,20 @@ class Bench:
 
     def ratio(self, name, what, data, key, reach):
         self.row(name, what, [d["ours"][key] / d["peer"][key] for d in data], reach)
+
+    def freeze(self):
+        data = self.data["freeze"] = {}
+        for mib in (16, 256):
+            data[mib] = []
+            job = Job(load("random", mib), 2 * mib + ROOM)
+            for i in range(self.pairs):
+                job.beat.command(FILL, i + 1)
+                settle()
+                data[mib].append(job.create())
+                say(f"freeze: {mib} MiB: {json.dumps(data[mib][-1])}")
+            job.end()
+            self.row("", f"freeze, random, {mib} MiB, ms", [d["freeze_ms"] for d in data[mib]])
+            self.row("", "  from the command to durable, ms", [d["request_ms"] for d in data[mib]])
 
     def dump(self):
         job = Job(load("random", self.mib), 2 * self.mib + ROOM)

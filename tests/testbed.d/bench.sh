@@ -4,7 +4,8 @@
 #
 #   launch    a job's start                                              bench-launch.sh
 #   compute   a job that takes no checkpoint                             bench-launch.sh
-#   dump      how long a checkpoint stops a job, and when it is durable  this and the rest: bench-store.sh
+#   freeze    what a checkpoint of a small job costs                     this and the rest: bench-store.sh
+#   dump      how long a checkpoint stops a job, and when it is durable
 #   restore   from a checkpoint, with cold caches
 #   size      what a first checkpoint stores
 #   change    what a second one stores
@@ -14,7 +15,7 @@
 # What is compared is measured in pairs, one after the other, the first of a pair taking turns: what else the
 # machine does hits both alike. Results are ratios and differences, not seconds.
 
-BENCH_PARTS=(launch compute dump restore size change drain memory)
+BENCH_PARTS=(launch compute freeze dump restore size change drain memory)
 BENCH_PAIRS=5
 BENCH_QUICK=
 # shellcheck disable=SC2034 # used by bench-*.sh
