@@ -154,7 +154,7 @@ create_behind() {
 	echo "$loop" >"$BATS_TEST_TMPDIR/loop"
 	on n1 root bash -ec "mknod -m 600 /dev/cr-quota b 7 ${loop#/dev/loop}
 		mount -t ext4 -o usrquota /dev/cr-quota /mnt/quota && chown alice: /mnt/quota && chmod 700 /mnt/quota" ||
-		skip "this kernel has no quota for ext4"
+		skip "this kernel has no quotas for ext4 (CONFIG_QFMT_V2)"
 	quota 90
 	start 50
 	create

@@ -4,8 +4,8 @@
 /* check_faults.c - the store when everything fails, one thing after the other
  *
  * A scenario is run over and over, with something else going wrong each time: every call that touches the store is
- * failed, cut short or the last one before the end, and after every step the power goes. What was promised by then must
- * be there, whole; what is there must be whole whoever promised it; and the next checkpoint must succeed.
+ * failed, cut short or the last one before the end, and after every step the power goes. What was promised by then
+ * must be there, whole; what is there must be whole whoever promised it; and the next checkpoint must succeed.
  */
 
 #include "unit.h"
@@ -23,8 +23,8 @@
 
 #define JOB	 4711u
 #define PART	 "batch.0"
-#define LAST	 64u /* generations that a scenario may come to */
-#define SMALL	 24u /* chunks of a generation */
+#define LAST	 64u  /* generations that a scenario may come to */
+#define SMALL	 24u  /* chunks of a generation */
 #define LARGE	 440u /* more than the pool holds */
 #define ABSORBED 65536u
 
@@ -210,7 +210,8 @@ static void aborted_check(const struct cr_store *s, uint32_t generation)
 		give_up("something of generation %u is left", generation);
 }
 
-static int generation_make(const struct cr_store *s, uint32_t generation, unsigned int chunks, struct cr_error *err)
+static int generation_make(const struct cr_store *s, uint32_t generation, unsigned int chunks,
+			   struct cr_error *err)
 {
 	const char *texts[] = {PART, "n1", "alice", "interval", "2026-03-01T12:34:56Z", "", "", "", "", ""};
 	struct cr_manifest m = {.job = JOB, .run = 1, .generation = generation, .root_pid = 2, .tasks = 1};
@@ -292,7 +293,8 @@ static int checkpoint(const char *dir, unsigned int chunks, struct cr_error *err
 static void stream_check(struct cr_image *image, uint32_t generation, unsigned int stream)
 {
 	size_t size, done = 0, n;
-	cleanup_free unsigned char *data = content_make(world->like[generation], stream, world->content[generation], &size);
+	cleanup_free unsigned char *data =
+		content_make(world->like[generation], stream, world->content[generation], &size);
 	int64_t place = cr_image_find(image, streams[stream]);
 	struct cr_image_reader *reader = NULL;
 	struct cr_error err = {0};
@@ -308,7 +310,7 @@ static void stream_check(struct cr_image *image, uint32_t generation, unsigned i
 	}
 	if (rc < 0 || done != size)
 		give_up("stream %s of generation %u ends at %zu, not %zu: %s", streams[stream], generation, done,
-		     size, err.text);
+			size, err.text);
 	cr_image_reader_close(reader);
 }
 
@@ -416,8 +418,7 @@ static bool entry_known(const struct cr_store *s, const char *sub, const char *n
 		return strcmp(name, "index") == 0 || strncmp(name, "manifest.", 9) == 0;
 	if (sscanf(name, "%6u%n", &number, &end) == 1 && end == 6)
 		return name[6] == '\0' || strcmp(name + 6, ".bad") == 0;
-	return strcmp(name, "packs") == 0 || strcmp(name, "journal.jsonl") == 0 ||
-	       strcmp(name, ".try") == 0;
+	return strcmp(name, "packs") == 0 || strcmp(name, "journal.jsonl") == 0 || strcmp(name, ".try") == 0;
 }
 
 /* Nothing is there that nobody wants: sub is a directory of the part's, or "". */
@@ -471,8 +472,8 @@ static void aftermath(const char *dir, const struct world *w)
 
 struct scenario {
 	const char *name;
-	unsigned int generations;		     /* before it begins */
-	void (*before)(const char *dir);	     /* what else is to be there; or NULL */
+	unsigned int generations;			   /* before it begins */
+	void (*before)(const char *dir);		   /* what else is to be there; or NULL */
 	int (*run)(const char *dir, struct cr_error *err); /* -1 with an error, or 0 */
 };
 
