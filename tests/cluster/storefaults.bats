@@ -181,6 +181,7 @@ quota() {
 	start 5
 	create
 	# as the job sees it; a remount of all of it is refused while a log is open for writing
+	# shellcheck disable=SC2016 # expanded over there
 	in_job n1 "$job" bash -ec 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"' bash "$(store "$job")"
 	refused 'Read-only file system'
 	in_job n1 "$job" umount "$(store "$job")"
