@@ -82,10 +82,21 @@ int cr_fs_sync_dir(const char *path, struct cr_error *err)
 	return cr_fs_sync(fd, path, err);
 }
 
+int cr_fs_sync_parent(const char *path, struct cr_error *err)
+{
+	char dir[PATH_MAX], base[PATH_MAX];
+
+	if (path_split(path, dir, base, err) < 0)
+		return -1;
+	/* A parent that may be entered and written, but not read, cannot be synced by this user. */
+	if (access(dir, R_OK) < 0)
+		return 0;
+	return cr_fs_sync_dir(dir, err);
+}
+
 /* One level of cr_fs_mkdirs. */
 static int make_dir(const char *path, mode_t mode, struct cr_error *err)
 {
-	char dir[PATH_MAX], base[PATH_MAX];
 	struct stat st;
 	int saved;
 
@@ -96,12 +107,10 @@ static int make_dir(const char *path, mode_t mode, struct cr_error *err)
 			return S_ISDIR(st.st_mode) ? 0 : cr_error_sys(err, ENOTDIR, "%s", path);
 		return cr_error_sys(err, saved, "cannot make directory %s", path);
 	}
-	if (path_split(path, dir, base, err) < 0)
-		return -1;
-	/* A parent that may be entered and written, but not read, cannot be synced by this user. */
-	if (access(dir, R_OK) < 0)
+	if (cr_fs_sync_parent(path, err) == 0)
 		return 0;
-	return cr_fs_sync_dir(dir, err);
+	(void)rmdir(path); /* whoever tries again is to sync it again */
+	return -1;
 }
 
 int cr_fs_mkdirs(const char *path, mode_t mode, struct cr_error *err)

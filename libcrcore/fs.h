@@ -38,6 +38,9 @@ int cr_fs_unlink(const char *path, struct cr_error *err);
 int cr_fs_sync_dir(const char *path, struct cr_error *err);
 int cr_fs_sync_tree(const char *path, struct cr_error *err);
 
+/* fsync the directory that path is in; one that this user may not read is passed over. */
+int cr_fs_sync_parent(const char *path, struct cr_error *err);
+
 /* Remove path and all below it; never crosses a symbolic link or a mount point (one is the error EBUSY, after
  * everything else is gone). Directories without permissions for their owner are no obstacle. A missing path
  * is fine. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "fs.h"
@@ -363,4 +364,43 @@ int cr_image_verify(struct cr_image *image, void (*progress)(uint64_t done, uint
 			return -1;
 	}
 	return 0;
+}
+
+/* ---- for the manifest ---- */
+
+static int pack_record(const struct cr_store *store, struct cr_manifest *m, const struct cr_index_pack *known,
+		       struct cr_error *err)
+{
+	struct cr_manifest_pack pack = {.generation = known->generation,
+					.raw = known->raw,
+					.used = known->used < known->raw ? known->used : known->raw};
+	char dir[PATH_MAX], path[PATH_MAX + 8];
+	struct stat st;
+
+	cr_store_tmp_path(store, m->generation, dir);
+	if (known->generation == m->generation)
+		snprintf(path, sizeof(path), "%s/pack", dir);
+	else
+		cr_store_pack_path(store, known->generation, path);
+	if (lstat(path, &st) < 0)
+		return cr_error_sys(err, errno, "%s", path);
+	pack.size = (uint64_t)st.st_size;
+	return cr_manifest_add_pack(m, &pack, err);
+}
+
+int cr_image_record(const struct cr_store *store, struct cr_manifest *m, struct cr_error *err)
+{
+	char dir[PATH_MAX], path[PATH_MAX + 8];
+	struct cr_index *index;
+	int rc = 0;
+
+	cr_store_tmp_path(store, m->generation, dir);
+	snprintf(path, sizeof(path), "%s/index", dir);
+	if (cr_index_open(&index, path, err) < 0)
+		return -1;
+	for (uint32_t i = 0; rc == 0 && i < index->n_packs; i++)
+		if (index->packs[i].used > 0)
+			rc = pack_record(store, m, &index->packs[i], err);
+	cr_index_close(index);
+	return rc;
 }

@@ -15,6 +15,10 @@
 #include "error.h"
 #include "store.h"
 
+/* Add to m the packs that the index of its generation refers to, while that is still a temporary directory; none may be
+ * missing. */
+int cr_image_record(const struct cr_store *store, struct cr_manifest *m, struct cr_error *err);
+
 struct cr_image;
 
 /* Open index and packs of a generation and check that they belong together; no chunk is read yet. */

@@ -281,9 +281,9 @@ static int places_decode(struct cr_index *index, const unsigned char **p, uint64
 						 .size = cr_le32_get(*p + 4),
 						 .start = cr_le64_get(*p + 8),
 						 .offset = cr_le64_get(*p + 16)};
-		if (place->offset < HEADER || place->offset > tables_at ||
-		    tables_at - place->offset < place->size || place->stream >= index->n_streams ||
-		    (i > 0 && place_compare(place - 1, place) >= 0))
+		if (place->size < CR_SEGMENT_HEADER || place->size > CR_SEGMENT_MAX || place->offset < HEADER ||
+		    place->offset > tables_at || tables_at - place->offset < place->size ||
+		    place->stream >= index->n_streams || (i > 0 && place_compare(place - 1, place) >= 0))
 			return damaged(index, "its directory makes no sense", tables_at, err);
 	}
 	return 0;
@@ -401,7 +401,8 @@ int64_t cr_index_find(const struct cr_index *index, const char *name)
 }
 
 /* The segment is where the directory says, joins the next one, and refers to what the packs have. */
-static int segment_check(const struct cr_index *index, uint32_t n, const struct cr_segment *s, struct cr_error *err)
+static int segment_check(const struct cr_index *index, uint32_t n, const struct cr_segment *s,
+			 struct cr_error *err)
 {
 	const struct cr_index_place *place = &index->places[n];
 	const struct cr_index_stream *stream = &index->streams[place->stream];

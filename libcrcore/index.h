@@ -3,9 +3,9 @@
 
 /* index.h - an index file: what the streams of a generation are made of, chunk by chunk
  *
- * A stream is what CRIU calls an image ("images/pages-1.img"), or something of ours ("files/stdout", "private.tar"). The
- * index cuts each into segments; a segment lists runs of chunks, with where they lie, and the hash of each chunk that
- * is not zero. The file's layout is in doc/store.md; it can be checked on its own.
+ * A stream is what CRIU calls an image ("images/pages-1.img"), or something of ours ("files/stdout",
+ * "private.tar"). The index cuts each into segments; a segment lists runs of chunks, with where they lie, and the
+ * hash of each chunk that is not zero. The file's layout is in doc/store.md; it can be checked on its own.
  */
 
 #ifndef CR_INDEX_H
@@ -21,6 +21,9 @@
 #define CR_INDEX_NAME_MAX 255u
 #define CR_SEGMENT_RUNS	  1024u
 #define CR_SEGMENT_HASHES 4096u
+#define CR_SEGMENT_HEADER 40u
+#define CR_SEGMENT_RUN	  16u
+#define CR_SEGMENT_MAX	  (CR_SEGMENT_HEADER + CR_SEGMENT_RUNS * CR_SEGMENT_RUN + CR_SEGMENT_HASHES * CR_CHUNK_HASH)
 
 /* Chunks of one length behind each other, in the stream and in the raw space of one pack. */
 struct cr_run {
@@ -76,10 +79,10 @@ struct cr_index_writer;
 int cr_index_create(struct cr_index_writer **writer, const char *path, uint32_t job, uint32_t generation,
 		    const struct cr_chunk_key *key, struct cr_error *err);
 
-/* Append an encoded segment of stream (its place in what cr_index_finish gets) that begins at start. The segments of one
- * stream come in order. */
-int cr_index_append(struct cr_index_writer *writer, uint32_t stream, uint64_t start, const void *bytes, size_t size,
-		    struct cr_error *err);
+/* Append an encoded segment of stream (its place in what cr_index_finish gets) that begins at start. The segments
+ * of one stream come in order. */
+int cr_index_append(struct cr_index_writer *writer, uint32_t stream, uint64_t start, const void *bytes,
+		    size_t size, struct cr_error *err);
 
 /* Write tables and footer, sync. The writer is gone afterwards. *size becomes the file's. */
 int cr_index_finish(struct cr_index_writer *writer, const struct cr_index_stream *streams, uint32_t n_streams,

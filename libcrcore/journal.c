@@ -90,8 +90,6 @@ int cr_journal_append(const struct cr_store *s, const struct cr_journal_event *e
 {
 	cleanup_free char *line = NULL;
 	char path[PATH_MAX];
-	struct stat st;
-	bool fresh;
 	int fd, rc;
 
 	if (!event->event || !event->node || !event->time)
@@ -101,16 +99,14 @@ int cr_journal_append(const struct cr_store *s, const struct cr_journal_event *e
 	line = journal_encode(event);
 	if (!line)
 		return cr_error_sys(err, ENOMEM, "journal");
-	fresh = lstat(path, &st) < 0;
 	fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return cr_error_sys(err, errno, "cannot open %s", path);
 	rc = journal_write(fd, path, line, err);
 	if (close(fd) < 0 && rc == 0)
 		rc = cr_error_sys(err, errno, "cannot close %s", path);
-	if (rc == 0 && fresh)
-		rc = cr_fs_sync_dir(s->dir, err);
-	return rc;
+	/* always: who created it may not have come so far */
+	return rc < 0 ? -1 : cr_fs_sync_dir(s->dir, err);
 }
 
 static bool get_u32(const json_t *line, const char *key, uint32_t *number)

@@ -22,11 +22,12 @@ static const char end_magic[8] = {'C', 'R', 'P', 'K', 'E', 'N', 'D', '\n'};
 #define HEADER	     64u
 #define BLOCK_HEADER 32u
 #define FOOTER	     64u
-#define ENTRY	     24u
+#define ENTRY	     32u
 
 struct entry {
 	uint64_t raw_start, offset;
 	uint32_t raw_size, stored;
+	uint64_t sum;
 };
 
 /* ---- writing ---- */
@@ -41,17 +42,31 @@ struct cr_pack_writer {
 	size_t n, n_room;
 };
 
-/* Out to the disk as it comes, and out of the page cache: what is the job's is worth more there. Advice only. */
-static void flushed_advise(const struct cr_pack_writer *w, uint64_t from, uint64_t size)
+/* Begin or finish to write a part of the file. An error of the disk's is told once for a descriptor: the fsync at
+ * the end would not have it any more. That a file system cannot do this is no error. */
+static int range_sync(const struct cr_pack_writer *w, uint64_t from, uint64_t size, unsigned flags,
+		      struct cr_error *err)
+{
+	if (sync_file_range(w->fd, (off_t)from, (off_t)size, flags) == 0 || errno == ESPIPE || errno == EINVAL ||
+	    errno == ENOSYS)
+		return 0;
+	return cr_error_sys(err, errno, "cannot sync %s", w->path);
+}
+
+/* Out to the disk as it comes, and out of the page cache: what is the job's is worth more there. */
+static int flushed_sync(const struct cr_pack_writer *w, uint64_t from, uint64_t size, struct cr_error *err)
 {
 	uint64_t behind = from > size ? from - size : 0;
 
-	(void)sync_file_range(w->fd, (off_t)from, (off_t)size, SYNC_FILE_RANGE_WRITE);
+	if (range_sync(w, from, size, SYNC_FILE_RANGE_WRITE, err) < 0)
+		return -1;
 	if (from == 0)
-		return;
-	(void)sync_file_range(w->fd, (off_t)behind, (off_t)(from - behind),
-			      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+		return 0;
+	if (range_sync(w, behind, from - behind,
+		       SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER, err) < 0)
+		return -1;
 	(void)posix_fadvise(w->fd, (off_t)behind, (off_t)(from - behind), POSIX_FADV_DONTNEED);
+	return 0;
 }
 
 static int writer_flush(struct cr_pack_writer *w, struct cr_error *err)
@@ -60,7 +75,8 @@ static int writer_flush(struct cr_pack_writer *w, struct cr_error *err)
 		return 0;
 	if (cr_fs_write_all(w->fd, w->buffer, w->used, err) < 0)
 		return cr_error_prefix(err, "%s", w->path);
-	flushed_advise(w, w->offset, w->used);
+	if (flushed_sync(w, w->offset, w->used, err) < 0)
+		return -1;
 	w->offset += w->used;
 	w->used = 0;
 	return 0;
@@ -144,7 +160,7 @@ static int table_add(struct cr_pack_writer *w, const struct entry *entry, struct
 int cr_pack_append(struct cr_pack_writer *w, uint64_t raw_start, uint32_t raw_size, enum cr_pack_codec codec,
 		   const void *payload, uint32_t stored, struct cr_error *err)
 {
-	const struct entry entry = {
+	struct entry entry = {
 		.raw_start = raw_start, .offset = w->offset + w->used, .raw_size = raw_size, .stored = stored};
 	unsigned char header[BLOCK_HEADER];
 
@@ -156,7 +172,8 @@ int cr_pack_append(struct cr_pack_writer *w, uint64_t raw_start, uint32_t raw_si
 	cr_le32_put(header + 8, raw_size);
 	cr_le32_put(header + 12, stored);
 	cr_le64_put(header + 16, raw_start);
-	cr_le64_put(header + 24, cr_chunk_sum(payload, stored) ^ cr_chunk_sum(header, 24));
+	entry.sum = cr_chunk_sum(payload, stored) ^ cr_chunk_sum(header, 24);
+	cr_le64_put(header + 24, entry.sum);
 	if (writer_put(w, header, sizeof(header), err) < 0 || writer_put(w, payload, stored, err) < 0)
 		return -1;
 	return table_add(w, &entry, err);
@@ -184,6 +201,7 @@ static int table_put(struct cr_pack_writer *w, unsigned char *bytes, uint64_t *r
 		cr_le64_put(bytes + i * ENTRY + 8, e->offset);
 		cr_le32_put(bytes + i * ENTRY + 16, e->raw_size);
 		cr_le32_put(bytes + i * ENTRY + 20, e->stored);
+		cr_le64_put(bytes + i * ENTRY + 24, e->sum);
 	}
 	return writer_put(w, bytes, w->n * ENTRY, err);
 }
@@ -263,10 +281,11 @@ static int header_check(struct cr_pack *pack, struct cr_error *err)
 		return cr_error_set(err, EBADMSG, "%s: not a pack", pack->path);
 	version = cr_le32_get(header + 8);
 	if (version > CR_PACK_VERSION)
-		return cr_error_set(err, EPROTONOSUPPORT,
-				    "%s: pack version %u is newer than %u, the newest that this spank_cr reads: use "
-				    "the version that wrote it, or a later one",
-				    pack->path, version, CR_PACK_VERSION);
+		return cr_error_set(
+			err, EPROTONOSUPPORT,
+			"%s: pack version %u is newer than %u, the newest that this spank_cr reads: use "
+			"the version that wrote it, or a later one",
+			pack->path, version, CR_PACK_VERSION);
 	if (version < 1 || cr_le64_get(header + 56) != cr_chunk_sum(header, 56))
 		return cr_error_set(err, EBADMSG, "%s: its header is damaged (offset 0)", pack->path);
 	return 0;
@@ -305,8 +324,8 @@ static int table_read(struct cr_pack *pack, struct cr_error *err)
 	if (cr_fs_pread_all(pack->fd, bytes, size, pack->table_at, err) < 0)
 		return cr_error_prefix(err, "%s", pack->path);
 	if (cr_chunk_sum(bytes, size) != info->sum)
-		return cr_error_set(err, EBADMSG, "%s: its block table is damaged (offset %" PRIu64 ")", pack->path,
-				    pack->table_at);
+		return cr_error_set(err, EBADMSG, "%s: its block table is damaged (offset %" PRIu64 ")",
+				    pack->path, pack->table_at);
 	for (uint64_t i = 0; i < info->blocks; i++) {
 		struct entry *e = &pack->table[i];
 
@@ -314,6 +333,7 @@ static int table_read(struct cr_pack *pack, struct cr_error *err)
 		e->offset = cr_le64_get(bytes + i * ENTRY + 8);
 		e->raw_size = cr_le32_get(bytes + i * ENTRY + 16);
 		e->stored = cr_le32_get(bytes + i * ENTRY + 20);
+		e->sum = cr_le64_get(bytes + i * ENTRY + 24);
 		if (e->raw_start != raw || e->raw_size == 0 || e->raw_size > CR_PACK_BLOCK || e->stored == 0 ||
 		    e->stored > e->raw_size || e->offset < HEADER || e->offset > pack->table_at ||
 		    pack->table_at - e->offset < BLOCK_HEADER + e->stored)
@@ -408,9 +428,10 @@ int cr_pack_read(struct cr_pack *pack, int64_t block, void *to, struct cr_error 
 	if (cr_fs_pread_all(pack->fd, header, BLOCK_HEADER + e->stored, e->offset, err) < 0)
 		return cr_error_prefix(err, "%s", pack->path);
 	if (cr_le32_get(header) != BLOCK_MAGIC || cr_le32_get(header + 8) != e->raw_size ||
-	    cr_le32_get(header + 12) != e->stored || cr_le64_get(header + 16) != e->raw_start)
+	    cr_le32_get(header + 12) != e->stored || cr_le64_get(header + 16) != e->raw_start ||
+	    cr_le64_get(header + 24) != e->sum)
 		return block_damaged(pack, e, "its header is not what the table says", err);
-	if (cr_le64_get(header + 24) != (cr_chunk_sum(payload, e->stored) ^ cr_chunk_sum(header, 24)))
+	if (e->sum != (cr_chunk_sum(payload, e->stored) ^ cr_chunk_sum(header, 24)))
 		return block_damaged(pack, e, "its checksum differs", err);
 	switch (cr_le32_get(header + 4)) {
 	case CR_PACK_RAW:

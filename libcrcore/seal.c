@@ -12,6 +12,9 @@
 #include "cleanup.h"
 #include "manifest.h"
 
+/* Of the text that is sealed. The manifest's own format is under its hash. */
+#define SEAL_FORMAT 1
+
 static void cleanup_munge_ctx(munge_ctx_t *ctx)
 {
 	if (*ctx)
@@ -43,7 +46,7 @@ int cr_seal_payload(uint32_t job, uint32_t uid, const char *part, uint32_t gener
 	length = snprintf(buf, CR_SEAL_PAYLOAD,
 			  "spank_cr manifest %d job=%" PRIu32 " uid=%" PRIu32 " part=%s generation=%" PRIu32
 			  " blake2b=%s",
-			  CR_MANIFEST_FORMAT, job, uid, part, generation, hash);
+			  SEAL_FORMAT, job, uid, part, generation, hash);
 	if (length < 0 || length >= CR_SEAL_PAYLOAD)
 		return cr_error_sys(err, EOVERFLOW, "cannot seal");
 	return 0;

@@ -28,7 +28,7 @@ int cr_seal_payload(uint32_t job, uint32_t uid, const char *part, uint32_t gener
 /* Make a credential of payload; *credential is malloc'ed. Meaningful when called with uid 0. */
 int cr_seal_make(const char *payload, char **credential, struct cr_error *err);
 
-/* Check that credential comes from uid 0 and carries payload exactly. */
+/* Check that credential comes from uid 0 and carries payload exactly. ECONNREFUSED: munged does not answer. */
 int cr_seal_check(const char *credential, const char *payload, struct cr_error *err);
 
 #endif

@@ -36,6 +36,14 @@ void cr_seen_close(struct cr_seen *seen)
 	*seen = (struct cr_seen){0};
 }
 
+void cr_seen_expect(const struct cr_seen *seen, struct cr_chunk_hash hash)
+{
+	const struct cr_seen_entry *set = seen->entries + (hash.low & seen->mask) * WAYS;
+
+	__builtin_prefetch(set);
+	__builtin_prefetch((const char *)(set + WAYS) - 1);
+}
+
 int cr_seen_find(const struct cr_seen *seen, struct cr_chunk_hash hash, uint64_t *raw)
 {
 	const struct cr_seen_entry *set = seen->entries + (hash.low & seen->mask) * WAYS;

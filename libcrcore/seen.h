@@ -23,6 +23,9 @@ struct cr_seen {
 int cr_seen_open(struct cr_seen *seen, uint64_t chunks, size_t bytes, struct cr_error *err);
 void cr_seen_close(struct cr_seen *seen);
 
+/* It will be looked for soon. */
+void cr_seen_expect(const struct cr_seen *seen, struct cr_chunk_hash hash);
+
 /* Returns 1 and *raw, or 0. */
 int cr_seen_find(const struct cr_seen *seen, struct cr_chunk_hash hash, uint64_t *raw);
 void cr_seen_put(struct cr_seen *seen, struct cr_chunk_hash hash, uint64_t raw);

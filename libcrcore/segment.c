@@ -11,8 +11,8 @@
 #include "index.h"
 
 #define SEGMENT_MAGIC 0x31474553u /* "SEG1" */
-#define HEADER	      40u
-#define RUN	      16u
+#define HEADER	      CR_SEGMENT_HEADER
+#define RUN	      CR_SEGMENT_RUN
 
 void cr_segment_clear(struct cr_segment *s)
 {

@@ -68,9 +68,10 @@ static int try_write(const char *dir, struct cr_error *err)
 	char path[PATH_MAX];
 	int fd, rc;
 
-	if (path_format(path, err, "%s/.try.XXXXXX", dir) < 0)
+	/* always the same name: what a crash leaves is gone with the next try */
+	if (path_format(path, err, "%s/.try", dir) < 0)
 		return -1;
-	fd = mkostemp(path, O_CLOEXEC);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return cr_error_sys(err, errno, "cannot write in %s", dir);
 	rc = cr_fs_write_all(fd, "\n", 1, err);
@@ -78,8 +79,8 @@ static int try_write(const char *dir, struct cr_error *err)
 		rc = cr_fs_sync(fd, path, err);
 	if (close(fd) < 0 && rc == 0)
 		rc = cr_error_sys(err, errno, "cannot close %s", path);
-	if (unlink(path) < 0 && rc == 0)
-		rc = cr_error_sys(err, errno, "cannot remove %s", path);
+	if (cr_fs_unlink(path, rc == 0 ? err : NULL) < 0)
+		rc = -1;
 	return rc < 0 ? cr_error_prefix(err, "%s cannot be written", dir) : 0;
 }
 
@@ -106,6 +107,9 @@ int cr_store_open(struct cr_store *s, const char *dir, uint32_t job, const char 
 	if (cr_fs_mkdirs(job_dir, 0700, err) < 0 || cr_fs_check_owned(job_dir, uid, err) < 0)
 		return -1;
 	if (cr_fs_mkdirs(s->dir, 0700, err) < 0 || cr_fs_check_owned(s->dir, uid, err) < 0)
+		return -1;
+	/* who made them may have been killed before that; a commit syncs the part's directory, not its name */
+	if (cr_fs_sync_parent(job_dir, err) < 0 || cr_fs_sync_parent(s->dir, err) < 0)
 		return -1;
 	return try_write(s->dir, err);
 }

@@ -133,6 +133,17 @@ int cr_streamer_request(int fd, char name[CR_STREAMER_NAME], struct cr_error *er
 	return cr_streamer_decode(message, size, name, err) < 0 ? -1 : 1;
 }
 
+/* More descriptors than one came along: none of them is wanted. */
+static void rights_close(const struct cmsghdr *c)
+{
+	for (size_t at = 0; c->cmsg_len >= CMSG_LEN(at + sizeof(int)); at += sizeof(int)) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(c) + at, sizeof(fd));
+		close(fd);
+	}
+}
+
 int cr_streamer_pipe(int fd, struct cr_error *err)
 {
 	union {
@@ -155,9 +166,13 @@ int cr_streamer_pipe(int fd, struct cr_error *err)
 	if (n < 0)
 		return cr_error_sys(err, errno, "criu's socket");
 	c = CMSG_FIRSTHDR(&m);
-	if (n != 1 || !c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(sizeof(int)))
+	if (c && (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS))
+		c = NULL;
+	if (n != 1 || !c || c->cmsg_len != CMSG_LEN(sizeof(int))) {
+		if (c)
+			rights_close(c);
 		return cr_error_set(err, EPROTO, "criu sent no pipe for its image");
+	}
 	memcpy(&pipe, CMSG_DATA(c), sizeof(pipe));
 	return pipe;
 }

@@ -14,11 +14,14 @@
 #include "cut.h"
 #include "drain.h"
 #include "fs.h"
+#include "intake.h"
 #include "past.h"
 #include "seen.h"
 
 #define MISSES	    4u /* in a row, and the walk goes on where the anchors say */
+#define EARLY_SAMPLE (16u << 20) /* bytes by which to judge what is to come */
 #define PACK_BUFFER (4u << 20)
+#define TOGETHER    16u /* chunks that are looked at before the first is dealt with */
 #define OWN	    1u /* the own pack's place in the list, plus 1 */
 
 struct stream {
@@ -37,6 +40,7 @@ struct cr_writer {
 	struct cr_writer_config config;
 	struct cr_pack_writer *pack;
 	struct cr_index_writer *index;
+	struct cr_intake *intake;
 	struct cr_drain *drain;
 	struct cr_past past; /* its index is NULL when there is none */
 	struct cr_chunk_key key;
@@ -95,6 +99,8 @@ static int files_open(struct cr_writer *w, struct cr_error *err)
 	return cr_index_create(&w->index, w->index_path, c->job, c->generation, &w->key, err);
 }
 
+static int stream_take(void *arg, uint32_t id, void *data, size_t n, bool end, struct cr_error *err);
+
 static int writer_open(struct cr_writer *w, char *remark, size_t size, struct cr_error *err)
 {
 	const struct cr_writer_config *c = &w->config;
@@ -108,7 +114,9 @@ static int writer_open(struct cr_writer *w, char *remark, size_t size, struct cr
 	drain.pack = w->pack;
 	drain.index = w->index;
 	w->expected = c->expected;
-	return cr_drain_open(&w->drain, &drain, err);
+	if (cr_drain_open(&w->drain, &drain, err) < 0)
+		return -1;
+	return cr_intake_open(&w->intake, stream_take, w, err);
 }
 
 int cr_writer_open(struct cr_writer **writer, const struct cr_writer_config *config, char *remark, size_t size,
@@ -145,6 +153,9 @@ int cr_writer_stream(struct cr_writer *w, const char *name, bool archive, uint32
 	struct cr_error ignored;
 	struct stream *s;
 
+	/* the list of streams is the other thread's, too */
+	if (cr_intake_settle(w->intake, err) < 0)
+		return -1;
 	if (!*name || strlen(name) > CR_INDEX_NAME_MAX)
 		return cr_error_set(err, EINVAL, "a stream's name has 1 to %u bytes", CR_INDEX_NAME_MAX);
 	for (uint32_t i = 0; i < w->n_streams; i++) {
@@ -168,6 +179,40 @@ int cr_writer_stream(struct cr_writer *w, const char *name, bool archive, uint32
 	if (stream_begin(w, s, &ignored) < 0)
 		cr_cursor_clear(&s->cursor);
 	*id = w->n_streams++;
+	return 0;
+}
+
+/* ---- the block that is being filled ---- */
+
+/* The pool is for what comes while the job is frozen; if it may not do, writing begins now. As much of what is still to
+ * come will be new as was so far, or a quarter more. */
+static void drain_early(struct cr_writer *w)
+{
+	uint64_t left = w->expected, room = cr_drain_free(w->drain);
+
+	if (w->going || room >= left)
+		return;
+	if (w->bytes < EARLY_SAMPLE && room > w->config.pool / 2)
+		return;
+	if (room >= (uint64_t)((double)left * (double)w->raw / (double)w->bytes * 1.25))
+		return;
+	w->going = true;
+	cr_drain_go(w->drain, false);
+}
+
+/* A block with room for a whole chunk. */
+static int block_ready(struct cr_writer *w, struct cr_error *err)
+{
+	if (w->block && w->block->used + CR_CHUNK <= CR_PACK_BLOCK)
+		return 0;
+	if (w->block) {
+		cr_drain_put(w->drain, w->block);
+		w->block = NULL;
+		drain_early(w);
+	}
+	if (cr_drain_take(w->drain, &w->block, err) < 0)
+		return -1;
+	w->block->raw = w->raw;
 	return 0;
 }
 
@@ -256,90 +301,85 @@ static uint32_t past_find(struct cr_writer *w, struct stream *s, struct cr_chunk
 	return slot;
 }
 
-/* One chunk of stream s. Returns 1 when it is new, to be kept at the end of the block; 0 when its bytes are not needed. */
-static int chunk_take(struct cr_writer *w, struct stream *s, const void *data, uint32_t size, struct cr_error *err)
+/* What can be said of a chunk by its bytes alone. */
+struct look {
+	bool zero;
+	struct cr_chunk_hash hash;
+};
+
+static struct look chunk_look(const struct cr_writer *w, const void *data, uint32_t size)
 {
-	struct cr_chunk_hash hash = {0};
+	struct look look = {.zero = cr_chunk_zero(data, size)};
+
+	if (!look.zero) {
+		look.hash = cr_chunk_hash(&w->key, data, size);
+		cr_seen_expect(&w->seen, look.hash);
+	}
+	return look;
+}
+
+/* One chunk of stream s. Returns 1 when it is new, to be kept at the end of the block; 0 when its bytes are not needed. */
+static int chunk_take(struct cr_writer *w, struct stream *s, const struct look *look, uint32_t size,
+		      struct cr_error *err)
+{
 	uint64_t raw = 0;
 	uint32_t pack = 0;
 
-	if (cr_chunk_zero(data, size)) {
+	if (look->zero) {
 		cursor_step(s);
 		w->zero++;
-		return chunk_emit(w, s, 0, 0, size, hash, err);
+		return chunk_emit(w, s, 0, 0, size, look->hash, err);
 	}
-	hash = cr_chunk_hash(&w->key, data, size);
 	if (w->past.index)
-		pack = past_find(w, s, hash, size, &raw);
-	if (!pack && cr_seen_find(&w->seen, hash, &raw))
+		pack = past_find(w, s, look->hash, size, &raw);
+	if (!pack && cr_seen_find(&w->seen, look->hash, &raw))
 		pack = OWN;
 	if (pack) {
 		w->known++;
-		return chunk_emit(w, s, pack, raw, size, hash, err);
+		return chunk_emit(w, s, pack, raw, size, look->hash, err);
 	}
+	if (block_ready(w, err) < 0)
+		return -1;
 	raw = w->block->raw + w->block->used;
-	cr_seen_put(&w->seen, hash, raw);
-	return chunk_emit(w, s, OWN, raw, size, hash, err) < 0 ? -1 : 1;
+	cr_seen_put(&w->seen, look->hash, raw);
+	return chunk_emit(w, s, OWN, raw, size, look->hash, err) < 0 ? -1 : 1;
 }
 
 /* ---- filling ---- */
 
-/* The pool is for what comes while the job is frozen; if it may not do, writing begins now. */
-static void drain_early(struct cr_writer *w)
+static int chunk_place(struct cr_writer *w, struct stream *s, const struct look *look, const unsigned char *data,
+		       uint32_t size, struct cr_error *err)
 {
-	if (w->going || cr_drain_free(w->drain) >= w->expected)
-		return;
-	w->going = true;
-	cr_drain_go(w->drain, false);
-}
-
-/* A block with room for a whole chunk. */
-static int block_ready(struct cr_writer *w, struct cr_error *err)
-{
-	if (w->block && w->block->used + CR_CHUNK <= CR_PACK_BLOCK)
-		return 0;
-	if (w->block) {
-		cr_drain_put(w->drain, w->block);
-		w->block = NULL;
-		drain_early(w);
-	}
-	if (cr_drain_take(w->drain, &w->block, err) < 0)
-		return -1;
-	w->block->raw = w->raw;
-	return 0;
-}
-
-int cr_writer_room(struct cr_writer *w, uint32_t id, void **at, size_t *room, struct cr_error *err)
-{
-	struct stream *s = &w->streams[id];
-
-	if (block_ready(w, err) < 0)
-		return -1;
-	if (s->tail_used > 0) {
-		*at = s->tail + s->tail_used;
-		*room = CR_CHUNK - s->tail_used;
-		return 0;
-	}
-	/* whole chunks only: more of one would have to be moved */
-	*at = w->block->data + w->block->used;
-	*room = (CR_PACK_BLOCK - w->block->used) / CR_CHUNK * CR_CHUNK;
-	return 0;
-}
-
-/* Chunk data of size bytes, which may lie at the end of the block already. */
-static int chunk_put(struct cr_writer *w, struct stream *s, const unsigned char *data, uint32_t size,
-		     struct cr_error *err)
-{
-	unsigned char *to;
-	int rc = chunk_take(w, s, data, size, err);
+	int rc = chunk_take(w, s, look, size, err);
 
 	if (rc <= 0)
 		return rc;
-	to = w->block->data + w->block->used;
-	if (to != data)
-		memmove(to, data, size);
+	memcpy(w->block->data + w->block->used, data, size);
 	w->block->used += size;
 	w->raw += size;
+	return 0;
+}
+
+static int chunk_put(struct cr_writer *w, struct stream *s, const unsigned char *data, uint32_t size,
+		     struct cr_error *err)
+{
+	const struct look look = chunk_look(w, data, size);
+
+	return chunk_place(w, s, &look, data, size, err);
+}
+
+/* Some whole chunks: first all are looked at, so that the memory the tables lie in is on its way. */
+static int chunks_put(struct cr_writer *w, struct stream *s, const unsigned char *data, size_t n,
+		      struct cr_error *err)
+{
+	struct look looks[TOGETHER];
+
+	for (size_t i = 0; i < n; i++)
+		looks[i] = chunk_look(w, data + i * CR_CHUNK, CR_CHUNK);
+	for (size_t i = 0; i < n; i++) {
+		if (chunk_place(w, s, &looks[i], data + i * CR_CHUNK, CR_CHUNK, err) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -365,22 +405,38 @@ static int tail_keep(struct stream *s, const unsigned char *data, size_t n, stru
 	return 0;
 }
 
-/* n bytes at data, none of which is in a chunk yet. */
-static int bytes_put(struct cr_writer *w, struct stream *s, const unsigned char *data, size_t n,
-		     struct cr_error *err)
+static int archive_put(struct cr_writer *w, struct stream *s, const unsigned char *data, size_t n,
+		       struct cr_error *err)
 {
 	while (n > 0) {
-		bool whole = n >= CR_CHUNK;
-		uint32_t size = CR_CHUNK;
+		bool whole;
+		uint32_t size = archive_cut(s, data, n, &whole);
 
-		if (s->archive)
-			size = archive_cut(s, data, n, &whole);
 		if (!whole)
 			return tail_keep(s, data, n, err);
 		if (chunk_put(w, s, data, size, err) < 0)
 			return -1;
 		data += size;
 		n -= size;
+	}
+	return 0;
+}
+
+/* n bytes at data, none of which is in a chunk yet. */
+static int bytes_put(struct cr_writer *w, struct stream *s, const unsigned char *data, size_t n,
+		     struct cr_error *err)
+{
+	while (n > 0) {
+		size_t whole = n / CR_CHUNK < TOGETHER ? n / CR_CHUNK : TOGETHER;
+
+		if (s->archive)
+			return archive_put(w, s, data, n, err);
+		if (whole == 0)
+			return tail_keep(s, data, n, err);
+		if (chunks_put(w, s, data, whole, err) < 0)
+			return -1;
+		data += whole * CR_CHUNK;
+		n -= whole * CR_CHUNK;
 	}
 	return 0;
 }
@@ -405,27 +461,12 @@ static int tail_advance(struct cr_writer *w, struct stream *s, size_t n, struct 
 	return size < n ? bytes_put(w, s, more + size, n - size, err) : 0;
 }
 
-int cr_writer_advance(struct cr_writer *w, uint32_t id, size_t n, struct cr_error *err)
+static int stream_end(struct cr_writer *w, struct stream *s, struct cr_error *err)
 {
-	struct stream *s = &w->streams[id];
-
-	w->bytes += n;
-	w->expected -= n < w->expected ? n : w->expected;
-	if (s->tail_used > 0)
-		return tail_advance(w, s, n, err);
-	return bytes_put(w, s, w->block->data + w->block->used, n, err);
-}
-
-int cr_writer_end(struct cr_writer *w, uint32_t id, struct cr_error *err)
-{
-	struct stream *s = &w->streams[id];
 	int rc = 0;
 
-	if (s->ended)
-		return 0;
-	s->ended = true;
-	if (s->tail_used > 0 && (block_ready(w, err) < 0 || chunk_put(w, s, s->tail, s->tail_used, err) < 0))
-		rc = -1;
+	if (s->tail_used > 0)
+		rc = chunk_put(w, s, s->tail, s->tail_used, err);
 	s->tail_used = 0;
 	if (rc == 0)
 		rc = segment_put(w, s, err);
@@ -434,6 +475,68 @@ int cr_writer_end(struct cr_writer *w, uint32_t id, struct cr_error *err)
 	free(s->tail);
 	s->tail = NULL;
 	return rc;
+}
+
+/* What the reading thread has handed on. */
+static int stream_take(void *arg, uint32_t id, void *data, size_t n, bool end, struct cr_error *err)
+{
+	struct cr_writer *w = arg;
+	struct stream *s = &w->streams[id];
+	const unsigned char *p = data;
+
+	w->bytes += n;
+	w->expected -= n < w->expected ? n : w->expected;
+	while (n > 0 && s->tail_used > 0) {
+		size_t more = CR_CHUNK - s->tail_used < n ? CR_CHUNK - s->tail_used : n;
+
+		memcpy(s->tail + s->tail_used, p, more);
+		if (tail_advance(w, s, more, err) < 0)
+			return -1;
+		p += more;
+		n -= more;
+	}
+	if (bytes_put(w, s, p, n, err) < 0)
+		return -1;
+	return end ? stream_end(w, s, err) : 0;
+}
+
+int cr_writer_room(struct cr_writer *w, void **at, size_t *room, struct cr_error *err)
+{
+	*room = CR_INTAKE_BUFFER;
+	return cr_intake_room(w->intake, at, err);
+}
+
+int cr_writer_advance(struct cr_writer *w, uint32_t id, size_t n, struct cr_error *err)
+{
+	return n > 0 ? cr_intake_put(w->intake, id, n, false, err) : 0;
+}
+
+int cr_writer_end(struct cr_writer *w, uint32_t id, struct cr_error *err)
+{
+	struct stream *s = &w->streams[id];
+
+	if (s->ended)
+		return 0;
+	s->ended = true;
+	return cr_intake_put(w->intake, id, 0, true, err);
+}
+
+int cr_writer_settle(struct cr_writer *w, struct cr_error *err)
+{
+	return cr_intake_settle(w->intake, err);
+}
+
+uint64_t cr_writer_past_new(const char *path)
+{
+	struct cr_index *index;
+	uint64_t raw = 0;
+
+	if (cr_index_open(&index, path, NULL) < 0)
+		return 0;
+	if (index->n_packs > 0 && index->packs[0].generation == index->generation)
+		raw = index->packs[0].raw;
+	cr_index_close(index);
+	return raw;
 }
 
 uint64_t cr_writer_bytes(const struct cr_writer *w)
@@ -454,6 +557,8 @@ int cr_writer_drain(struct cr_writer *w, bool polite, struct cr_error *err)
 		if (!w->streams[i].ended)
 			return cr_error_set(err, EPIPE, "stream %s has not come to its end", w->streams[i].name);
 	}
+	if (cr_intake_settle(w->intake, err) < 0)
+		return -1;
 	if (w->block)
 		cr_drain_put(w->drain, w->block);
 	w->block = NULL;
@@ -512,6 +617,7 @@ void cr_writer_close(struct cr_writer *w)
 {
 	if (!w)
 		return;
+	cr_intake_close(w->intake);
 	cr_drain_close(w->drain);
 	cr_pack_discard(w->pack);
 	cr_index_discard(w->index);

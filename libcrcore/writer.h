@@ -3,9 +3,8 @@
 
 /* writer.h - streams in, a generation's pack and index out
  *
- * The caller reads bytes from wherever they come (cr_writer_room, cr_writer_advance); each chunk is dropped when it is
- * zero, referred to when it is known, staged when it is new. cr_writer_room gives memory of the staging pool itself,
- * so that what is new has been copied once. One thread uses a writer.
+ * The caller reads bytes from wherever they come (cr_writer_room, cr_writer_advance); a thread of the writer's drops each
+ * chunk that is zero, refers to what is known, and stages what is new. One thread uses a writer.
  */
 
 #ifndef CR_WRITER_H
@@ -41,6 +40,9 @@ struct cr_writer_result {
 	uint32_t n_packs;
 };
 
+/* New bytes of the generation whose index is at path, 0 when that is unknown. */
+uint64_t cr_writer_past_new(const char *path);
+
 struct cr_writer;
 
 /* A past that cannot be read is no error: everything is new then, and remark (at least 256 bytes) says why; else it
@@ -52,17 +54,20 @@ int cr_writer_open(struct cr_writer **writer, const struct cr_writer_config *con
  * was there already is an error. */
 int cr_writer_stream(struct cr_writer *writer, const char *name, bool archive, uint32_t *id, struct cr_error *err);
 
-/* Where the next bytes of a stream are to be put, and how many fit there. Valid until the next call of any kind. May wait
- * for the pool, and fails when the storage does. */
-int cr_writer_room(struct cr_writer *writer, uint32_t id, void **at, size_t *room, struct cr_error *err);
+/* Where the next bytes are to be put, and how many fit there. Valid until the next call of any kind. May wait for the
+ * pool, and fails when the storage does, or a chunk of before could not be dealt with. */
+int cr_writer_room(struct cr_writer *writer, void **at, size_t *room, struct cr_error *err);
 
-/* n bytes were put there. */
+/* n bytes of a stream were put there. */
 int cr_writer_advance(struct cr_writer *writer, uint32_t id, size_t n, struct cr_error *err);
 
 /* That was all of the stream. */
 int cr_writer_end(struct cr_writer *writer, uint32_t id, struct cr_error *err);
 
-/* Bytes of all streams so far, and of those that are new. */
+/* Wait until all that was put has been dealt with. */
+int cr_writer_settle(struct cr_writer *writer, struct cr_error *err);
+
+/* After cr_writer_settle: bytes of all streams so far, and of those that are new. */
 uint64_t cr_writer_bytes(const struct cr_writer *writer);
 uint64_t cr_writer_new_bytes(const struct cr_writer *writer);
 

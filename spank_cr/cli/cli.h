@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "error.h"
 #include "target.h"
@@ -22,16 +23,28 @@ struct cli {
 	const char *dir;    /* --dir=, or NULL */
 	int64_t deadline;   /* clock_ms() by which create and vacate give up */
 	int timeout;	    /* the same in seconds, for messages */
+	bool dry_run;	    /* gc: only say */
+	bool all;	    /* verify: every generation */
 	const char *ask;    /* what the agent is to ask crinit */
 	bool has_target;
 	struct target target; /* JOBID[.GEN] */
 };
+
+/* The program that becomes another user, and this program's own file: what runs a verb as that user. argv gets
+ * CLI_AS_ARGS entries, which point into buf and constants; the verb and what follows it goes behind them. */
+#define CLI_AS_ARGS 8
+struct cli_as {
+	char uid[32], gid[32], self[4096];
+};
+int cli_as_user(uid_t uid, gid_t gid, struct cli_as *buf, const char *argv[CLI_AS_ARGS], struct cr_error *err);
 
 /* One verb each. 0 means that what was asked for is done. */
 int cli_create(const struct cli *cli, struct cr_error *err);
 int cli_vacate(const struct cli *cli, struct cr_error *err);
 int cli_list(const struct cli *cli, struct cr_error *err);
 int cli_show(const struct cli *cli, struct cr_error *err);
+int cli_verify(const struct cli *cli, struct cr_error *err);
+int cli_gc(const struct cli *cli, struct cr_error *err);
 int cli_agent(const struct cli *cli, struct cr_error *err);
 
 #endif

@@ -6,7 +6,9 @@
 #include "job.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -140,6 +142,70 @@ int job_query_running(const struct target *target, int64_t deadline, struct job 
 				    "job %s has no batch script: only sbatch jobs can be checkpointed",
 				    target->name);
 	return 0;
+}
+
+/* Those in another state, known or not, may still run, or again. */
+static bool state_ended(const char *state)
+{
+	static const char *const ended[] = {"BOOT_FAIL", "CANCELLED",	  "COMPLETED", "DEADLINE", "FAILED",
+					    "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED",  "TIMEOUT"};
+
+	for (size_t i = 0; i < sizeof(ended) / sizeof(*ended); i++)
+		if (!strcmp(state, ended[i]))
+			return true;
+	return false;
+}
+
+int job_alive_parse(char *text, uint32_t **ids, size_t *n, struct cr_error *err)
+{
+	size_t room = 0;
+	char *next = NULL;
+
+	*ids = NULL;
+	*n = 0;
+	for (char *line = strtok_r(text, "\n", &next); line; line = strtok_r(NULL, "\n", &next)) {
+		uint32_t id = 0;
+		char state[64];
+		int end = 0;
+
+		if (sscanf(line, "%" SCNu32 " %63s %n", &id, state, &end) != 2 || line[end]) {
+			free(*ids);
+			*ids = NULL;
+			return cr_error_set(err, EPROTO, "squeue's answer is not understood");
+		}
+		if (state_ended(state))
+			continue;
+		if (*n == room) {
+			uint32_t *more = reallocarray(*ids, room = room ? 2 * room : 64, sizeof(**ids));
+
+			if (!more) {
+				free(*ids);
+				*ids = NULL;
+				return cr_error_sys(err, ENOMEM, "jobs");
+			}
+			*ids = more;
+		}
+		(*ids)[(*n)++] = id;
+	}
+	return 0;
+}
+
+int job_alive(uid_t uid, int64_t deadline, uint32_t **ids, size_t *n, struct cr_error *err)
+{
+	char user[32];
+	const char *const argv[] = {
+		CR_SLURM_BINDIR "/squeue", "--noheader", "--all", "--array", "--states=all", user,
+		"--format=%A %T",	   NULL};
+	cleanup_output struct proc_output output = {0};
+
+	snprintf(user, sizeof(user), "--user=%u", (unsigned int)uid);
+	if (proc_run(argv, deadline, &output, err) < 0)
+		return -1;
+	/* it says so on stderr, and ends with 0, when it could reach but a part of what it should */
+	if (output.status || output.size[1])
+		return cr_error_set(err, EIO, "Slurm does not say which jobs there are: %s",
+				    proc_complaint(&output));
+	return job_alive_parse(output.text[0], ids, n, err);
 }
 
 int job_requeue(const struct job *job, int64_t deadline, struct cr_error *err)

@@ -38,6 +38,13 @@ int job_resolve(const struct target *target, int64_t deadline, uint32_t *id, str
 /* job_query, and refuse one that is not a running batch job of the caller. */
 int job_query_running(const struct target *target, int64_t deadline, struct job *job, struct cr_error *err);
 
+/* The ids of all jobs of uid's that Slurm runs or may still run, into a malloc'ed array that the caller frees. An
+ * error when Slurm does not answer. */
+int job_alive(uid_t uid, int64_t deadline, uint32_t **ids, size_t *n, struct cr_error *err);
+
+/* The same from squeue's answer: a line "ID STATE" for each job. */
+int job_alive_parse(char *text, uint32_t **ids, size_t *n, struct cr_error *err);
+
 /* Put the running job back into the queue. */
 int job_requeue(const struct job *job, int64_t deadline, struct cr_error *err);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cleanup.h"
 #include "cli.h"
 #include "proc.h"
 
@@ -24,9 +25,9 @@
 
 enum { EXIT_USAGE = 2, TIMEOUT_DEFAULT = 600, TIMEOUT_MAX = 86400 };
 
-enum { OPT_CONFIG = 256, OPT_DIR, OPT_HELP, OPT_JSON, OPT_TIMEOUT, OPT_USER, OPT_VERSION };
+enum { OPT_ALL = 256, OPT_CONFIG, OPT_DIR, OPT_DRY_RUN, OPT_HELP, OPT_JSON, OPT_TIMEOUT, OPT_USER, OPT_VERSION };
 
-enum { TAKES_STORE = 1, TAKES_TIMEOUT = 2, TAKES_GENERATION = 4 };
+enum { TAKES_STORE = 1, TAKES_TIMEOUT = 2, TAKES_GENERATION = 4, TAKES_ALL = 8, TAKES_DRY_RUN = 16 };
 
 /* The last operand is the job; the agent's first is what to ask. */
 static const struct verb {
@@ -35,14 +36,20 @@ static const struct verb {
 	int min, max; /* operands */
 	int takes;
 } verbs[] = {
-	{"create", cli_create, 1, 1, TAKES_TIMEOUT}, {"vacate", cli_vacate, 1, 1, TAKES_TIMEOUT},
-	{"list", cli_list, 0, 1, TAKES_STORE},	     {"show", cli_show, 1, 1, TAKES_STORE | TAKES_GENERATION},
+	{"create", cli_create, 1, 1, TAKES_TIMEOUT},
+	{"vacate", cli_vacate, 1, 1, TAKES_TIMEOUT},
+	{"list", cli_list, 0, 1, TAKES_STORE},
+	{"show", cli_show, 1, 1, TAKES_STORE | TAKES_GENERATION},
+	{"verify", cli_verify, 1, 1, TAKES_STORE | TAKES_GENERATION | TAKES_ALL},
+	{"gc", cli_gc, 0, 1, TAKES_STORE | TAKES_DRY_RUN},
 	{"agent", cli_agent, 2, 2, TAKES_TIMEOUT},
 };
 
 static const struct option options[] = {
+	{"all", no_argument, NULL, OPT_ALL},
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"dir", required_argument, NULL, OPT_DIR},
+	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
@@ -56,12 +63,16 @@ static const char usage[] =
 	"       scheckpoint vacate JOBID            take a checkpoint, then requeue the job\n"
 	"       scheckpoint list [JOBID]            the checkpoints of a job, or of all your jobs\n"
 	"       scheckpoint show JOBID[.GENERATION] all that is known of one (the newest)\n"
+	"       scheckpoint verify JOBID[.GENERATION] read all of one (the newest) and say whether it is good\n"
+	"       scheckpoint gc [JOBID]              remove what ended jobs, or all users' as root, have left\n"
 	"options:\n"
 	"  --json             print JSON\n"
 	"  --timeout=SECONDS  create, vacate: give up after so long (default 600)\n"
-	"  --dir=DIR          list, show: the job's --checkpoint-dir, instead of the site's\n"
-	"  --config=FILE      list, show: the plugin's line, default " CR_PLUGSTACK_CONF "\n"
-	"  --user=NAME        list, show: another user's checkpoints (root only)\n"
+	"  --all              verify: every generation of the job\n"
+	"  --dry-run          gc: only say what would be removed\n"
+	"  --dir=DIR          list, show, verify, gc: the job's --checkpoint-dir, instead of the site's\n"
+	"  --config=FILE      list, show, verify, gc: the plugin's line, default " CR_PLUGSTACK_CONF "\n"
+	"  --user=NAME        list, show, verify, gc: another user's checkpoints (root only)\n"
 	"  --help, --version\n"
 	"JOBID may be JOBID_TASK for a task of a job array.\n";
 
@@ -102,9 +113,19 @@ static int parse_option(const struct verb *verb, int option, struct cli *cli, co
 		needs = TAKES_TIMEOUT;
 	else if (option == OPT_CONFIG || option == OPT_DIR || option == OPT_USER)
 		needs = TAKES_STORE;
+	else if (option == OPT_ALL)
+		needs = TAKES_ALL;
+	else if (option == OPT_DRY_RUN)
+		needs = TAKES_DRY_RUN;
 	if (needs & ~verb->takes)
 		return cr_error_set(err, EINVAL, "%s has no such option", verb->name);
 	switch (option) {
+	case OPT_ALL:
+		cli->all = true;
+		return 0;
+	case OPT_DRY_RUN:
+		cli->dry_run = true;
+		return 0;
 	case OPT_CONFIG:
 		cli->config = optarg;
 		return 0;
@@ -142,31 +163,53 @@ static int parse_operands(const struct verb *verb, int argc, char *argv[], struc
 	return 0;
 }
 
+int cli_as_user(uid_t uid, gid_t gid, struct cli_as *buf, const char *argv[CLI_AS_ARGS], struct cr_error *err)
+{
+	ssize_t length = readlink("/proc/self/exe", buf->self, sizeof(buf->self) - 1);
+
+	if (length < 0)
+		return cr_error_sys(err, errno, "/proc/self/exe");
+	buf->self[length] = '\0';
+	snprintf(buf->uid, sizeof(buf->uid), "--reuid=%u", (unsigned int)uid);
+	snprintf(buf->gid, sizeof(buf->gid), "--regid=%u", (unsigned int)gid);
+	argv[0] = CR_SETPRIV;
+	argv[1] = buf->uid;
+	argv[2] = buf->gid;
+	argv[3] = "--init-groups";
+	argv[4] = "--inh-caps=-all";
+	argv[5] = "--no-new-privs";
+	argv[6] = "--";
+	argv[7] = buf->self;
+	return 0;
+}
+
 /* Become the user in a new process image: a job's directory may be closed to root on network storage, and
  * nothing that a user could put into one should be read as root. Only returns when that cannot be done. */
 static int run_as(const char *name, int argc, char *argv[], struct cr_error *err)
 {
-	const char *command[32] = {CR_SETPRIV,	     NULL,	    NULL, "--init-groups", "--inh-caps=-all",
-				   "--no-new-privs", "--reset-env", "--"};
+	const char *command[32] = {NULL};
 	struct passwd *user = getpwnam(name);
-	char uid[32], gid[32], self[4096];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	int n = 8;
+	const char *conf = getenv("SLURM_CONF");
+	cleanup_free char *conf_word = NULL;
+	char *env[] = {(char *)(uintptr_t)"PATH=/usr/local/bin:/usr/bin:/bin", NULL, NULL};
+	struct cli_as as;
+	int n = CLI_AS_ARGS;
 
 	if (!user)
 		return cr_error_set(err, ENOENT, "there is no user %.64s", name);
-	if (length < 0 || argc > 20)
+	if (argc > 20)
 		return cr_error_set(err, EINVAL, "--user cannot be used here");
-	self[length] = '\0';
-	snprintf(uid, sizeof(uid), "--reuid=%u", user->pw_uid);
-	snprintf(gid, sizeof(gid), "--regid=%u", user->pw_gid);
-	command[1] = uid;
-	command[2] = gid;
-	command[n++] = self;
+	if (cli_as_user(user->pw_uid, user->pw_gid, &as, command, err) < 0)
+		return -1;
 	/* --user stays among them and then names the caller */
 	for (int i = 1; i < argc; i++)
 		command[n++] = argv[i];
-	execv(CR_SETPRIV, (char *const *)command);
+	if (conf && asprintf(&conf_word, "SLURM_CONF=%s", conf) < 0) {
+		conf_word = NULL;
+		return cr_error_sys(err, ENOMEM, "environment");
+	}
+	env[1] = conf_word;
+	execve(CR_SETPRIV, (char *const *)command, env);
 	return cr_error_sys(err, errno, "cannot run " CR_SETPRIV);
 }
 
@@ -186,8 +229,10 @@ static int run_verb(const struct verb *verb, const struct cli *cli)
 {
 	struct cr_error err = {0};
 
-	if (verb->run(cli, &err) < 0)
+	if (verb->run(cli, &err) < 0) {
+		(void)fflush(stdout); /* what was found out comes before what is wrong with it */
 		return report(&err, EXIT_FAILURE);
+	}
 	if (fflush(stdout) == EOF || ferror(stdout)) {
 		cr_error_sys(&err, errno, "cannot write the answer");
 		return report(&err, EXIT_FAILURE);
@@ -242,7 +287,8 @@ int main(int argc, char *argv[])
 	}
 	verb = find_verb(argv[1]);
 	if (!verb) {
-		cr_error_set(&err, EINVAL, "'%.20s' is not a verb: create, vacate, list or show", argv[1]);
+		cr_error_set(&err, EINVAL, "'%.20s' is not a verb: create, vacate, list, show, verify or gc",
+			     argv[1]);
 		return report(&err, EXIT_USAGE);
 	}
 	return parse_and_run(verb, argc - 1, argv + 1);

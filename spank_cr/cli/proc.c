@@ -25,7 +25,7 @@ struct child {
 	int fd[2];
 };
 
-enum { OUTPUT_MAX = 1 << 20, GRACE_MS = 3000, TICK_MS = 20, N_ENV = 8 };
+enum { OUTPUT_MAX = 16 << 20, GRACE_MS = 3000, TICK_MS = 20, N_ENV = 8 };
 
 int64_t clock_ms(void)
 {

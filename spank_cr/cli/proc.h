@@ -24,7 +24,7 @@ void proc_output_clear(struct proc_output *output);
 int64_t clock_ms(void);
 
 /* Run argv[0] (an absolute path) with no input, in a clean environment: of the caller's only HOME, USER,
- * LOGNAME and SLURM_CONF. -1 when it cannot be run, says more than a mebibyte, or has not ended at the
+ * LOGNAME and SLURM_CONF. -1 when it cannot be run, says more than 16 MiB, or has not ended at the
  * deadline (ETIMEDOUT; it is ended then). */
 int proc_run(const char *const argv[], int64_t deadline, struct proc_output *output, struct cr_error *err);
 

@@ -343,9 +343,7 @@ static int load_part(const char *dir, struct part *part, struct cr_error *err)
 	return add_all_failed(part, err);
 }
 
-/* The directory that holds the job's. A job with --checkpoint-dir has a link in the site's to its own, which
- * the store would not follow. */
-static int real_directory(const char *dir, uint32_t job, char real[PATH_MAX], struct cr_error *err)
+int record_place(const char *dir, uint32_t job, char place[PATH_MAX], struct cr_error *err)
 {
 	cleanup_free char *path = NULL;
 	char id[16], *name;
@@ -355,12 +353,12 @@ static int real_directory(const char *dir, uint32_t job, char real[PATH_MAX], st
 		path = NULL;
 		return cr_error_sys(err, ENOMEM, "records");
 	}
-	if (!realpath(path, real))
+	if (!realpath(path, place))
 		return errno == ENOENT ? cr_error_set(err, ENOENT, "job %s has no checkpoints below %s", id, dir)
 				       : cr_error_sys(err, errno, "%s", path);
-	name = strrchr(real, '/');
+	name = strrchr(place, '/');
 	if (strcmp(name + 1, id))
-		return cr_error_set(err, EINVAL, "%s leads to %s, which is not a directory of job %s", path, real,
+		return cr_error_set(err, EINVAL, "%s leads to %s, which is not a directory of job %s", path, place,
 				    id);
 	*name = '\0';
 	return 0;
@@ -413,7 +411,7 @@ int record_load(const char *dir, uint32_t job, json_t *records, struct cr_error 
 
 	if (!found)
 		return cr_error_sys(err, ENOMEM, "records");
-	if (real_directory(dir, job, real, err) < 0)
+	if (record_place(dir, job, real, err) < 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/%u", real, job);
 	stream = opendir(path);
@@ -437,7 +435,7 @@ int record_events(const char *dir, const json_t *record, json_t **events, struct
 	char real[PATH_MAX];
 	struct cr_store store;
 
-	if (real_directory(dir, job, real, err) < 0 ||
+	if (record_place(dir, job, real, err) < 0 ||
 	    cr_store_open(&store, real, job, part, getuid(), false, err) < 0)
 		return -1;
 	return load_events(&store, events, err);

@@ -25,6 +25,10 @@ int record_directory(const struct cli *cli, char dir[PATH_MAX], struct cr_error 
  * none. */
 int record_jobs(const char *dir, uint32_t **jobs, size_t *n, struct cr_error *err);
 
+/* The directory that holds JOBID's own, which is dir unless DIR/JOBID is the link that a job with --checkpoint-dir
+ * leaves there. ENOENT: dir has no such job. */
+int record_place(const char *dir, uint32_t job, char place[PATH_MAX], struct cr_error *err);
+
 /* Append the records of a job to records, oldest first. ENOENT: dir has no such job. */
 int record_load(const char *dir, uint32_t job, json_t *records, struct cr_error *err);
 

@@ -50,7 +50,7 @@ static int nothing_to_show(const struct cli *cli, const json_t *records, struct 
 	if (why)
 		return cr_error_set(err, ENOENT, "job %s has no checkpoint; the last attempt failed: %s",
 				    cli->target.name, why);
-	return cr_error_set(err, ENOENT, "job %s has no checkpoint yet", cli->target.name);
+	return cr_error_set(err, ENOENT, "job %s has no checkpoint", cli->target.name);
 }
 
 /* ---- for people ---- */

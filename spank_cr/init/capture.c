@@ -67,11 +67,22 @@ static unsigned processors(void)
 	return n > 0 ? (unsigned)n : 1;
 }
 
+/* Room for all that is expected; when a generation of before tells how much of it is new, for twice as much as that, and
+ * for a quarter of it all. */
+static uint64_t pool_wanted(uint64_t expected, const char *past)
+{
+	uint64_t most = expected + expected / 16, fresh = past ? 2 * cr_writer_past_new(past) : 0;
+
+	if (fresh > 0 && fresh < most)
+		most = fresh > most / 4 ? fresh : most / 4;
+	return most + (8u << 20);
+}
+
 /* How the memory that the job may still take is shared out. A job near its limit gets a small ring for a pool: it is frozen
  * for longer, and checkpointed all the same. */
 static void memory_divide(const struct setup *s, struct cr_writer_config *c)
 {
-	uint64_t most = s->expected + s->expected / 16 + (8u << 20), available = 0, budget;
+	uint64_t most = pool_wanted(s->expected, c->past), available = 0, budget;
 	struct cr_error err;
 
 	if (cr_memory_free("", &available, &err) < 0)
@@ -141,7 +152,9 @@ static int input_add(struct taker *t, const char *name, int fd, struct cr_error 
 	}
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return cr_error_sys(err, errno, "stream %s", name);
-	(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES); /* fewer wake-ups; a smaller pipe does, too */
+	/* fewer wake-ups where most of it comes from; a smaller pipe does, too */
+	if (strncmp(name, "images/pages-", 13) == 0)
+		(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
 	t->inputs[t->n++] = in;
 	return 0;
 }
@@ -154,7 +167,7 @@ static int input_read(struct taker *t, const struct input *in, struct cr_error *
 		ssize_t n;
 		void *at;
 
-		if (cr_writer_room(t->writer, in->id, &at, &room, err) < 0)
+		if (cr_writer_room(t->writer, &at, &room, err) < 0)
 			return -1;
 		n = read(in->fd, at, room);
 		if (n < 0 && errno == EINTR)
@@ -251,9 +264,12 @@ static int control_serve(struct taker *t, struct cr_error *err)
 
 static int staged_tell(struct taker *t, struct cr_error *err)
 {
-	const struct imgproc_message m = {.type = IMGPROC_STAGED,
-					  .value = {cr_writer_bytes(t->writer), cr_writer_new_bytes(t->writer)}};
+	struct imgproc_message m = {.type = IMGPROC_STAGED};
 
+	if (cr_writer_settle(t->writer, err) < 0)
+		return -1;
+	m.value[0] = cr_writer_bytes(t->writer);
+	m.value[1] = cr_writer_new_bytes(t->writer);
 	t->barrier = false;
 	t->staged = true;
 	return imgproc_send(t->control, &m, -1, err);

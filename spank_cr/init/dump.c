@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,7 +27,7 @@
 #include "criu.h"
 #include "fs.h"
 #include "hook.h"
-#include "index.h"
+#include "image.h"
 #include "notary.h"
 #include "ns.h"
 #include "outputs.h"
@@ -99,31 +98,6 @@ static int manifest_begin(struct dump *d, const char *reason, struct cr_error *e
 	return 0;
 }
 
-static int fence_line(const struct cr_journal_event *event, void *arg)
-{
-	uint32_t *restart = arg;
-
-	if ((strcmp(event->event, "fresh") == 0 || strcmp(event->event, "restored") == 0) &&
-	    event->restart > *restart)
-		*restart = event->restart;
-	return 0;
-}
-
-/* A node that Slurm has given up on may still reach the store: what Slurm started later owns it. */
-static int fence_check(struct dump *d, struct cr_error *err)
-{
-	uint32_t newest = d->job->restart;
-
-	if (cr_journal_each(&d->job->store, fence_line, &newest, err) < 0)
-		return -1;
-	if (newest > d->job->restart)
-		return cr_error_set(err, ESTALE,
-				    "Slurm has started this job again elsewhere (restart %u, this is %u): nothing "
-				    "is published",
-				    newest, d->job->restart);
-	return 0;
-}
-
 /* Wait until the site lets this job drain; or long enough. Without a token it is slower for all, never wrong. */
 static void token_wait(struct dump *d, struct cr_token *token)
 {
@@ -156,46 +130,13 @@ static int capture_write(struct dump *d, struct cr_error *err)
 
 	token_wait(d, &token);
 	rc = capture_drain(&d->capture, d->mode == DUMP_RUNNING, err);
-	if (rc == 0)
-		while ((rc = capture_wait(&d->capture, CR_TOKEN_BEAT_MS, err)) == 0) {
-			if (token.held)
-				(void)cr_token_beat(&token, &ignored);
-		}
+	while (rc == 0) {
+		rc = capture_wait(&d->capture, CR_TOKEN_BEAT_MS, err);
+		if (rc == 0 && token.held)
+			(void)cr_token_beat(&token, &ignored);
+	}
 	cr_token_close(&token);
 	return rc < 0 ? -1 : 0;
-}
-
-/* The packs that the index refers to, into the manifest. */
-static int packs_record(struct dump *d, struct cr_error *err)
-{
-	char path[PATH_MAX + 16];
-	struct cr_index *index;
-	int rc = 0;
-
-	snprintf(path, sizeof(path), "%s/index", d->dir);
-	if (cr_index_open(&index, path, err) < 0)
-		return -1;
-	for (uint32_t i = 0; rc == 0 && i < index->n_packs; i++) {
-		const struct cr_index_pack *p = &index->packs[i];
-		struct cr_manifest_pack pack = {.generation = p->generation,
-						.raw = p->raw,
-						.used = p->used < p->raw ? p->used : p->raw};
-		struct stat st;
-
-		if (p->used == 0)
-			continue;
-		if (p->generation == d->generation)
-			snprintf(path, sizeof(path), "%s/pack", d->dir);
-		else
-			cr_store_pack_path(&d->job->store, p->generation, path);
-		if (lstat(path, &st) < 0)
-			rc = cr_error_sys(err, errno, "%s", path);
-		pack.size = rc == 0 ? (uint64_t)st.st_size : 0;
-		if (rc == 0)
-			rc = cr_manifest_add_pack(&d->m, &pack, err);
-	}
-	cr_index_close(index);
-	return rc;
 }
 
 static int generation_commit(struct dump *d, struct cr_error *err)
@@ -204,8 +145,8 @@ static int generation_commit(struct dump *d, struct cr_error *err)
 	cleanup_free char *text = NULL;
 	cleanup_free char *seal = NULL;
 
-	if (capture_write(d, err) < 0 || fence_check(d, err) < 0 || outputs_sync(m, err) < 0 ||
-	    packs_record(d, err) < 0 || cr_manifest_hash_dir(m, d->dir, err) < 0)
+	if (capture_write(d, err) < 0 || job_fence(d->job, err) < 0 || outputs_sync(m, err) < 0 ||
+	    cr_image_record(&d->job->store, m, err) < 0 || cr_manifest_hash_dir(m, d->dir, err) < 0)
 		return -1;
 	m->image_bytes = d->capture.image_bytes;
 	m->stored_bytes = d->capture.pack_bytes + d->capture.index_bytes;
@@ -316,12 +257,11 @@ static int criu_run(struct dump *d, struct cr_error *err)
 		d->thawed_ns = now_ns(CLOCK_MONOTONIC);
 	if (status == 0 || d->resumed || (status > 0 && d->committed))
 		return 0;
-	if (d->failed) {
+	if (d->failed)
 		*err = d->err;
-		return -1;
-	}
-	(void)criu_failure(d->job, "dump", status, err);
-	/* criu fails when the writer does */
+	else
+		(void)criu_failure(d->job, "dump", status, err);
+	/* both fail when the writer does */
 	(void)imgproc_failure(&d->capture.proc, err);
 	return -1;
 }
@@ -351,7 +291,7 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	struct cr_error ignored;
 
 	if (cr_store_open(&job->store, job->dir, job->id, job->part, getuid(), true, err) < 0 ||
-	    cr_store_sweep(&job->store, err) < 0 || fence_check(d, err) < 0 ||
+	    job_fence(job, err) < 0 || cr_store_sweep(&job->store, err) < 0 ||
 	    cr_store_next(&job->store, &d->generation, err) < 0 ||
 	    cr_store_begin(&job->store, d->generation, d->dir, err) < 0 || manifest_begin(d, reason, err) < 0 ||
 	    capture_start(&d->capture, job, d->generation, d->dir, generation_past(job), err) < 0)

@@ -60,6 +60,10 @@ int job_open(struct job *job, bool create, struct cr_error *err);
 /* A line in crinit.log with time and pid, and, with a wire, to slurmd's log. level 0 error, 1 info, 2 debug. */
 void job_log(const struct job *job, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* Does the store still belong to this start of the job? A node that Slurm has given up on may reach it yet: what Slurm
+ * started later owns it, and nothing there is to be published or swept. ESTALE when it does not. */
+int job_fence(const struct job *job, struct cr_error *err);
+
 /* Append to the journal; a failure is logged. */
 void job_journal(const struct job *job, const char *event, uint32_t generation, const char *reason,
 		 const char *text, int64_t ms);

@@ -431,7 +431,9 @@ static void store_leave(const struct loop *l)
 {
 	struct cr_error err;
 
-	if ((l->unwanted ? cr_store_clear(&l->job->store, &err) : cr_store_sweep(&l->job->store, &err)) < 0)
+	if (job_fence(l->job, &err) < 0)
+		job_log(l->job, 1, "%s", err.text);
+	else if ((l->unwanted ? cr_store_clear(&l->job->store, &err) : cr_store_sweep(&l->job->store, &err)) < 0)
 		job_log(l->job, 0, "removing what is not needed any more: %s", err.text);
 	else if (l->unwanted)
 		job_log(l->job, 1, "its checkpoints are removed");

@@ -60,7 +60,8 @@ static int output_add(struct giver *g, int64_t stream, int fd, bool tell, struct
 	}
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return cr_error_sys(err, errno, "image reader");
-	(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+	if (cr_image_stream_size(g->image, (size_t)stream) >= PIPE_BYTES)
+		(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES); /* fewer wake-ups */
 	if (cr_image_reader_open(&out.reader, g->image, (size_t)stream, err) < 0)
 		return -1;
 	g->outputs[g->n++] = out;

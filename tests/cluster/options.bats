@@ -67,6 +67,25 @@ refused() {
 		sbatch --checkpoint-dir=/shared/home/alice/writable
 }
 
+@test "a number of checkpoints to keep that is none is refused" {
+	for word in 0 -1 two 1001 99999999999999999999; do
+		refused "--checkpoint-keep=$word: not a number from 1 to 1000" sbatch --checkpoint-keep="$word"
+	done
+}
+
+@test "a compression that is none is refused" {
+	for word in 0 20 -1 best; do
+		refused "--checkpoint-compress=$word: not fast, none or a level from 1 to 19" \
+			sbatch --checkpoint-compress="$word"
+	done
+}
+
+@test "a pool that is no size is refused" {
+	refused '--checkpoint-pool=much: not auto and not a number of bytes' sbatch --checkpoint-pool=much
+	refused '--checkpoint-pool=1T: not auto and not a number of bytes' sbatch --checkpoint-pool=1T
+	refused '--checkpoint-pool=64: less than 1M' sbatch --checkpoint-pool=64
+}
+
 @test "srun and salloc do not take --checkpoint" {
 	refused 'batch jobs only so far: use sbatch' srun --checkpoint true
 	refused 'batch jobs only so far: use sbatch' srun --checkpoint=5m true

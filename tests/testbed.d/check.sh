@@ -4,7 +4,7 @@
 #
 # Each part is a function that reports each of its tests with check_pass, check_fail or check_skip.
 
-CHECK_PARTS=(build sanitizers compat lint cluster vm)
+CHECK_PARTS=(build sanitizers fuzz compat lint cluster vm)
 # in the virtual machine: what the kernel and Slurm with cgroup v2 may do differently
 [ -z "${TESTBED_IN_VM:-}" ] || CHECK_PARTS=(cluster)
 
@@ -139,6 +139,24 @@ check_sanitizers() {
 	check_built sanitizers base \
 		CFLAGS='-O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all' \
 		LDFLAGS='-fsanitize=address,undefined'
+}
+
+# check_fuzz - each fuzz target for CHECK_FUZZ_S seconds; what was found stays below the build directory
+CHECK_FUZZ_S=20
+check_fuzz() {
+	local dir=$STATE/build/check-fuzz layers
+	if ! build_possible; then
+		check_skip fuzz "there is no configure.ac"
+		return
+	fi
+	rootfs_make fuzz
+	layers=$(rootfs_layers fuzz base)
+	build_copy "$dir/src"
+	check_run "fuzz: builds without warnings" fuzz.build rootfs_run "$layers" "$dir" \
+		sh -c "$(build_script); make fuzz FUZZ_WARN=-Werror" sh || return 0
+	rootfs_run "$layers" "$dir" src/tests/fuzz/run "$CHECK_FUZZ_S" obj/tests/fuzz \
+		>"$CHECK_LOGS/fuzz.check" 2>&1 </dev/null || true
+	check_automake fuzz "$CHECK_LOGS/fuzz.check"
 }
 
 check_compat() {

@@ -17,7 +17,7 @@ cluster_size() {
 
 # cluster_stamp - what a running cluster was started from
 cluster_stamp() {
-	echo "$(node_layers) $(declare -f config_slurm_conf config_cgroup_conf config_plugin_line) $CONFIG_PLUGIN_ARGS" |
+	echo "$(node_layers) $(declare -f config_slurm_conf config_cgroup_conf config_plugin_line) $CONFIG_PLUGIN_ARGS ${TESTBED_MEMORY:-}" |
 		hash_of
 }
 
@@ -66,6 +66,7 @@ cluster_prepare() {
 	host_need_tools
 	rootfs_make base
 	[ "${TESTBED_CRIU:-sid}" = base ] || rootfs_make criu-sid
+	[ -z "${TESTBED_BENCH:-}" ] || rootfs_make bench
 	build_install
 }
 

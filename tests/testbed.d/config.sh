@@ -50,7 +50,8 @@ config_hosts() {
 
 config_slurm_conf() {
 	local nodes=$1 memory timeout=${TESTBED_TIMEOUT:-5}
-	memory=$(awk -v n="$nodes" '/^MemTotal/ { m = int($2 / 1024 / (n + 1)); print m < 4000 ? m : 4000 }' /proc/meminfo)
+	memory=$(awk -v n="$nodes" -v most="${TESTBED_MEMORY:-4000}" \
+		'/^MemTotal/ { m = int($2 / 1024 / (n + 1)); print m < most ? m : most }' /proc/meminfo)
 	cat <<-EOF
 	ClusterName=testbed
 	SlurmctldHost=n0

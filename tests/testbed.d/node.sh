@@ -55,6 +55,7 @@ node_layers() {
 	install=$(build_install_path)
 	[ -z "$install" ] || layers+=("$install")
 	[ "${TESTBED_CRIU:-sid}" = base ] || layers+=(criu-sid)
+	[ -z "${TESTBED_BENCH:-}" ] || layers+=(bench)
 	rootfs_layers "${layers[@]}" base
 }
 

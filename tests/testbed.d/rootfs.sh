@@ -4,6 +4,8 @@
 #
 #   base      Debian 13 with Slurm, CRIU, compilers and test programs; enough for the VM
 #   criu-sid  an overlay layer on top of base: CRIU from Debian unstable
+#   fuzz      an overlay layer on top of base: what clang needs for libFuzzer
+#   bench     an overlay layer on top of base: what only the benchmark's workloads need
 #   compat    Debian 12, to compile against the oldest Slurm supported (22.05)
 
 ROOTFS_BASE_PACKAGES=(
@@ -18,9 +20,10 @@ ROOTFS_COMPAT_PACKAGES=(
 	build-essential autoconf automake libtool pkg-config
 	libslurm-dev libmunge-dev libcap-dev libjansson-dev libsodium-dev libzstd-dev libxxhash-dev check
 )
+ROOTFS_BENCH_PACKAGES=(openjdk-21-jre-headless)
 ROOTFS_APT=(-y -q --no-install-recommends -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
 
-# rootfs_path base|criu-sid|compat - where it is or will be
+# rootfs_path base|criu-sid|fuzz|bench|compat - where it is or will be
 rootfs_path() {
 	local recipe
 	[ "$1:${TESTBED_BASE:+set}" != base:set ] || {
@@ -29,7 +32,14 @@ rootfs_path() {
 	}
 	case $1 in
 	base) recipe="${ROOTFS_BASE_PACKAGES[*]} $(declare -f rootfs_recipe_base rootfs_begin rootfs_finish)" ;;
-	criu-sid) recipe="$(rootfs_path base) $(declare -f rootfs_recipe_criu_sid)" ;;
+	criu-sid) recipe="$(rootfs_path base) $(declare -f rootfs_recipe_criu_sid rootfs_layer_begin rootfs_layer_finish)" ;;
+	bench)
+		recipe="$(rootfs_path base) ${ROOTFS_BENCH_PACKAGES[*]}"
+		recipe+=" $(declare -f rootfs_recipe_bench rootfs_layer_begin rootfs_layer_finish)"
+		;;
+	fuzz)
+		recipe="$(rootfs_path base) $(declare -f rootfs_recipe_fuzz rootfs_layer_begin rootfs_layer_finish)"
+		;;
 	compat) recipe="${ROOTFS_COMPAT_PACKAGES[*]} $(declare -f rootfs_recipe_compat rootfs_begin rootfs_finish)" ;;
 	*) die "no such root file system: $1" ;;
 	esac
@@ -37,7 +47,7 @@ rootfs_path() {
 }
 
 rootfs_verb() {
-	[ $# -eq 1 ] || die "usage: tests/testbed rootfs base|criu-sid|compat"
+	[ $# -eq 1 ] || die "usage: tests/testbed rootfs base|criu-sid|fuzz|bench|compat"
 	lock_take
 	rootfs_make "$1"
 	rootfs_path "$1"
@@ -48,10 +58,12 @@ rootfs_make() {
 	local name=$1 path temp log began=$SECONDS
 	path=$(rootfs_path "$name")
 	[ ! -d "$path" ] || return 0
-	[ "$name" != criu-sid ] || rootfs_make base
+	case $name in
+	criu-sid | fuzz | bench) rootfs_make base ;;
+	*) host_keyring ;;
+	esac
 	host_need_tools
 	host_need debootstrap:debootstrap gpgv:gpgv
-	[ "$name" = criu-sid ] || host_keyring
 	mkdir -p "$STATE/rootfs" "$STATE/debs" "$STATE/log"
 	rm -rf "$STATE/rootfs/$name-"*.tmp
 	temp=$path.tmp
@@ -123,15 +135,30 @@ rootfs_recipe_base() {
 	rootfs_finish "$dir"
 }
 
-# CRIU 4.1.1 of Debian 13 cannot dump an inet socket on kernel 6.16 and later; unstable has a newer one
-rootfs_recipe_criu_sid() {
-	local dir=$1 root=$1/root base mirror
-	base=$(rootfs_path base)
-	mirror=$(host_mirror main)
+# rootfs_layer_begin SUITE DIR - an overlay on base at DIR/root, able to install more
+rootfs_layer_begin() {
+	local suite=$1 dir=$2 root=$2/root
 	mkdir -p "$dir/work" "$dir/upper" "$root"
 	mount -t proc proc /proc
-	mount -t overlay overlay -o "lowerdir=$base,upperdir=$dir/upper,workdir=$dir/work" "$root"
-	rootfs_apt_ready sid "$root"
+	mount -t overlay overlay -o "lowerdir=$(rootfs_path base),upperdir=$dir/upper,workdir=$dir/work" "$root"
+	rootfs_apt_ready "$suite" "$root"
+}
+
+# rootfs_layer_finish DIR - DIR becomes what was changed, without what belongs to this machine or only to apt
+rootfs_layer_finish() {
+	local dir=$1 root=$1/root
+	umount "$root/var/cache/apt/archives" "$root/proc" "$root"
+	rm -rf "$dir/upper/var/lib/apt" "$dir/upper/var/cache" "$dir/upper/etc/resolv.conf" "$dir/work" "$root"
+	rm -rf "$dir/upper/etc/apt"
+	mv "$dir/upper"/* "$dir/"
+	rmdir "$dir/upper"
+}
+
+# CRIU 4.1.1 of Debian 13 cannot dump an inet socket on kernel 6.16 and later; unstable has a newer one
+rootfs_recipe_criu_sid() {
+	local dir=$1 root=$1/root mirror
+	mirror=$(host_mirror main)
+	rootfs_layer_begin sid "$dir"
 	echo "deb $mirror sid main" >"$root/etc/apt/sources.list.d/sid.list"
 	printf 'Package: %s\nPin: release n=sid\nPin-Priority: %s\n\n' '*' 100 'criu libcompel1 libnl-* libnet1' 990 'libc6* libc-bin' -1 \
 		>"$root/etc/apt/preferences.d/sid"
@@ -139,11 +166,25 @@ rootfs_recipe_criu_sid() {
 	chroot "$root" apt-get "${ROOTFS_APT[@]}" install criu
 	chroot "$root" criu --version
 	rm "$root/etc/apt/sources.list.d/sid.list" "$root/etc/apt/preferences.d/sid"
-	umount "$root/var/cache/apt/archives" "$root/proc" "$root"
-	rm -rf "$dir/upper/var/lib/apt" "$dir/upper/var/cache" "$dir/upper/etc/resolv.conf" "$dir/work" "$root"
-	rm -rf "$dir/upper/etc/apt"
-	mv "$dir/upper"/* "$dir/"
-	rmdir "$dir/upper"
+	rootfs_layer_finish "$dir"
+}
+
+rootfs_recipe_bench() {
+	local dir=$1 root=$1/root
+	rootfs_layer_begin trixie "$dir"
+	chroot "$root" apt-get -q update
+	chroot "$root" apt-get "${ROOTFS_APT[@]}" install "${ROOTFS_BENCH_PACKAGES[@]}"
+	chroot "$root" java --version
+	rootfs_layer_finish "$dir"
+}
+
+# base has clang for its tools, without its run-time libraries
+rootfs_recipe_fuzz() {
+	local dir=$1 root=$1/root
+	rootfs_layer_begin trixie "$dir"
+	chroot "$root" apt-get -q update
+	chroot "$root" apt-get "${ROOTFS_APT[@]}" install clang libclang-rt-19-dev
+	rootfs_layer_finish "$dir"
 }
 
 rootfs_recipe_compat() {
