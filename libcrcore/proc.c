@@ -22,8 +22,8 @@ struct entry {
 	bool in;
 };
 
-/* State and parent of pid; -1 when it is gone. The name in stat may hold blanks, parentheses and newlines: read all of it
- * and look from the end. */
+/* State and parent of pid; -1 when it is gone. The name in stat may hold blanks, parentheses and newlines: read
+ * all of it and look from the end. */
 static int stat_read(pid_t pid, char *state, int *parent)
 {
 	char path[64], line[1024], *tail;

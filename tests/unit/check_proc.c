@@ -273,4 +273,5 @@ START_TEST(node)
 END_TEST
 
 UNIT_MAIN("proc", {tree, false}, {tree_of_none, false}, {written, true}, {written_stops, true},
-	  {written_by_none, false}, {written_unreadable, true}, {written_by_a_zombie, true}, {position, true}, {node, false})
+	  {written_by_none, false}, {written_unreadable, true}, {written_by_a_zombie, true}, {position, true},
+	  {node, false})
