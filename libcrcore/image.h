@@ -42,8 +42,8 @@ int cr_image_reader_open(struct cr_image_reader **reader, struct cr_image *image
 			 struct cr_error *err);
 void cr_image_reader_close(struct cr_image_reader *reader);
 
-/* The next piece, verified. Returns 1 with *data and *size, valid until the next call for this reader, 0 at the end, -1 with
- * generation, stream, offset and pack of what is damaged or missing. */
+/* The next piece, verified. Returns 1 with *data and *size, valid until the next call for this reader, 0 at the
+ * end, -1 with generation, stream, offset and pack of what is damaged or missing. */
 int cr_image_reader_next(struct cr_image_reader *reader, const void **data, size_t *size, struct cr_error *err);
 
 /* Write all of a stream to fd (blocking). */
