@@ -398,7 +398,6 @@ static bool pack_wanted(const struct cr_store *s, uint32_t number)
 			if (cr_manifest_read(&m, dir, NULL) < 0)
 				continue;
 		}
-		wanted = g == number;
 		for (size_t i = 0; i < m.n_packs; i++)
 			wanted = wanted || m.packs[i].generation == number;
 		cr_manifest_clear(&m);
