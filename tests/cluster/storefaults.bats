@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# storefaults.bats - a file system that is full, beyond a quota, read-only or gone, and processes that are killed: the
+# storefaults.bats - a file system that is full, read-only or gone, and processes that are killed: the
 # job goes on, its last checkpoint stays good, and the next one comes once the cause is gone
 #
 # The checkpoints of these jobs lie in /mnt/NAME of n1. On n0, where jobs are submitted, that is an empty directory.
@@ -11,20 +11,17 @@ CONF=/etc/slurm/plugstack.conf.d/spank_cr.conf
 setup() {
 	need_spank_cr
 	name=full
-	on n0 root install -d -o alice -g alice -m 700 /mnt/full /mnt/quota /mnt/plain
-	on n1 root install -d -o alice -g alice -m 700 /mnt/full /mnt/quota /mnt/plain
+	on n0 root install -d -o alice -g alice -m 700 /mnt/full /mnt/plain
+	on n1 root install -d -o alice -g alice -m 700 /mnt/full /mnt/plain
 }
 
 teardown() {
 	cancel_all
 	on n1 root sed -i 's/ bandwidth=[^ ]*//' "$CONF"
 	# shellcheck disable=SC2016 # expanded over there
-	on n1 root bash -c 'for dir in full quota; do
-			for ((i = 0; i < 50; i++)); do
-				! mountpoint -q "/mnt/$dir" || umount "/mnt/$dir" || sleep 0.2
-			done
-		done; rm -f /dev/cr-quota; rm -rf /mnt/plain/*'
-	[ ! -e "$BATS_TEST_TMPDIR/loop" ] || losetup -d "$(cat "$BATS_TEST_TMPDIR/loop")"
+	on n1 root bash -c 'for ((i = 0; i < 50; i++)); do
+			! mountpoint -q /mnt/full || umount /mnt/full || sleep 0.2
+		done; rm -rf /mnt/plain/*'
 }
 
 # what the words of helpers.bash mean for such a job
@@ -142,38 +139,6 @@ create_behind() {
 	restored_alone
 	on n1 root mount -o remount,size=600m /mnt/full
 	goes_on
-}
-
-@test "a quota that is used up in the middle of a drain: the checkpoint before it counts" {
-	local loop
-	name=quota
-	[ -z "${TESTBED_IN_VM:-}" ] && command -v mkfs.ext4 >/dev/null || skip "there is no mkfs.ext4"
-	truncate -s 800M "$BATS_TEST_TMPDIR/image"
-	mkfs.ext4 -q -O quota -E quotatype=usrquota,lazy_itable_init=0 "$BATS_TEST_TMPDIR/image"
-	loop=$(losetup -f --show "$BATS_TEST_TMPDIR/image") || skip "there is no loop device"
-	echo "$loop" >"$BATS_TEST_TMPDIR/loop"
-	on n1 root bash -ec "mknod -m 600 /dev/cr-quota b 7 ${loop#/dev/loop}
-		mount -t ext4 -o usrquota /dev/cr-quota /mnt/quota && chown alice: /mnt/quota && chmod 700 /mnt/quota" ||
-		skip "this kernel has no quotas for ext4 (CONFIG_QFMT_V2)"
-	quota 90
-	start 50
-	create
-	refused 'quota exceeded'
-	restored_alone
-	quota 700
-	goes_on
-}
-
-# quota MIB - what alice may have in /mnt/quota
-quota() {
-	on n1 root python3 - "$1" <<-'END'
-		import ctypes, struct, sys
-		blocks = int(sys.argv[1]) << 10
-		limits = struct.pack("=8Q2I", blocks, blocks, 0, 0, 0, 0, 0, 0, 1, 0)
-		libc = ctypes.CDLL(None, use_errno=True)
-		if libc.quotactl(0x800008 << 8, b"/dev/cr-quota", 1001, limits) < 0:
-		    sys.exit("quotactl: errno %d" % ctypes.get_errno())
-	END
 }
 
 @test "a directory that became read-only: the job goes on, and so do its checkpoints afterwards" {
