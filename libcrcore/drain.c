@@ -262,8 +262,8 @@ static int pool_open(struct cr_drain *d, struct cr_error *err)
 	d->memory = mmap(NULL, d->memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (!d->blocks || d->memory == MAP_FAILED)
 		return cr_error_sys(err, ENOMEM, "a staging pool of %zu MiB", d->memory_size >> 20);
-	/* page faults are for now, not for when the job is frozen */
-	(void)madvise(d->memory, d->memory_size, MADV_HUGEPAGE);
+	/* Page faults are for now, not for when the job is frozen. Whether in huge pages is the system's decision: where a
+	 * hypervisor takes back what is free in large pieces, to ask for them costs seven times as much. */
 	if (madvise(d->memory, d->memory_size, MADV_POPULATE_WRITE) < 0) {
 		if (errno != EINVAL)
 			return cr_error_sys(err, errno, "a staging pool of %zu MiB", d->memory_size >> 20);
