@@ -14,7 +14,8 @@
 #include "cleanup.h"
 
 #define SEGMENTS_MAX (8u << 20) /* bytes of segments that wait */
-#define SAMPLE	     (16u << 10)
+#define SAMPLE	     (16u << 10) /* bytes, taken together from so many places */
+#define SAMPLES	     8u
 #define WAIT_S	     1
 
 struct segment {
@@ -52,6 +53,7 @@ struct packer {
 	struct cr_drain *drain;
 	ZSTD_CCtx *zstd;
 	void *out;
+	unsigned char *sample;
 	bool lowered;
 };
 
@@ -68,6 +70,14 @@ static void drain_fail(struct cr_drain *d, const struct cr_error *err)
 	pthread_mutex_unlock(&d->lock);
 }
 
+/* From all over the block: it may hold pieces of several streams. */
+static void sample_take(const struct cr_block *b, unsigned char *to)
+{
+	for (uint32_t i = 0; i < SAMPLES; i++)
+		memcpy(to + i * (SAMPLE / SAMPLES), b->data + (uint64_t)(b->used - SAMPLE) * i / (SAMPLES - 1),
+		       SAMPLE / SAMPLES);
+}
+
 /* Compressed size, or 0 when it is better stored as it is. A sample tells what is not worth the whole effort. */
 static size_t block_compress(const struct packer *p, const struct cr_block *b)
 {
@@ -76,7 +86,8 @@ static size_t block_compress(const struct packer *p, const struct cr_block *b)
 	if (p->drain->config.level == 0)
 		return 0;
 	if (b->used > 4 * SAMPLE) {
-		n = ZSTD_compress2(p->zstd, p->out, CR_PACK_BLOCK, b->data + b->used / 2, SAMPLE);
+		sample_take(b, p->sample);
+		n = ZSTD_compress2(p->zstd, p->out, CR_PACK_BLOCK, p->sample, SAMPLE);
 		if (ZSTD_isError(n) || n > SAMPLE - SAMPLE / 32)
 			return 0;
 	}
@@ -137,8 +148,8 @@ static void block_release(struct cr_drain *d, struct cr_block *b)
 	pthread_cond_broadcast(&d->room);
 }
 
-/* With the lock held, and again on return. Whoever takes the segments has the index before he lets the lock go, so that
- * they stay in order. */
+/* With the lock held, and again on return. Whoever takes the segments has the index before he lets the lock go, so
+ * that they stay in order. */
 static void segments_serve(struct cr_drain *d)
 {
 	struct segment *list;
@@ -201,6 +212,7 @@ static void *thread_main(void *arg)
 	pthread_mutex_unlock(&d->lock);
 	ZSTD_freeCCtx(p->zstd);
 	free(p->out);
+	free(p->sample);
 	free(p);
 	return NULL;
 }
@@ -215,8 +227,9 @@ static int thread_start(struct cr_drain *d, struct cr_error *err)
 		p->drain = d;
 		p->zstd = ZSTD_createCCtx();
 		p->out = malloc(CR_PACK_BLOCK);
+		p->sample = malloc(SAMPLE);
 	}
-	if (p && p->zstd && p->out) {
+	if (p && p->zstd && p->out && p->sample) {
 		ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_compressionLevel, d->config.level);
 		ZSTD_CCtx_setParameter(p->zstd, ZSTD_c_checksumFlag, 0);
 		pthread_attr_init(&attr);
@@ -231,6 +244,7 @@ static int thread_start(struct cr_drain *d, struct cr_error *err)
 	if (p) {
 		ZSTD_freeCCtx(p->zstd);
 		free(p->out);
+		free(p->sample);
 		free(p);
 	}
 	return cr_error_sys(err, rc, "starting a thread");

@@ -220,6 +220,7 @@ void cr_index_close(struct cr_index *index)
 	for (uint32_t i = 0; index->streams && i < index->n_streams; i++)
 		free(index->streams[i].name);
 	free(index->streams);
+	free(index->names);
 	free(index->packs);
 	free(index->places);
 	free(index->path);
@@ -325,6 +326,29 @@ static int streams_decode(struct cr_index *index, const unsigned char *p, const 
 	return 0;
 }
 
+static int name_compare(const void *a, const void *b, void *arg)
+{
+	const struct cr_index_stream *streams = arg;
+
+	return strcmp(streams[*(const uint32_t *)a].name, streams[*(const uint32_t *)b].name);
+}
+
+/* In order, and each once. */
+static int names_sort(struct cr_index *index, uint64_t tables_at, struct cr_error *err)
+{
+	index->names = calloc((size_t)index->n_streams + 1, sizeof(*index->names));
+	if (!index->names)
+		return cr_error_sys(err, ENOMEM, "%s", index->path);
+	for (uint32_t i = 0; i < index->n_streams; i++)
+		index->names[i] = i;
+	qsort_r(index->names, index->n_streams, sizeof(*index->names), name_compare, index->streams);
+	for (uint32_t i = 1; i < index->n_streams; i++) {
+		if (name_compare(&index->names[i - 1], &index->names[i], index->streams) == 0)
+			return damaged(index, "two streams have one name", tables_at, err);
+	}
+	return 0;
+}
+
 static int tables_read(struct cr_index *index, uint64_t size, struct cr_error *err)
 {
 	cleanup_free unsigned char *tables = NULL;
@@ -357,7 +381,9 @@ static int tables_read(struct cr_index *index, uint64_t size, struct cr_error *e
 		return damaged(index, "its tables are damaged", at, err);
 	if (packs_decode(index, &p, err) < 0 || places_decode(index, &p, at, err) < 0)
 		return -1;
-	return streams_decode(index, p, tables + length, at, err);
+	if (streams_decode(index, p, tables + length, at, err) < 0)
+		return -1;
+	return names_sort(index, at, err);
 }
 
 static int index_load(struct cr_index *index, const char *path, struct cr_error *err)
@@ -393,9 +419,18 @@ int cr_index_open(struct cr_index **index, const char *path, struct cr_error *er
 
 int64_t cr_index_find(const struct cr_index *index, const char *name)
 {
-	for (uint32_t i = 0; i < index->n_streams; i++) {
-		if (strcmp(index->streams[i].name, name) == 0)
-			return i;
+	uint32_t low = 0, high = index->n_streams;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		int order = strcmp(name, index->streams[index->names[middle]].name);
+
+		if (order == 0)
+			return index->names[middle];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
 	}
 	return -1;
 }

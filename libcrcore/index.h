@@ -99,6 +99,7 @@ struct cr_index {
 	struct cr_index_pack *packs;
 	uint32_t n_packs;
 	struct cr_index_stream *streams; /* as written */
+	uint32_t *names;		 /* their places, by name */
 	uint32_t n_streams;
 	struct cr_index_place {
 		uint32_t stream, size;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +19,11 @@
 #include "past.h"
 #include "seen.h"
 
-#define MISSES	    4u /* in a row, and the walk goes on where the anchors say */
+#define MISSES	     4u		 /* in a row, and the walk goes on where the anchors say */
 #define EARLY_SAMPLE (16u << 20) /* bytes by which to judge what is to come */
-#define PACK_BUFFER (4u << 20)
-#define TOGETHER    16u /* chunks that are looked at before the first is dealt with */
-#define OWN	    1u /* the own pack's place in the list, plus 1 */
+#define PACK_BUFFER  (4u << 20)
+#define TOGETHER     16u /* chunks that are looked at before the first is dealt with */
+#define OWN	     1u	 /* the own pack's place in the list, plus 1 */
 
 struct stream {
 	char *name;
@@ -51,6 +52,7 @@ struct cr_writer {
 	uint32_t *slots; /* of the last generation's packs in packs, plus 1; 0: not yet */
 	struct stream *streams;
 	uint32_t n_streams, streams_room;
+	void *names; /* of the streams: a tree of the C library's */
 	struct cr_block *block; /* being filled */
 	uint64_t raw;		/* end of the raw space so far */
 	uint64_t bytes, chunks, zero, known;
@@ -148,6 +150,11 @@ static int stream_begin(struct cr_writer *w, struct stream *s, struct cr_error *
 	return cr_cursor_seek(&s->cursor, w->past.index, (uint32_t)old, 0, err) < 0 ? -1 : 0;
 }
 
+static int name_compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
 int cr_writer_stream(struct cr_writer *w, const char *name, bool archive, uint32_t *id, struct cr_error *err)
 {
 	struct cr_error ignored;
@@ -158,10 +165,8 @@ int cr_writer_stream(struct cr_writer *w, const char *name, bool archive, uint32
 		return -1;
 	if (!*name || strlen(name) > CR_INDEX_NAME_MAX)
 		return cr_error_set(err, EINVAL, "a stream's name has 1 to %u bytes", CR_INDEX_NAME_MAX);
-	for (uint32_t i = 0; i < w->n_streams; i++) {
-		if (strcmp(w->streams[i].name, name) == 0)
-			return cr_error_set(err, EEXIST, "stream %s comes twice", name);
-	}
+	if (tfind(name, &w->names, name_compare))
+		return cr_error_set(err, EEXIST, "stream %s comes twice", name);
 	if (w->n_streams == w->streams_room) {
 		uint32_t room = w->streams_room ? 2 * w->streams_room : 64;
 
@@ -173,8 +178,10 @@ int cr_writer_stream(struct cr_writer *w, const char *name, bool archive, uint32
 	}
 	s = &w->streams[w->n_streams];
 	*s = (struct stream){.archive = archive, .name = strdup(name)};
-	if (!s->name)
+	if (!s->name || !tsearch(s->name, &w->names, name_compare)) {
+		free(s->name);
 		return cr_error_sys(err, ENOMEM, "stream %s", name);
+	}
 	/* without its past it is stored as new */
 	if (stream_begin(w, s, &ignored) < 0)
 		cr_cursor_clear(&s->cursor);
@@ -184,8 +191,8 @@ int cr_writer_stream(struct cr_writer *w, const char *name, bool archive, uint32
 
 /* ---- the block that is being filled ---- */
 
-/* The pool is for what comes while the job is frozen; if it may not do, writing begins now. As much of what is still to
- * come will be new as was so far, or a quarter more. */
+/* The pool is for what comes while the job is frozen; if it may not do, writing begins now. As much of what is
+ * still to come will be new as was so far, or a quarter more. */
 static void drain_early(struct cr_writer *w)
 {
 	uint64_t left = w->expected, room = cr_drain_free(w->drain);
@@ -318,7 +325,8 @@ static struct look chunk_look(const struct cr_writer *w, const void *data, uint3
 	return look;
 }
 
-/* One chunk of stream s. Returns 1 when it is new, to be kept at the end of the block; 0 when its bytes are not needed. */
+/* One chunk of stream s. Returns 1 when it is new, to be kept at the end of the block; 0 when its bytes are not
+ * needed. */
 static int chunk_take(struct cr_writer *w, struct stream *s, const struct look *look, uint32_t size,
 		      struct cr_error *err)
 {
@@ -600,10 +608,8 @@ static int index_finish(struct cr_writer *w, struct cr_writer_result *result, st
 
 int cr_writer_finish(struct cr_writer *w, struct cr_writer_result *result, struct cr_error *err)
 {
-	*result = (struct cr_writer_result){.image_bytes = w->bytes,
-					    .chunks = w->chunks,
-					    .zero = w->zero,
-					    .known = w->known};
+	*result = (struct cr_writer_result){
+		.image_bytes = w->bytes, .chunks = w->chunks, .zero = w->zero, .known = w->known};
 	if (cr_drain_finish(w->drain, err) < 0 || pack_finish(w, result, err) < 0 ||
 	    index_finish(w, result, err) < 0)
 		return -1;
@@ -611,6 +617,12 @@ int cr_writer_finish(struct cr_writer *w, struct cr_writer_result *result, struc
 	result->n_packs = w->n_packs;
 	w->packs = NULL;
 	return 0;
+}
+
+/* The streams own their names. */
+static void name_keep(void *name)
+{
+	(void)name;
 }
 
 void cr_writer_close(struct cr_writer *w)
@@ -621,6 +633,7 @@ void cr_writer_close(struct cr_writer *w)
 	cr_drain_close(w->drain);
 	cr_pack_discard(w->pack);
 	cr_index_discard(w->index);
+	tdestroy(w->names, name_keep);
 	for (uint32_t i = 0; i < w->n_streams; i++) {
 		struct stream *s = &w->streams[i];
 

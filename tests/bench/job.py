@@ -8,7 +8,8 @@ import shutil
 
 from beat import Beat
 from node import BEATS, HERE, HOME, LOCAL, STORE, USER
-from node import as_user, children, comm, milliseconds, now, pid_inside, run, stamp, started, text_of, wait_for
+from node import as_user, children, comm, milliseconds, now, pid_inside, program, run, stamp, started, text_of
+from node import wait_for
 
 OURS = ("crinit", "crhook", "crnotary")
 LOGS = ("journal.jsonl", "crinit.log")
@@ -142,7 +143,7 @@ class Job:
         caps = "-all,+checkpoint_restore,+setpcap,+sys_ptrace"
         enter = ("nsenter", "-t", self.crinit, "-m", "-p", "-T")
         user = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
-        root = next(pid for pid in children(self.crinit) if comm(pid) not in (*OURS, "criu"))
+        root = next(pid for pid in children(self.crinit) if program(pid) not in ("", *OURS, "criu"))
         began = now()
         run(
             *(*enter, *user, f"--inh-caps={caps}", f"--ambient-caps={caps}"),

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """memory.py - how much memory crinit and what it starts take, but for the job itself: sampled while they live"""
 
-import os
 import re
 import threading
 import time
 
 from job import OURS, crinit_pid
-from node import children, comm, text_of
+from node import children, comm, program, text_of
 
 PERIOD = 0.005
 KEYS = ("VmHWM", "RssAnon", "RssFile", "RssShmem")
@@ -41,13 +40,10 @@ class Sampler(threading.Thread):
         queue = [crinit]
         while queue:
             pid = queue.pop()
-            try:
-                name = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
-            except OSError:
-                continue
+            name = program(pid)
             if name in OURS:
                 queue += children(pid)
-                self.note("worker" if name == "crinit" and pid != crinit else name, pid)
+                self.note(comm(pid), pid)  # crinit's workers give themselves names
             elif name == "criu":
                 self.note(name, pid)
 

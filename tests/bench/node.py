@@ -103,6 +103,13 @@ def comm(pid):
     return text_of(f"/proc/{pid}/comm").strip()
 
 
+def program(pid):
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+    except OSError:
+        return ""
+
+
 def pid_inside(pid):
     """the pid that it has in its own namespace"""
     found = re.search(r"^NSpid:.*\s(\d+)$", text_of(f"/proc/{pid}/status"), re.M)

@@ -27,6 +27,7 @@ int __real_fsync(int fd);
 int __real_rename(const char *from, const char *to);
 int __real_unlink(const char *path);
 int __real_unlinkat(int dir, const char *name, int flags);
+int __real_rmdir(const char *path);
 int __real_close(int fd);
 int __real_sync_file_range(int fd, off_t from, off_t size, unsigned int flags);
 
@@ -41,6 +42,7 @@ int __wrap_fsync(int fd);
 int __wrap_rename(const char *from, const char *to);
 int __wrap_unlink(const char *path);
 int __wrap_unlinkat(int dir, const char *name, int flags);
+int __wrap_rmdir(const char *path);
 int __wrap_close(int fd);
 int __wrap_sync_file_range(int fd, off_t from, off_t size, unsigned int flags);
 
@@ -65,7 +67,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	(void)st;
 	(void)ftw;
 	if (type == FTW_DP)
-		(void)rmdir(path);
+		(void)__real_rmdir(path);
 	else
 		(void)__real_unlink(path);
 	return 0;
@@ -380,6 +382,18 @@ int __wrap_unlinkat(int dir, const char *name, int flags)
 	rc = __real_unlinkat(dir, name, flags);
 	if (rc == 0)
 		log_add(FAULT_UNLINK, full, NULL, NULL, 0, false);
+	return rc;
+}
+
+int __wrap_rmdir(const char *path)
+{
+	int rc;
+
+	if (point(FAULT_UNLINK, below(path), 0) > 0)
+		return -1;
+	rc = __real_rmdir(path);
+	if (rc == 0)
+		log_add(FAULT_UNLINK, below(path), NULL, NULL, 0, false);
 	return rc;
 }
 
