@@ -292,9 +292,9 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	struct cr_error ignored;
 
 	if (cr_store_open(&job->store, job->dir, job->id, job->part, getuid(), true, err) < 0 ||
-	    job_fence(job, err) < 0 || cr_store_sweep(&job->store, err) < 0 ||
-	    cr_store_next(&job->store, &d->generation, err) < 0 ||
-	    cr_store_begin(&job->store, d->generation, d->dir, err) < 0 || manifest_begin(d, reason, err) < 0 ||
+	    job_fence(job, err) < 0 || cr_store_next(&job->store, &d->generation, err) < 0 ||
+	    cr_store_sweep(&job->store, err) < 0 || cr_store_begin(&job->store, d->generation, d->dir, err) < 0 ||
+	    manifest_begin(d, reason, err) < 0 ||
 	    capture_start(&d->capture, job, d->generation, d->dir, generation_past(job), err) < 0)
 		return -1;
 	if (criu_run(d, err) < 0)

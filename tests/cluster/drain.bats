@@ -69,7 +69,8 @@ tickets_end() {
 	create=$!
 	wait_until 20 on n0 root sh -c "ls $DRAIN | grep -q ^h-"
 	on n0 root scontrol requeue "$job"
-	run wait "$create"
+	status=0
+	wait "$create" || status=$?
 	cat "$BATS_TEST_TMPDIR/said"
 	[ "$status" != 0 ]
 	[ "$(grep -c '^scheckpoint: ' "$BATS_TEST_TMPDIR/said")" = 1 ]
