@@ -259,6 +259,11 @@ static int status_has(const char *path, struct cr_error *err)
 	if (!f)
 		return cr_error_sys(err, errno == ENOENT ? ESRCH : errno, "%s", path);
 	while (fgets(line, sizeof(line), f)) {
+		char state;
+
+		/* a zombie keeps what it died with, and will never run */
+		if (sscanf(line, "State: %c", &state) == 1 && (state == 'Z' || state == 'X'))
+			return cr_error_set(err, ESRCH, "%s: a zombie", path);
 		for (unsigned i = 0; i < 4; i++) {
 			uint64_t caps;
 

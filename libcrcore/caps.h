@@ -63,7 +63,7 @@ int cr_caps_bare_root(struct cr_error *err);
 int cr_caps_shield(struct cr_error *err);
 
 /* Whether any thread of pid below proc ("/proc") has a capability in CapInh, CapPrm, CapEff or CapAmb; they are
- * each thread's own. Returns 1 yes, 0 none, -1 error (ESRCH: gone). */
+ * each thread's own. Returns 1 yes, 0 none, -1 error (ESRCH: gone, or a zombie). */
 int cr_caps_task_has(const char *proc, pid_t pid, struct cr_error *err);
 
 #endif

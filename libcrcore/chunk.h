@@ -3,8 +3,8 @@
 
 /* chunk.h - the unit of storage: at most one page of a stream, known by its hash
  *
- * A chunk's name is XXH3-128 with a secret of 192 random bytes that is made with the first generation of a part and
- * handed on from index to index. Why this hash is enough is said in doc/store.md.
+ * A chunk's name is XXH3-128 with a secret of 192 random bytes that is made with the first generation of a part
+ * and handed on from index to index. Why this hash is enough is said in doc/store.md.
  */
 
 #ifndef CR_CHUNK_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* cut.h - where to cut a tar archive into chunks, so that a file that has not changed gives the same chunks wherever
- * in the archive it lies
+/* cut.h - where to cut a tar archive into chunks, so that a file that has not changed gives the same chunks
+ * wherever in the archive it lies
  *
  * The cuts decide about nothing but how much is found again: an archive that is misread is stored as well as any.
  */

@@ -137,8 +137,8 @@ static void block_release(struct cr_drain *d, struct cr_block *b)
 	pthread_cond_broadcast(&d->room);
 }
 
-/* With the lock held, and again on return. Whoever takes the segments has the index before he lets the lock go, so that
- * they stay in order. */
+/* With the lock held, and again on return. Whoever takes the segments has the index before he lets the lock go, so
+ * that they stay in order. */
 static void segments_serve(struct cr_drain *d)
 {
 	struct segment *list;

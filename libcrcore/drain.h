@@ -3,9 +3,9 @@
 
 /* drain.h - what is new, staged in a pool of blocks, and the threads that compress and write it
  *
- * One thread (the caller) fills blocks and makes segments; threads of our own turn blocks into a pack and segments into an
- * index. While the job is frozen they keep still unless the pool may not hold all that is to come: the processors are
- * better used for emptying criu's pipes.
+ * One thread (the caller) fills blocks and makes segments; threads of our own turn blocks into a pack and segments
+ * into an index. While the job is frozen they keep still unless the pool may not hold all that is to come: the
+ * processors are better used for emptying criu's pipes.
  */
 
 #ifndef CR_DRAIN_H
@@ -21,8 +21,9 @@
 #include "pack.h"
 
 #define CR_DRAIN_THREADS 4u
-#define CR_DRAIN_BLOCKS	 4u   /* the smallest pool */
-#define CR_DRAIN_STALL_S 120 /* storage that takes nothing for so long is not waited for while the job is frozen */
+#define CR_DRAIN_BLOCKS	 4u  /* the smallest pool */
+#define CR_DRAIN_STALL_S 120 /* storage that takes nothing for so long is not waited for while the job is frozen  \
+			      */
 
 struct cr_block {
 	unsigned char *data; /* CR_PACK_BLOCK bytes */
@@ -32,11 +33,11 @@ struct cr_block {
 };
 
 struct cr_drain_config {
-	uint64_t pool;		 /* bytes; at least CR_DRAIN_BLOCKS blocks are taken */
-	unsigned threads;	 /* 1 to CR_DRAIN_THREADS */
-	int level;		 /* zstd's, 0: store raw */
-	struct cr_pace *pace;	 /* outlives the drain */
-	struct cr_pack_writer *pack;   /* stay the caller's; not to be used before cr_drain_finish */
+	uint64_t pool;		     /* bytes; at least CR_DRAIN_BLOCKS blocks are taken */
+	unsigned threads;	     /* 1 to CR_DRAIN_THREADS */
+	int level;		     /* zstd's, 0: store raw */
+	struct cr_pace *pace;	     /* outlives the drain */
+	struct cr_pack_writer *pack; /* stay the caller's; not to be used before cr_drain_finish */
 	struct cr_index_writer *index;
 };
 

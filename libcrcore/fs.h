@@ -54,8 +54,8 @@ int cr_fs_copy(int in, int out, uint64_t size, struct cr_error *err);
 /* write(2) all of it; retries EINTR and short writes. */
 int cr_fs_write_all(int fd, const void *data, size_t size, struct cr_error *err);
 
-/* Write bytes [from, from + size) of file in to out, which may be a pipe; or all that comes from in (a pipe, a file from where it
- * stands) to out, *size is how much that was. What is in a pipe afterwards is a copy. */
+/* Write bytes [from, from + size) of file in to out, which may be a pipe; or all that comes from in (a pipe, a
+ * file from where it stands) to out, *size is how much that was. What is in a pipe afterwards is a copy. */
 int cr_fs_send(int in, uint64_t from, uint64_t size, int out, struct cr_error *err);
 int cr_fs_receive(int in, int out, uint64_t *size, struct cr_error *err);
 

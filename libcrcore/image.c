@@ -17,7 +17,7 @@
 #include "index.h"
 #include "pack.h"
 
-#define SLOTS 32u	    /* blocks in memory; more only while more are being read from */
+#define SLOTS  32u /* blocks in memory; more only while more are being read from */
 #define ZEROES CR_PACK_BLOCK
 #define AHEAD  (8u << 20) /* bytes of a pack asked for beforehand */
 
@@ -261,7 +261,8 @@ static int chunks_verify(const struct cr_image_reader *r, const struct cr_index_
 	for (uint32_t i = 0; i < n; i++, data += chunk->size) {
 		if (cr_chunk_hash_same(cr_chunk_hash(&index->key, data, chunk->size), hashes[i]))
 			continue;
-		cr_error_set(err, EBADMSG, "the chunk at %" PRIu64 " of pack %06" PRIu32 " is damaged: its hash differs",
+		cr_error_set(err, EBADMSG,
+			     "the chunk at %" PRIu64 " of pack %06" PRIu32 " is damaged: its hash differs",
 			     chunk->raw + (uint64_t)i * chunk->size, index->packs[chunk->pack - 1].generation);
 		return where(r, chunk->start + (uint64_t)i * chunk->size, err);
 	}

@@ -15,8 +15,8 @@
 #include "error.h"
 #include "store.h"
 
-/* Add to m the packs that the index of its generation refers to, while that is still a temporary directory; none may be
- * missing. */
+/* Add to m the packs that the index of its generation refers to, while that is still a temporary directory; none
+ * may be missing. */
 int cr_image_record(const struct cr_store *store, struct cr_manifest *m, struct cr_error *err);
 
 struct cr_image;
@@ -42,8 +42,8 @@ int cr_image_reader_open(struct cr_image_reader **reader, struct cr_image *image
 			 struct cr_error *err);
 void cr_image_reader_close(struct cr_image_reader *reader);
 
-/* The next piece, verified. Returns 1 with *data and *size, valid until the next call for this reader, 0 at the end, -1 with
- * generation, stream, offset and pack of what is damaged or missing. */
+/* The next piece, verified. Returns 1 with *data and *size, valid until the next call for this reader, 0 at the
+ * end, -1 with generation, stream, offset and pack of what is damaged or missing. */
 int cr_image_reader_next(struct cr_image_reader *reader, const void **data, size_t *size, struct cr_error *err);
 
 /* Write all of a stream to fd (blocking). */

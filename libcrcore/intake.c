@@ -55,8 +55,8 @@ static void *thread_main(void *arg)
 		}
 		item = i->items[i->taken % BUFFERS];
 		pthread_mutex_unlock(&i->lock);
-		rc = i->failed ? 0 :
-				 i->take(i->arg, item.stream, buffer_of(i, i->taken), item.size, item.end, &err);
+		rc = i->failed ? 0
+			       : i->take(i->arg, item.stream, buffer_of(i, i->taken), item.size, item.end, &err);
 		pthread_mutex_lock(&i->lock);
 		if (rc < 0) {
 			i->failed = true;

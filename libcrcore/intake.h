@@ -3,8 +3,8 @@
 
 /* intake.h - buffers between the thread that reads criu's pipes and the one that looks at what came
  *
- * A ring of a few buffers that stay in the processor's cache. What lies in one has been copied: it belongs to the instant of
- * the freeze, whatever happens to the job's memory afterwards.
+ * A ring of a few buffers that stay in the processor's cache. What lies in one has been copied: it belongs to the
+ * instant of the freeze, whatever happens to the job's memory afterwards.
  */
 
 #ifndef CR_INTAKE_H
@@ -20,8 +20,8 @@
 
 struct cr_intake;
 
-/* Called in a thread of the intake's, in the order of cr_intake_put; end: it was the last of that stream. After an error
- * it is not called again. */
+/* Called in a thread of the intake's, in the order of cr_intake_put; end: it was the last of that stream. After an
+ * error it is not called again. */
 typedef int (*cr_intake_take)(void *arg, uint32_t stream, void *data, size_t size, bool end, struct cr_error *err);
 
 int cr_intake_open(struct cr_intake **intake, cr_intake_take take, void *arg, struct cr_error *err);

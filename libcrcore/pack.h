@@ -3,9 +3,9 @@
 
 /* pack.h - a pack file: the chunks that one generation added to the store, in compressed blocks
  *
- * Chunks lie behind each other in the pack's raw space, bytes 0 to raw; a chunk is found by its raw position. The raw
- * space is cut into blocks, each compressed and checked by itself; no chunk crosses from one into another. The file's
- * layout is in doc/store.md. Neither writer nor reader is thread-safe.
+ * Chunks lie behind each other in the pack's raw space, bytes 0 to raw; a chunk is found by its raw position. The
+ * raw space is cut into blocks, each compressed and checked by itself; no chunk crosses from one into another. The
+ * file's layout is in doc/store.md. Neither writer nor reader is thread-safe.
  */
 
 #ifndef CR_PACK_H
@@ -36,8 +36,8 @@ struct cr_pack_writer;
 int cr_pack_create(struct cr_pack_writer **writer, const char *path, uint32_t job, uint32_t generation,
 		   size_t buffer, struct cr_error *err);
 
-/* Append a block whose chunks begin at raw_start: stored bytes at payload that codec turns into raw_size ones. Blocks may
- * come in any order; in the end they must cover the raw space without a gap. */
+/* Append a block whose chunks begin at raw_start: stored bytes at payload that codec turns into raw_size ones.
+ * Blocks may come in any order; in the end they must cover the raw space without a gap. */
 int cr_pack_append(struct cr_pack_writer *writer, uint64_t raw_start, uint32_t raw_size, enum cr_pack_codec codec,
 		   const void *payload, uint32_t stored, struct cr_error *err);
 
@@ -65,8 +65,8 @@ int64_t cr_pack_find(const struct cr_pack *pack, uint64_t raw);
 uint64_t cr_pack_block_start(const struct cr_pack *pack, int64_t block);
 uint32_t cr_pack_block_size(const struct cr_pack *pack, int64_t block);
 
-/* Read block into to (at least CR_PACK_BLOCK bytes), checked and decompressed. What is wrong with it is told with the
- * file and the offset in it. */
+/* Read block into to (at least CR_PACK_BLOCK bytes), checked and decompressed. What is wrong with it is told with
+ * the file and the offset in it. */
 int cr_pack_read(struct cr_pack *pack, int64_t block, void *to, struct cr_error *err);
 
 /* Tell the kernel that the blocks from block on, some bytes of them, will be read soon. */

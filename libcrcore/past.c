@@ -18,8 +18,8 @@
 #define PROBES	   8u
 #define ANCHORS	   1024u
 
-#define PACKS_MANY 32u	    /* more than these: the smallest are stored anew, together, */
-#define PACKS_FEW  16u	    /* until these are left */
+#define PACKS_MANY 32u	       /* more than these: the smallest are stored anew, together, */
+#define PACKS_FEW  16u	       /* until these are left */
 #define STALE_MIN  (64u << 20) /* bytes that a generation may store anew for that: this, or an eighth of it all */
 
 static uint64_t anchor_make(struct cr_chunk_hash hash, uint32_t place, uint32_t chunk)

@@ -3,8 +3,9 @@
 
 /* past.h - the last generation, as what the next one may refer to
  *
- * The same page of the same stream is looked at first; that is a walk along the old index. What has moved is found by
- * its hash in a table of anchors, of bounded size: of a large generation only every 2nd, 4th, … chunk is an anchor.
+ * The same page of the same stream is looked at first; that is a walk along the old index. What has moved is found
+ * by its hash in a table of anchors, of bounded size: of a large generation only every 2nd, 4th, … chunk is an
+ * anchor.
  */
 
 #ifndef CR_PAST_H
@@ -19,15 +20,15 @@
 
 struct cr_past {
 	struct cr_index *index;
-	bool *stale;   /* by pack: not to be referred to any more */
+	bool *stale; /* by pack: not to be referred to any more */
 	uint64_t *anchors;
 	uint64_t mask, sample;
 	size_t bytes;
 };
 
-/* Open the index at path and look at each pack it refers to, below packs (a directory): one that is missing, or is not the
- * one that the index knew, is stale, and so are those that are mostly dead and those that make the list too long
- * (doc/store.md, compaction). bytes: for anchors, at the most. On error past is closed. */
+/* Open the index at path and look at each pack it refers to, below packs (a directory): one that is missing, or is
+ * not the one that the index knew, is stale, and so are those that are mostly dead and those that make the list
+ * too long (doc/store.md, compaction). bytes: for anchors, at the most. On error past is closed. */
 int cr_past_open(struct cr_past *past, const char *path, const char *packs, size_t bytes, struct cr_error *err);
 void cr_past_close(struct cr_past *past);
 

@@ -22,14 +22,13 @@ struct entry {
 	bool in;
 };
 
-/* Parent of pid, or -1 when it is gone. The name in stat may hold blanks, parentheses and newlines: read all of it
- * and look from the end. */
-static pid_t parent_of(pid_t pid)
+/* State and parent of pid; -1 when it is gone. The name in stat may hold blanks, parentheses and newlines: read
+ * all of it and look from the end. */
+static int stat_read(pid_t pid, char *state, int *parent)
 {
 	char path[64], line[1024], *tail;
 	cleanup_close int fd = -1;
 	ssize_t n;
-	int parent;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -38,9 +37,7 @@ static pid_t parent_of(pid_t pid)
 		return -1;
 	line[n] = '\0';
 	tail = strrchr(line, ')');
-	if (!tail || sscanf(tail, ") %*c %d", &parent) != 1)
-		return -1;
-	return parent;
+	return tail && sscanf(tail, ") %c %d", state, parent) == 2 ? 0 : -1;
 }
 
 static int entries_read(struct entry **entries, size_t *n, struct cr_error *err)
@@ -54,9 +51,11 @@ static int entries_read(struct entry **entries, size_t *n, struct cr_error *err)
 	if (!d)
 		return cr_error_sys(err, errno, "/proc");
 	while ((e = readdir(d))) {
-		pid_t pid = (pid_t)atoi(e->d_name), parent;
+		pid_t pid = (pid_t)atoi(e->d_name);
+		int parent;
+		char state;
 
-		if (pid <= 0 || (parent = parent_of(pid)) < 0)
+		if (pid <= 0 || stat_read(pid, &state, &parent) < 0)
 			continue;
 		if (*n == room) {
 			struct entry *more = realloc(*entries, (room = room ? 2 * room : 256) * sizeof(*more));
@@ -134,6 +133,25 @@ static bool descriptor_writes(int dir, const char *fd)
 	return descriptor_info(dir, fd, &flags, &pos) == 0 && (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH);
 }
 
+/* Open /proc/PID and its fd. Returns 1, 0 when the process is gone or a zombie, -1. */
+static int fds_open(pid_t pid, int *dir, DIR **fds, struct cr_error *err)
+{
+	char path[64], state = 0;
+	int parent, errnum;
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	*dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	*fds = *dir >= 0 ? opendir(path) : NULL;
+	if (*fds)
+		return 1;
+	errnum = errno;
+	/* a zombie's has become root's */
+	if (errnum == ENOENT || stat_read(pid, &state, &parent) < 0 || state == 'Z' || state == 'X')
+		return 0;
+	return cr_error_sys(err, errnum, "%s", path);
+}
+
 uint64_t cr_proc_memory(pid_t pid)
 {
 	char path[64], line[256];
@@ -151,18 +169,15 @@ uint64_t cr_proc_memory(pid_t pid)
 
 int cr_proc_position(pid_t pid, const char *path, uint64_t *pos, struct cr_error *err)
 {
-	char name[64], link[PATH_MAX];
+	char link[PATH_MAX];
 	cleanup_close int dir = -1;
 	cleanup_closedir DIR *fds = NULL;
 	struct dirent *e;
 	unsigned flags;
+	int rc = fds_open(pid, &dir, &fds, err);
 
-	snprintf(name, sizeof(name), "/proc/%d", (int)pid);
-	dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	snprintf(name, sizeof(name), "/proc/%d/fd", (int)pid);
-	fds = opendir(name);
-	if (dir < 0 || !fds)
-		return errno == ENOENT ? 0 : cr_error_sys(err, errno, "%s", name);
+	if (rc <= 0)
+		return rc;
 	while ((e = readdir(fds))) {
 		ssize_t n = readlinkat(dirfd(fds), e->d_name, link, sizeof(link) - 1);
 
@@ -178,24 +193,17 @@ int cr_proc_position(pid_t pid, const char *path, uint64_t *pos, struct cr_error
 int cr_proc_written(pid_t pid, int (*each)(const struct cr_proc_file *file, void *arg), void *arg,
 		    struct cr_error *err)
 {
-	char path[64];
 	cleanup_close int dir = -1;
 	cleanup_closedir DIR *fds = NULL;
 	struct dirent *e;
+	int rc = fds_open(pid, &dir, &fds, err);
 
-	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return errno == ENOENT ? 0 : cr_error_sys(err, errno, "%s", path);
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	fds = opendir(path);
-	if (!fds)
-		return errno == ENOENT ? 0 : cr_error_sys(err, errno, "%s", path);
+	if (rc <= 0)
+		return rc;
 	while ((e = readdir(fds))) {
 		struct cr_proc_file file;
 		struct stat st;
 		ssize_t n;
-		int rc;
 
 		if (e->d_name[0] == '.' || fstatat(dirfd(fds), e->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode) ||
 		    !descriptor_writes(dir, e->d_name))

@@ -24,7 +24,8 @@ struct cr_proc_file {
 };
 
 /* Call each for every descriptor of pid that is a regular file open for writing and has a name. A process that is
- * gone is no error; one that cannot be read is. A non-zero return of each ends the walk and is returned. */
+ * gone or a zombie is no error; one that cannot be read is. A non-zero return of each ends the walk and is
+ * returned. */
 int cr_proc_written(pid_t pid, int (*each)(const struct cr_proc_file *file, void *arg), void *arg,
 		    struct cr_error *err);
 

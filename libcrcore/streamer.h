@@ -3,10 +3,10 @@
 
 /* streamer.h - what criu says with --stream, over its socket
  *
- * Each request is a u32 of this machine's order, the length, and a protobuf message whose field 1 is a file name. On a dump a
- * descriptor follows, the read end of a pipe; on a restore our reply is the same with a message whose field 1 says
- * whether the file exists, and then, if so, the write end of a pipe follows. One byte carries each descriptor. The end
- * of the socket is the end. (criu/img-streamer.c and images/img-streamer.proto of CRIU)
+ * Each request is a u32 of this machine's order, the length, and a protobuf message whose field 1 is a file name.
+ * On a dump a descriptor follows, the read end of a pipe; on a restore our reply is the same with a message whose
+ * field 1 says whether the file exists, and then, if so, the write end of a pipe follows. One byte carries each
+ * descriptor. The end of the socket is the end. (criu/img-streamer.c and images/img-streamer.proto of CRIU)
  */
 
 #ifndef CR_STREAMER_H

@@ -160,8 +160,9 @@ static bool name_same_part(const char *a, const char *b)
 	return strncmp(a + NAME_JOB, b + NAME_JOB, strlen(b + NAME_JOB) - RANDOM_LENGTH) == 0;
 }
 
-/* Remove tickets of our user that are of no use any more: all those that are dead by now; or, with a ticket of ours, those
- * of its job alone, and then also what an earlier drainer of the same part has left, which is no more. */
+/* Remove tickets of our user that are of no use any more: all those that are dead by now; or, with a ticket of
+ * ours, those of its job alone, and then also what an earlier drainer of the same part has left, which is no more.
+ */
 static int dead_remove(int dir, int64_t now, uint64_t lease_ms, const char *mine, struct cr_error *err)
 {
 	cleanup_closedir DIR *d = drain_read(dir, err);

@@ -51,8 +51,8 @@ struct cr_token {
 
 /* Make DIR/.drain if need be (DIR has to exist) and a waiting ticket in it. limit is at least 1; part is made of
  * letters, digits, '.' and '_', at most 31 of them; more unsaved work than ten digits can say counts as that. A
- * .drain that is a symbolic link is refused. Of the same user and job, dead tickets are removed, and all of the same part:
- * there is one drainer for each, and whoever comes now follows one that was ended. On an error, here
+ * .drain that is a symbolic link is refused. Of the same user and job, dead tickets are removed, and all of the
+ * same part: there is one drainer for each, and whoever comes now follows one that was ended. On an error, here
  * and below, the caller says so and drains without a token; token can be given to cr_token_close. */
 int cr_token_open(struct cr_token *token, const char *dir, unsigned int limit, uint32_t job, const char *part,
 		  uint64_t unsaved_s, struct cr_error *err);

@@ -18,11 +18,11 @@
 #include "past.h"
 #include "seen.h"
 
-#define MISSES	    4u /* in a row, and the walk goes on where the anchors say */
+#define MISSES	     4u		 /* in a row, and the walk goes on where the anchors say */
 #define EARLY_SAMPLE (16u << 20) /* bytes by which to judge what is to come */
-#define PACK_BUFFER (4u << 20)
-#define TOGETHER    16u /* chunks that are looked at before the first is dealt with */
-#define OWN	    1u /* the own pack's place in the list, plus 1 */
+#define PACK_BUFFER  (4u << 20)
+#define TOGETHER     16u /* chunks that are looked at before the first is dealt with */
+#define OWN	     1u	 /* the own pack's place in the list, plus 1 */
 
 struct stream {
 	char *name;
@@ -184,8 +184,8 @@ int cr_writer_stream(struct cr_writer *w, const char *name, bool archive, uint32
 
 /* ---- the block that is being filled ---- */
 
-/* The pool is for what comes while the job is frozen; if it may not do, writing begins now. As much of what is still to
- * come will be new as was so far, or a quarter more. */
+/* The pool is for what comes while the job is frozen; if it may not do, writing begins now. As much of what is
+ * still to come will be new as was so far, or a quarter more. */
 static void drain_early(struct cr_writer *w)
 {
 	uint64_t left = w->expected, room = cr_drain_free(w->drain);
@@ -318,7 +318,8 @@ static struct look chunk_look(const struct cr_writer *w, const void *data, uint3
 	return look;
 }
 
-/* One chunk of stream s. Returns 1 when it is new, to be kept at the end of the block; 0 when its bytes are not needed. */
+/* One chunk of stream s. Returns 1 when it is new, to be kept at the end of the block; 0 when its bytes are not
+ * needed. */
 static int chunk_take(struct cr_writer *w, struct stream *s, const struct look *look, uint32_t size,
 		      struct cr_error *err)
 {
@@ -600,10 +601,8 @@ static int index_finish(struct cr_writer *w, struct cr_writer_result *result, st
 
 int cr_writer_finish(struct cr_writer *w, struct cr_writer_result *result, struct cr_error *err)
 {
-	*result = (struct cr_writer_result){.image_bytes = w->bytes,
-					    .chunks = w->chunks,
-					    .zero = w->zero,
-					    .known = w->known};
+	*result = (struct cr_writer_result){
+		.image_bytes = w->bytes, .chunks = w->chunks, .zero = w->zero, .known = w->known};
 	if (cr_drain_finish(w->drain, err) < 0 || pack_finish(w, result, err) < 0 ||
 	    index_finish(w, result, err) < 0)
 		return -1;

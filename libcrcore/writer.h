@@ -3,8 +3,8 @@
 
 /* writer.h - streams in, a generation's pack and index out
  *
- * The caller reads bytes from wherever they come (cr_writer_room, cr_writer_advance); a thread of the writer's drops each
- * chunk that is zero, refers to what is known, and stages what is new. One thread uses a writer.
+ * The caller reads bytes from wherever they come (cr_writer_room, cr_writer_advance); a thread of the writer's
+ * drops each chunk that is zero, refers to what is known, and stages what is new. One thread uses a writer.
  */
 
 #ifndef CR_WRITER_H
@@ -32,9 +32,9 @@ struct cr_writer_config {
 };
 
 struct cr_writer_result {
-	uint64_t image_bytes; /* of all streams */
+	uint64_t image_bytes;	      /* of all streams */
 	uint64_t chunks, zero, known; /* how many there were, and of which kind */
-	uint64_t pack_bytes;  /* of the pack file; 0: there is none, nothing was new */
+	uint64_t pack_bytes;	      /* of the pack file; 0: there is none, nothing was new */
 	uint64_t index_bytes;
 	struct cr_index_pack *packs; /* those referred to, the own one first when there is one; malloc'ed */
 	uint32_t n_packs;
@@ -45,17 +45,17 @@ uint64_t cr_writer_past_new(const char *path);
 
 struct cr_writer;
 
-/* A past that cannot be read is no error: everything is new then, and remark (at least 256 bytes) says why; else it
- * becomes "". */
+/* A past that cannot be read is no error: everything is new then, and remark (at least 256 bytes) says why; else
+ * it becomes "". */
 int cr_writer_open(struct cr_writer **writer, const struct cr_writer_config *config, char *remark, size_t size,
 		   struct cr_error *err);
 
-/* Begin a stream; *id is for the calls below. archive: it is a tar archive, cut where its members begin. A name that
- * was there already is an error. */
+/* Begin a stream; *id is for the calls below. archive: it is a tar archive, cut where its members begin. A name
+ * that was there already is an error. */
 int cr_writer_stream(struct cr_writer *writer, const char *name, bool archive, uint32_t *id, struct cr_error *err);
 
-/* Where the next bytes are to be put, and how many fit there. Valid until the next call of any kind. May wait for the
- * pool, and fails when the storage does, or a chunk of before could not be dealt with. */
+/* Where the next bytes are to be put, and how many fit there. Valid until the next call of any kind. May wait for
+ * the pool, and fails when the storage does, or a chunk of before could not be dealt with. */
 int cr_writer_room(struct cr_writer *writer, void **at, size_t *room, struct cr_error *err);
 
 /* n bytes of a stream were put there. */

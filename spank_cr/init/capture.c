@@ -22,7 +22,7 @@
 #include "streamer.h"
 #include "writer.h"
 
-#define PIPE_BYTES (1 << 20) /* what anybody may ask for */
+#define PIPE_BYTES (1 << 20)  /* what anybody may ask for */
 #define AT_ONCE	   (4u << 20) /* bytes read from one pipe before the others are looked at */
 #define MEMORY_MIN (1u << 20)
 #define MEMORY_OWN (8u << 20) /* threads, buffers, what criu needs itself */
@@ -67,8 +67,8 @@ static unsigned processors(void)
 	return n > 0 ? (unsigned)n : 1;
 }
 
-/* Room for all that is expected; when a generation of before tells how much of it is new, for twice as much as that, and
- * for a quarter of it all. */
+/* Room for all that is expected; when a generation of before tells how much of it is new, for twice as much as
+ * that, and for a quarter of it all. */
 static uint64_t pool_wanted(uint64_t expected, const char *past)
 {
 	uint64_t most = expected + expected / 16, fresh = past ? 2 * cr_writer_past_new(past) : 0;
@@ -78,8 +78,8 @@ static uint64_t pool_wanted(uint64_t expected, const char *past)
 	return most + (8u << 20);
 }
 
-/* How the memory that the job may still take is shared out. A job near its limit gets a small ring for a pool: it is frozen
- * for longer, and checkpointed all the same. */
+/* How the memory that the job may still take is shared out. A job near its limit gets a small ring for a pool: it
+ * is frozen for longer, and checkpointed all the same. */
 static void memory_divide(const struct setup *s, struct cr_writer_config *c)
 {
 	uint64_t most = pool_wanted(s->expected, c->past), available = 0, budget;
@@ -214,9 +214,9 @@ static int criu_accept(struct taker *t, struct cr_error *err)
 {
 	t->criu_fd = imgproc_accept(t->listening, t->criu);
 	if (t->criu_fd < 0)
-		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ?
-			       0 :
-			       cr_error_sys(err, errno, "criu's connection");
+		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED
+			       ? 0
+			       : cr_error_sys(err, errno, "criu's connection");
 	close(t->listening);
 	t->listening = -1;
 	return 0;
@@ -384,7 +384,8 @@ static uint64_t expected_bytes(const struct job *job)
 	return sum;
 }
 
-static int capture_expect(struct capture *c, enum imgproc_type type, struct imgproc_message *m, struct cr_error *err)
+static int capture_expect(struct capture *c, enum imgproc_type type, struct imgproc_message *m,
+			  struct cr_error *err)
 {
 	return imgproc_expect(&c->proc, type, m, err);
 }
@@ -392,11 +393,8 @@ static int capture_expect(struct capture *c, enum imgproc_type type, struct imgp
 int capture_start(struct capture *c, const struct job *job, uint32_t generation, const char *dir, uint32_t past,
 		  struct cr_error *err)
 {
-	struct setup setup = {.job = job,
-			      .generation = generation,
-			      .dir = dir,
-			      .past = past,
-			      .expected = expected_bytes(job)};
+	struct setup setup = {
+		.job = job, .generation = generation, .dir = dir, .past = past, .expected = expected_bytes(job)};
 	struct imgproc_message m;
 
 	*c = (struct capture){0};

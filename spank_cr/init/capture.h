@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* capture.h - the image writer: takes what criu dump --stream sends, and what the worker adds, into a generation */
+/* capture.h - the image writer: takes what criu dump --stream sends, and what the worker adds, into a generation
+ */
 
 #ifndef CR_INIT_CAPTURE_H
 #define CR_INIT_CAPTURE_H
@@ -20,8 +21,8 @@ struct capture {
 	uint64_t pack_bytes, index_bytes;
 };
 
-/* Start it for generation, whose temporary directory is dir; past: the newest committed one, or 0. When this returns the
- * staging pool has been touched and the socket is there, in the job's home. */
+/* Start it for generation, whose temporary directory is dir; past: the newest committed one, or 0. When this
+ * returns the staging pool has been touched and the socket is there, in the job's home. */
 int capture_start(struct capture *c, const struct job *job, uint32_t generation, const char *dir, uint32_t past,
 		  struct cr_error *err);
 

@@ -52,8 +52,8 @@ static void __attribute__((format(printf, 2, 3))) addf(struct command *c, const 
 	add(c, c->text[c->n_text++]);
 }
 
-/* What dump and restore have in common. Without dir images come from and go to the socket in the job's home. criu reads configuration, plugins and caches from its environment and
- * HOME: it gets a private, empty one. */
+/* What dump and restore have in common. Without dir images come from and go to the socket in the job's home. criu
+ * reads configuration, plugins and caches from its environment and HOME: it gets a private, empty one. */
 static void command_init(struct command *c, const struct job *job, const struct hook *hook, const char *verb,
 			 const char *dir)
 {

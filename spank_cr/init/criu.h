@@ -18,9 +18,10 @@ int criu_version(const char *criu, char version[CRIU_VERSION_TEXT], struct cr_er
 /* The comparison alone: version text against the kernel release. */
 int criu_version_check(const char *version, const char *release, struct cr_error *err);
 
-/* Start "criu dump" of the job's tree into the image writer that listens in the job's home, under the hook. final: the
- * tree dies on success. */
-pid_t criu_dump_start(const struct job *job, const struct hook *hook, bool final, int *pidfd, struct cr_error *err);
+/* Start "criu dump" of the job's tree into the image writer that listens in the job's home, under the hook. final:
+ * the tree dies on success. */
+pid_t criu_dump_start(const struct job *job, const struct hook *hook, bool final, int *pidfd,
+		      struct cr_error *err);
 
 /* A descriptor to use where the dumped tree had path open. */
 struct criu_inherit {

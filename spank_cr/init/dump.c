@@ -38,12 +38,12 @@
 #include "token.h"
 #include "worker.h"
 
-#define SLURM_PATIENCE_MS 3000
+#define SLURM_PATIENCE_MS	3000
 /* for a token: a job that stands still has somebody waiting for its end */
 #define TOKEN_PATIENCE_MS	(10 * 60 * 1000)
 #define TOKEN_PATIENCE_FINAL_MS (20 * 1000)
-#define HOLD_PATIENCE_S	  60
-#define HOLD_ASK_MS	  2000
+#define HOLD_PATIENCE_S		60
+#define HOLD_ASK_MS		2000
 
 struct dump {
 	struct job *job;
@@ -247,7 +247,8 @@ static int criu_run(struct dump *d, struct cr_error *err)
 		return -1;
 	d->frozen_ns = now_ns(CLOCK_MONOTONIC);
 	pid = criu_dump_start(d->job, &hook, d->mode != DUMP_RUNNING, &pidfd, err);
-	if (pid < 0 || capture_criu(&d->capture, pid, err) < 0 || hook_serve(&hook, pidfd, on_action, d, err) < 0) {
+	if (pid < 0 || capture_criu(&d->capture, pid, err) < 0 ||
+	    hook_serve(&hook, pidfd, on_action, d, err) < 0) {
 		hook_close(&hook);
 		return -1;
 	}
@@ -266,8 +267,8 @@ static int criu_run(struct dump *d, struct cr_error *err)
 	return -1;
 }
 
-/* The newest committed generation, for the next one to refer to; 0: none. One of an earlier run is not taken: the job would
- * have gone on from it if it could be read. */
+/* The newest committed generation, for the next one to refer to; 0: none. One of an earlier run is not taken: the
+ * job would have gone on from it if it could be read. */
 static uint32_t generation_past(const struct job *job)
 {
 	cleanup_free uint32_t *generations = NULL;

@@ -33,8 +33,8 @@ static int fds_close(int *fd, struct cr_error *err)
 	return 0;
 }
 
-/* Should memory run out, this process goes and the job stays. Its entry in /proc is root's while it cannot be traced; for the
- * moment in which it can there is nothing in it yet that its user does not have. */
+/* Should memory run out, this process goes and the job stays. Its entry in /proc is root's while it cannot be
+ * traced; for the moment in which it can there is nothing in it yet that its user does not have. */
 static int oom_first(struct cr_error *err)
 {
 	if (prctl(PR_SET_DUMPABLE, 1) < 0)
@@ -48,7 +48,8 @@ static _Noreturn void child_run(int fd, void (*run)(int fd, void *arg), void *ar
 	struct cr_error err;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (cr_caps_drop(&err) < 0 || fds_close(&fd, &err) < 0 || oom_first(&err) < 0 || cr_caps_shield(&err) < 0) {
+	if (cr_caps_drop(&err) < 0 || fds_close(&fd, &err) < 0 || oom_first(&err) < 0 ||
+	    cr_caps_shield(&err) < 0) {
 		snprintf(m.text, sizeof(m.text), "%s", err.text);
 		(void)imgproc_send(fd, &m, -1, NULL);
 		_exit(1);

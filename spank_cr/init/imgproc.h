@@ -3,8 +3,8 @@
 
 /* imgproc.h - a process beside the worker that handles images: the writer (capture.h) or the reader (serve.h)
  *
- * It is forked from the worker, has no capability, cannot be traced, and dies with the worker. What the job's user may
- * have put into images and packs is parsed there and nowhere else.
+ * It is forked from the worker, has no capability, cannot be traced, and dies with the worker. What the job's user
+ * may have put into images and packs is parsed there and nowhere else.
  */
 
 #ifndef CR_INIT_IMGPROC_H
@@ -45,8 +45,8 @@ int imgproc_start(struct imgproc *p, void (*run)(int fd, void *arg), void *arg, 
 /* Send a message, with a descriptor (-1: none) that stays the caller's. */
 int imgproc_send(int fd, const struct imgproc_message *m, int pass, struct cr_error *err);
 
-/* Receive one. *pass gets a descriptor that came along, or -1; NULL: none is taken. timeout_ms -1: for ever. Returns 1, 0
- * at the timeout, -1 on error (EPIPE: the other end is gone). */
+/* Receive one. *pass gets a descriptor that came along, or -1; NULL: none is taken. timeout_ms -1: for ever.
+ * Returns 1, 0 at the timeout, -1 on error (EPIPE: the other end is gone). */
 int imgproc_receive(int fd, struct imgproc_message *m, int *pass, int timeout_ms, struct cr_error *err);
 
 /* Wait for a message of a type; FAILED and an end are errors. *remark is called for REMARKs, may be NULL. */
@@ -58,8 +58,8 @@ int imgproc_failure(struct imgproc *p, struct cr_error *err);
 /* Kill and reap. */
 void imgproc_end(struct imgproc *p);
 
-/* For the process itself: the connection of the process criu, and of nobody else, from a listening socket. Returns -1
- * with errno EAGAIN when it was somebody else. */
+/* For the process itself: the connection of the process criu, and of nobody else, from a listening socket. Returns
+ * -1 with errno EAGAIN when it was somebody else. */
 int imgproc_accept(int listening, pid_t criu);
 
 #endif

@@ -60,8 +60,8 @@ int job_open(struct job *job, bool create, struct cr_error *err);
 /* A line in crinit.log with time and pid, and, with a wire, to slurmd's log. level 0 error, 1 info, 2 debug. */
 void job_log(const struct job *job, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Does the store still belong to this start of the job? A node that Slurm has given up on may reach it yet: what Slurm
- * started later owns it, and nothing there is to be published or swept. ESTALE when it does not. */
+/* Does the store still belong to this start of the job? A node that Slurm has given up on may reach it yet: what
+ * Slurm started later owns it, and nothing there is to be published or swept. ESTALE when it does not. */
 int job_fence(const struct job *job, struct cr_error *err);
 
 /* Append to the journal; a failure is logged. */

@@ -17,28 +17,18 @@ static int tar_run(const struct job *job, const char *const *argv, int fd, struc
 {
 	char output[4096];
 
-	return spawn_capture(argv, spawn_environment(), job->cgroup, fd, TAR_PATIENCE_MS, output, sizeof(output), err);
+	return spawn_capture(argv, spawn_environment(), job->cgroup, fd, TAR_PATIENCE_MS, output, sizeof(output),
+			     err);
 }
 
 int private_save(const struct job *job, int fd, struct cr_error *err)
 {
 	char archive[32];
-	const char *const argv[] = {TAR,
-				    "--create",
-				    "--directory=/",
-				    "--file",
-				    archive,
-				    "--format=posix",
+	const char *const argv[] = {TAR, "--create", "--directory=/", "--file", archive, "--format=posix",
 				    /* nobody asks for these times, and they change without the file */
-				    "--pax-option=delete=atime,delete=ctime",
-				    "--sparse",
-				    "--numeric-owner",
-				    "--xattrs",
-				    "--one-file-system",
-				    "--sort=name",
-				    "--warning=no-file-ignored",
-				    DIRECTORIES,
-				    NULL};
+				    "--pax-option=delete=atime,delete=ctime", "--sparse", "--numeric-owner",
+				    "--xattrs", "--one-file-system", "--sort=name", "--warning=no-file-ignored",
+				    DIRECTORIES, NULL};
 
 	snprintf(archive, sizeof(archive), "/proc/self/fd/%d", fd);
 	if (tar_run(job, argv, fd, err) < 0)

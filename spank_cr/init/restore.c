@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,9 @@
 #include "source.h"
 #include "spawn.h"
 #include "worker.h"
+
+#define ZOMBIE_MS    10
+#define ZOMBIE_TRIES 50
 
 struct restore {
 	const struct job *job;
@@ -56,6 +60,11 @@ static int tasks_check(const struct restore *r, struct cr_error *err)
 	for (size_t i = 0; i < n; i++) {
 		int has = cr_caps_task_has("/proc", pids[i], err);
 
+		/* a zombie is made by a process of criu's that dies about now */
+		for (int k = 0; has > 0 && k < ZOMBIE_TRIES; k++) {
+			poll(NULL, 0, ZOMBIE_MS);
+			has = cr_caps_task_has("/proc", pids[i], err);
+		}
 		if (has > 0)
 			return cr_error_set(
 				err, EPERM,

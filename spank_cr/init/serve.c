@@ -158,9 +158,9 @@ static int criu_accept(struct giver *g, struct cr_error *err)
 {
 	g->criu_fd = imgproc_accept(g->listening, g->criu);
 	if (g->criu_fd < 0)
-		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ?
-			       0 :
-			       cr_error_sys(err, errno, "criu's connection");
+		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED
+			       ? 0
+			       : cr_error_sys(err, errno, "criu's connection");
 	close(g->listening);
 	g->listening = -1;
 	return 0;

@@ -3,8 +3,8 @@
 
 /* source.h - what a restore reads: the streams of a generation, whichever format it has
  *
- * Since format 2 they come from the image reader (serve.h), verified as they are read. In format 1 each was a file of the
- * generation, and all are verified first.
+ * Since format 2 they come from the image reader (serve.h), verified as they are read. In format 1 each was a file
+ * of the generation, and all are verified first.
  */
 
 #ifndef CR_INIT_SOURCE_H

@@ -112,8 +112,8 @@ static int output_read(int fd, int64_t deadline, char *buf, size_t size)
 	}
 }
 
-int spawn_capture(const char *const *argv, const char *const *envp, int cgroup, int pass, int timeout_ms, char *buf,
-		  size_t size, struct cr_error *err)
+int spawn_capture(const char *const *argv, const char *const *envp, int cgroup, int pass, int timeout_ms,
+		  char *buf, size_t size, struct cr_error *err)
 {
 	struct spawn s = {.argv = argv, .envp = envp, .cgroup = cgroup, .pass = {pass, -1}};
 	cleanup_close int in = -1;

@@ -28,8 +28,8 @@ int spawn_wait(pid_t pid, struct cr_error *err);
 
 /* Start, collect at most size - 1 bytes of output into buf, wait at most timeout_ms (then kill). Returns 0 when it
  * exited with 0, else -1 with its last line in err. pass: a descriptor that it gets, or -1. */
-int spawn_capture(const char *const *argv, const char *const *envp, int cgroup, int pass, int timeout_ms, char *buf,
-		  size_t size, struct cr_error *err);
+int spawn_capture(const char *const *argv, const char *const *envp, int cgroup, int pass, int timeout_ms,
+		  char *buf, size_t size, struct cr_error *err);
 
 /* The environment crinit gives: PATH, LC_ALL, and SLURM_CONF when crinit has it. */
 const char *const *spawn_environment(void);

@@ -26,8 +26,8 @@ struct launch_job {
 	char user[64];
 	char node[256];
 	char script[PATH_MAX];
-	char dir[PATH_MAX];	 /* this job's checkpoint directory, expanded */
-	char site_dir[PATH_MAX]; /* the site's for this user, expanded */
+	char dir[PATH_MAX];	  /* this job's checkpoint directory, expanded */
+	char site_dir[PATH_MAX];  /* the site's for this user, expanded */
 	char token_dir[PATH_MAX]; /* where all jobs of the site take turns to drain */
 	struct cr_runtime runtime;
 	int cgroup; /* cgroup.procs of the child cgroup, or -1 */

@@ -35,6 +35,27 @@ teardown() {
 	[ -z "$(on n0 alice find "$(store "$job")" -mindepth 1 -maxdepth 1 -name '.*')" ]
 }
 
+@test "a job with a zombie is checkpointed, and goes on with it" {
+	on n0 alice tee zombie.py <<-'END' >/dev/null
+		import os, time
+		pid = os.fork()
+		if pid == 0:
+		    os._exit(7)
+		print("ready", flush=True)
+		while not os.path.exists("stop." + os.environ["SLURM_JOB_ID"]):
+		    time.sleep(0.1)
+		print("status", os.waitpid(pid, 0)[1] >> 8, flush=True)
+	END
+	job=$(submit --checkpoint=1h --output=out.%j 'python3 zombie.py')
+	wait_file alice "out.$job" ready 20
+	sleep 0.5
+	on n0 alice scheckpoint create "$job"
+	requeue "$job"
+	on n0 alice touch "stop.$job"
+	wait_state "$job" COMPLETED 20
+	on n0 alice grep -x 'status 7' "out.$job"
+}
+
 @test "list and show have the fields that others rely on, with values that make sense" {
 	job=$(submit --checkpoint=1h "$COUNT")
 	wait_state "$job" RUNNING 20

@@ -280,12 +280,29 @@ not() {
 	! "$@"
 }
 
+# site_arguments ARG... - the site says so too, on all compute nodes, for jobs that start from now on
+site_arguments() {
+	local node
+	for node in n1 n2; do
+		on "$node" root sed -i "s|\$| $*|" /etc/slurm/plugstack.conf.d/spank_cr.conf
+	done
+}
+
+# site_arguments_reset - as it was on n0, where nobody changes it
+site_arguments_reset() {
+	local node
+	for node in n1 n2; do
+		on n0 root cat /etc/slurm/plugstack.conf.d/spank_cr.conf |
+			on "$node" root tee /etc/slurm/plugstack.conf.d/spank_cr.conf >/dev/null
+	done
+}
+
 # ---- programs ----
 
-# program NAME - compile tests/cluster/NAME.c into alice's home directory
+# program NAME - compile tests/cluster/NAME.c into the home directory
 program() {
 	# shellcheck disable=SC2016 # expanded over there
-	on n0 alice sh -c 'cat >"$1.c" && gcc -std=gnu11 -O2 -Wall -o "$1" "$1.c"' sh "$1" <"$BATS_TEST_DIRNAME/$1.c"
+	on n0 "${SUBMIT_USER:-alice}" sh -c 'cat >"$1.c" && gcc -std=gnu11 -O2 -Wall -o "$1" "$1.c"' sh "$1" <"$BATS_TEST_DIRNAME/$1.c"
 }
 
 # manifest JOB GENERATION FILTER - jq FILTER over its manifest

@@ -5,8 +5,8 @@
  *
  *	hold MIB STOP [KIND]
  *
- * Fills MIB of memory, says "holding", and beats every 2 ms: a page among the first 64 changes. When the file STOP is
- * there it looks whether all is as it was written and says "intact, N beats, largest gap M ms", or what is not.
+ * Fills MIB of memory, says "holding", and beats every 2 ms: a page among the first 64 changes. When the file STOP
+ *is there it looks whether all is as it was written and says "intact, N beats, largest gap M ms", or what is not.
  * KIND: random (the default), or text, which can be compressed.
  */
 

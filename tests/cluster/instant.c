@@ -5,10 +5,10 @@
  *
  *	instant MIB MARKER
  *
- * Words are written in order, round after round: at any instant there is a k such that the words before k are of this
- * round, all others of the round before, and no word is anything else. How far it has got stands elsewhere: in a variable, and
- * in a file of /dev/shm. When the file MARKER is there, which nobody makes before the program has been restored, it
- * says "one instant" or what is torn, before it has written more than a page.
+ * Words are written in order, round after round: at any instant there is a k such that the words before k are of
+ *this round, all others of the round before, and no word is anything else. How far it has got stands elsewhere: in
+ *a variable, and in a file of /dev/shm. When the file MARKER is there, which nobody makes before the program has
+ *been restored, it says "one instant" or what is torn, before it has written more than a page.
  */
 
 #include <fcntl.h>
@@ -53,7 +53,8 @@ static int verify(const volatile uint64_t *words, uint64_t n, const volatile uin
 int main(int argc, char *argv[])
 {
 	uint64_t n = argc > 2 ? strtoull(argv[1], NULL, 10) * (1048576 / 8) : 0;
-	volatile uint64_t *words = mmap(NULL, n * 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *shared;
+	volatile uint64_t *words = mmap(NULL, n * 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+			  *shared;
 	int fd = open("/dev/shm/instant", O_RDWR | O_CREAT, 0600);
 
 	if (n == 0 || words == MAP_FAILED || fd < 0 || ftruncate(fd, 4096) < 0)

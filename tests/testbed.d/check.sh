@@ -182,7 +182,7 @@ check_lint_run() {
 }
 
 check_lint() {
-	local script='^(\.ci/run|tests/testbed|tests/testbed\.d/.*|.*\.sh|.*\.bash)$'
+	local script='^(\.ci/run|tests/testbed|tests/testbed\.d/.*|tests/fuzz/run|.*\.sh|.*\.bash)$'
 	rootfs_make base
 	build_copy "$STATE/build/lint/src"
 	if [ -e "$CLONE/.clang-format" ]; then

@@ -572,6 +572,11 @@ START_TEST(task_has_unclear)
 
 	ck_assert_int_eq(cr_caps_task_has(unit_dir, 78, &err), -1);
 	unit_assert_error(&err, ESRCH, "78/task");
+	/* a zombie does not run, whatever it had */
+	fake_status("Name:\tsleep\nState:\tZ (zombie)\nCapInh:\t1\nCapPrm:\t1\nCapEff:\t1\nCapAmb:\t1\n");
+	ck_assert_int_eq(cr_caps_task_has(unit_dir, 77, &err), 0);
+	fake_status("Name:\tState:\tZ\nState:\tS (sleeping)\nCapInh:\t1\nCapPrm:\t1\nCapEff:\t1\nCapAmb:\t1\n");
+	ck_assert_int_eq(cr_caps_task_has(unit_dir, 77, &err), 1);
 	/* a thread that has just ended does not hide what the others have */
 	fake_status("");
 	ck_assert_int_eq(cr_caps_task_has(unit_dir, 77, &err), 0);

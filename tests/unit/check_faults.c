@@ -4,8 +4,8 @@
 /* check_faults.c - the store when everything fails, one thing after the other
  *
  * A scenario is run over and over, with something else going wrong each time: every call that touches the store is
- * failed, cut short or the last one before the end, and after every step the power goes. What was promised by then must
- * be there, whole; what is there must be whole whoever promised it; and the next checkpoint must succeed.
+ * failed, cut short or the last one before the end, and after every step the power goes. What was promised by then
+ * must be there, whole; what is there must be whole whoever promised it; and the next checkpoint must succeed.
  */
 
 #include "unit.h"
@@ -23,8 +23,8 @@
 
 #define JOB	 4711u
 #define PART	 "batch.0"
-#define LAST	 64u /* generations that a scenario may come to */
-#define SMALL	 24u /* chunks of a generation */
+#define LAST	 64u  /* generations that a scenario may come to */
+#define SMALL	 24u  /* chunks of a generation */
 #define LARGE	 440u /* more than the pool holds */
 #define ABSORBED 65536u
 
@@ -37,11 +37,13 @@ struct world {
 	unsigned int content[LAST]; /* chunks of its newest try */
 	unsigned int like[LAST];    /* the generation whose content it has */
 	unsigned int journal;	    /* lines that must be there: restart 1 to journal */
+	uint32_t best;		    /* is there as long as there is any; 0: none */
 };
 enum { WORLD_FREE, WORLD_MUST, WORLD_MAY, WORLD_NOT };
 
 static struct world *world;
 static const char *context; /* for messages */
+static bool strict;	    /* no more than one call fails */
 static char run_dir[PATH_MAX + 8], base_dir[PATH_MAX + 8];
 
 static void give_up(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
@@ -183,7 +185,33 @@ static int streams_write(const struct cr_store *s, const struct cr_manifest *m, 
 	return rc;
 }
 
-static int generation_make(const struct cr_store *s, uint32_t generation, unsigned int chunks, struct cr_error *err)
+/* A commit that failed has left nothing but a temporary directory, unless more went wrong. */
+static void failed_check(const struct cr_store *s, uint32_t generation)
+{
+	char path[PATH_MAX], pack[PATH_MAX];
+	struct stat st;
+
+	cr_store_path(s, generation, path);
+	cr_store_pack_path(s, generation, pack);
+	if (strict && (lstat(path, &st) == 0 || lstat(pack, &st) == 0))
+		give_up("generation %u has failed, but is there", generation);
+}
+
+/* cr_store_abort says that it is gone; one that has its name stays, for whoever comes next. */
+static void aborted_check(const struct cr_store *s, uint32_t generation)
+{
+	char path[PATH_MAX], tmp[PATH_MAX], pack[PATH_MAX];
+	struct stat st;
+
+	cr_store_path(s, generation, path);
+	cr_store_tmp_path(s, generation, tmp);
+	cr_store_pack_path(s, generation, pack);
+	if (lstat(tmp, &st) == 0 || (lstat(path, &st) < 0 && lstat(pack, &st) == 0))
+		give_up("something of generation %u is left", generation);
+}
+
+static int generation_make(const struct cr_store *s, uint32_t generation, unsigned int chunks,
+			   struct cr_error *err)
 {
 	const char *texts[] = {PART, "n1", "alice", "interval", "2026-03-01T12:34:56Z", "", "", "", "", ""};
 	struct cr_manifest m = {.job = JOB, .run = 1, .generation = generation, .root_pid = 2, .tasks = 1};
@@ -248,7 +276,9 @@ static int checkpoint_like(const char *dir, unsigned int chunks, uint32_t like, 
 		promise(PROMISED, generation);
 		(void)prune(&s, 2, &ignored);
 	} else {
-		(void)cr_store_abort(&s, generation, &ignored);
+		failed_check(&s, generation);
+		if (cr_store_abort(&s, generation, &ignored) == 0)
+			aborted_check(&s, generation);
 	}
 	return rc;
 }
@@ -263,7 +293,8 @@ static int checkpoint(const char *dir, unsigned int chunks, struct cr_error *err
 static void stream_check(struct cr_image *image, uint32_t generation, unsigned int stream)
 {
 	size_t size, done = 0, n;
-	cleanup_free unsigned char *data = content_make(world->like[generation], stream, world->content[generation], &size);
+	cleanup_free unsigned char *data =
+		content_make(world->like[generation], stream, world->content[generation], &size);
 	int64_t place = cr_image_find(image, streams[stream]);
 	struct cr_image_reader *reader = NULL;
 	struct cr_error err = {0};
@@ -279,7 +310,7 @@ static void stream_check(struct cr_image *image, uint32_t generation, unsigned i
 	}
 	if (rc < 0 || done != size)
 		give_up("stream %s of generation %u ends at %zu, not %zu: %s", streams[stream], generation, done,
-		     size, err.text);
+			size, err.text);
 	cr_image_reader_close(reader);
 }
 
@@ -339,6 +370,8 @@ static void store_check(const char *dir, const struct world *w)
 	}
 	for (size_t i = 0; i < n; i++)
 		generation_check(&s, list[i]);
+	if (n > 0 && w->best && list[0] != w->best)
+		give_up("generation %u has gone before %u", w->best, list[0]);
 	for (uint32_t g = 0; g < LAST; g++) {
 		bool there = false;
 
@@ -385,7 +418,7 @@ static bool entry_known(const struct cr_store *s, const char *sub, const char *n
 		return strcmp(name, "index") == 0 || strncmp(name, "manifest.", 9) == 0;
 	if (sscanf(name, "%6u%n", &number, &end) == 1 && end == 6)
 		return name[6] == '\0' || strcmp(name + 6, ".bad") == 0;
-	return strcmp(name, "packs") == 0 || strcmp(name, "journal.jsonl") == 0;
+	return strcmp(name, "packs") == 0 || strcmp(name, "journal.jsonl") == 0 || strcmp(name, ".try") == 0;
 }
 
 /* Nothing is there that nobody wants: sub is a directory of the part's, or "". */
@@ -418,11 +451,20 @@ static void aftermath(const char *dir, const struct world *w)
 
 	*world = *w;
 	store_check(dir, world);
+	if (store_open(&s, dir, false, &err) == 0) {
+		if (cr_store_sweep(&s, &err) < 0)
+			give_up("%s", err.text);
+		tidy_check(&s, "");
+	}
+	world->best = 0;
+	store_check(dir, world);
 	if (checkpoint(dir, SMALL, &err) < 0)
 		give_up("the next checkpoint fails: %s", err.text);
 	store_check(dir, world);
 	unit_assert_ok(store_open(&s, dir, false, &err), &err);
 	tidy_check(&s, "");
+	if (faccessat(AT_FDCWD, strcat(s.dir, "/.try"), F_OK, 0) == 0)
+		give_up("%s was left", s.dir);
 	*world = before;
 }
 
@@ -430,8 +472,8 @@ static void aftermath(const char *dir, const struct world *w)
 
 struct scenario {
 	const char *name;
-	unsigned int generations;		     /* before it begins */
-	void (*before)(const char *dir);	     /* what else is to be there; or NULL */
+	unsigned int generations;			   /* before it begins */
+	void (*before)(const char *dir);		   /* what else is to be there; or NULL */
 	int (*run)(const char *dir, struct cr_error *err); /* -1 with an error, or 0 */
 };
 
@@ -501,9 +543,12 @@ static int run_clear(const char *dir, struct cr_error *err)
 
 	if (store_open(&s, dir, false, err) < 0)
 		return -1;
-	for (uint32_t g = 1; g < LAST; g++)
-		if (world->state[g] == WORLD_MUST)
-			promise(GOING, g);
+	for (uint32_t g = 1; g < LAST; g++) {
+		if (world->state[g] != WORLD_MUST)
+			continue;
+		promise(GOING, g);
+		world->best = g;
+	}
 	return gone_promise(&s, cr_store_clear(&s, err));
 }
 
@@ -640,7 +685,9 @@ static bool run_error(const struct scenario *c, const struct fault_plan *plan)
 
 	run_reset();
 	faults_begin(run_dir, plan);
+	strict = plan->kind == FAULT_ERROR && !plan->on;
 	rc = c->run(run_dir, &err);
+	strict = false;
 	met = faults_met();
 	error_check(rc, &err);
 	faults_relent();
@@ -779,6 +826,7 @@ static void cuts_all(const struct scenario *c)
 	faults_end();
 	memcpy(w.content, world->content, sizeof(w.content));
 	memcpy(w.like, world->like, sizeof(w.like));
+	w.best = world->best;
 	log = faults_log(&n);
 	seen = calloc(ABSORBED, sizeof(*seen));
 	ck_assert_ptr_nonnull(seen);

@@ -203,6 +203,27 @@ START_TEST(written_unreadable)
 }
 END_TEST
 
+/* Whose entries in /proc are root's from its end on. */
+START_TEST(written_by_a_zombie)
+{
+	static struct seen seen;
+	struct cr_error err = {0};
+	siginfo_t info;
+	uint64_t pos;
+	pid_t pid;
+
+	if (geteuid() == 0)
+		unit_drop_root();
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	unit_assert_ok(cr_proc_written(pid, each_file, &seen, &err), &err);
+	ck_assert_int_eq(seen.n, 0);
+	ck_assert_int_eq(cr_proc_position(pid, "/x", &pos, &err), 0);
+}
+END_TEST
+
 START_TEST(position)
 {
 	struct cr_error err = {0};
@@ -252,4 +273,5 @@ START_TEST(node)
 END_TEST
 
 UNIT_MAIN("proc", {tree, false}, {tree_of_none, false}, {written, true}, {written_stops, true},
-	  {written_by_none, false}, {written_unreadable, true}, {position, true}, {node, false})
+	  {written_by_none, false}, {written_unreadable, true}, {written_by_a_zombie, true}, {position, true},
+	  {node, false})

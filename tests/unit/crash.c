@@ -21,7 +21,7 @@ struct names {
 	struct name {
 		char text[64];
 		struct node *node;
-	} * items;
+	} *items;
 	size_t n;
 };
 

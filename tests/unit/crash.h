@@ -3,9 +3,9 @@
 
 /* crash.h - what a power cut may leave of a directory
  *
- * Bytes of a file are durable once it was synced, a name is once its directory was, and neither helps the other. A name
- * moved from one directory to another is two changes. A sync that failed has lost what it was for, and no later one
- * brings that back.
+ * Bytes of a file are durable once it was synced, a name is once its directory was, and neither helps the other. A
+ * name moved from one directory to another is two changes. A sync that failed has lost what it was for, and no
+ * later one brings that back.
  */
 
 #ifndef CR_UNIT_CRASH_H
@@ -36,8 +36,8 @@ enum crash_data {
 	CRASH_DATA
 };
 
-/* Of changes of names that were not synced, in their order: those before from and at or after until are there, those
- * between are not. crash_changes is how many there are. */
+/* Of changes of names that were not synced, in their order: those before from and at or after until are there,
+ * those between are not. crash_changes is how many there are. */
 struct crash_names {
 	size_t from, until;
 };

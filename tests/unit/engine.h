@@ -179,6 +179,8 @@ static inline int engine_try(struct making *m, const struct content *streams, si
 			rc = cr_writer_advance(writer, ids[i], size, err);
 		}
 	}
+	if (rc == 0)
+		rc = cr_writer_settle(writer, err);
 	if (rc == 0) {
 		m->new_bytes = cr_writer_new_bytes(writer);
 		rc = cr_writer_drain(writer, false, err);

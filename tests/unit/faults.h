@@ -3,9 +3,9 @@
 
 /* faults.h - a file system that fails where a test wants it to, and remembers what was asked of it
  *
- * The linker puts our functions before libc's (FAULTS_LDFLAGS in Makefile.am), so that what is tested is the library as
- * it is built for everybody. Only what happens below one directory counts. Nothing is really synced: what would have
- * been lost in a power cut is worked out by crash.h from the log.
+ * The linker puts our functions before libc's (FAULTS_LDFLAGS in Makefile.am), so that what is tested is the
+ * library as it is built for everybody. Only what happens below one directory counts. Nothing is really synced:
+ * what would have been lost in a power cut is worked out by crash.h from the log.
  */
 
 #ifndef CR_UNIT_FAULTS_H
