@@ -53,6 +53,8 @@ class Beat:
 
     def freeze(self, since, until):
         """the longest gap that began in that time"""
+        # on a busy machine the thread may not have run yet
+        wait_for("a stamp", lambda: self.word[self.REAL] > until)
         found = [gap for gap in self.gaps() if since <= gap[0] <= until]
         if not found:
             raise RuntimeError("the program saw no freeze")

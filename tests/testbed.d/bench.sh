@@ -49,6 +49,7 @@ bench_main() {
 		fi
 	done
 	bench_report "${parts[@]}"
+	bench_node rm -rf /var/lib/bench "$BENCH_SHARED/peer" # gigabytes
 	[ ${#failed[@]} = 0 ] || die "not measured: ${failed[*]}"
 }
 
