@@ -13,7 +13,7 @@
 
 #include "cleanup.h"
 
-#define SEGMENTS_MAX (8u << 20) /* bytes of segments that wait */
+#define SEGMENTS_MAX (8u << 20)	 /* bytes of segments that wait */
 #define SAMPLE	     (16u << 10) /* bytes, taken together from so many places */
 #define SAMPLES	     8u
 #define WAIT_S	     1
@@ -40,7 +40,7 @@ struct cr_drain {
 	struct segment *segments, **segments_end;
 	size_t segment_bytes;
 	uint64_t moved; /* blocks and segments that were written */
-	bool go, polite, closing, dropping, failed;
+	bool go, closing, dropping, failed;
 	struct cr_error err;
 
 	pthread_mutex_t pack_lock, index_lock; /* one each for the writers */
@@ -54,7 +54,6 @@ struct packer {
 	ZSTD_CCtx *zstd;
 	void *out;
 	unsigned char *sample;
-	bool lowered;
 };
 
 /* ---- one block, one segment ---- */
@@ -194,12 +193,9 @@ static void *thread_main(void *arg)
 	struct packer *p = arg;
 	struct cr_drain *d = p->drain;
 
+	(void)cr_pace_lower(NULL); /* a courtesy; while the job stands still, nobody else wants the processor */
 	pthread_mutex_lock(&d->lock);
 	while (!d->failed && !d->dropping) {
-		if (d->polite && !p->lowered) {
-			p->lowered = true;
-			(void)cr_pace_lower(NULL); /* a courtesy */
-		}
 		if (d->segments && (d->go || d->segment_bytes > SEGMENTS_MAX / 2))
 			segments_serve(d);
 		else if (d->ready && d->go)
@@ -262,8 +258,9 @@ static int pool_open(struct cr_drain *d, struct cr_error *err)
 	d->memory = mmap(NULL, d->memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (!d->blocks || d->memory == MAP_FAILED)
 		return cr_error_sys(err, ENOMEM, "a staging pool of %zu MiB", d->memory_size >> 20);
-	/* Page faults are for now, not for when the job is frozen. Whether in huge pages is the system's decision: where a
-	 * hypervisor takes back what is free in large pieces, to ask for them costs seven times as much. */
+	/* Page faults are for now, not for when the job is frozen. Whether in huge pages is the system's decision:
+	 * where a hypervisor takes back what is free in large pieces, to ask for them costs seven times as much.
+	 */
 	if (madvise(d->memory, d->memory_size, MADV_POPULATE_WRITE) < 0) {
 		if (errno != EINVAL)
 			return cr_error_sys(err, errno, "a staging pool of %zu MiB", d->memory_size >> 20);
@@ -415,7 +412,6 @@ void cr_drain_go(struct cr_drain *d, bool polite)
 		cr_pace_hurry(d->config.pace);
 	pthread_mutex_lock(&d->lock);
 	d->go = true;
-	d->polite = polite;
 	pthread_cond_broadcast(&d->work);
 	pthread_mutex_unlock(&d->lock);
 }

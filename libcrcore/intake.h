@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* intake.h - buffers between the thread that reads criu's pipes and the one that looks at what came
+/* intake.h - a ring of buffers between the thread that reads criu's pipes and the one that looks at what came
  *
- * A ring of a few buffers that stay in the processor's cache. What lies in one has been copied: it belongs to the
- * instant of the freeze, whatever happens to the job's memory afterwards.
+ * What lies in a buffer has been copied: it belongs to the instant of the freeze, whatever happens to the job's
+ * memory afterwards. With a ring that holds all of it the job stands still for the copying alone.
  */
 
 #ifndef CR_INTAKE_H
@@ -17,22 +17,35 @@
 #include "error.h"
 
 #define CR_INTAKE_BUFFER (128u << 10)
+#define CR_INTAKE_LEAST	 4u /* buffers */
 
 struct cr_intake;
 
-/* Called in a thread of the intake's, in the order of cr_intake_put; end: it was the last of that stream. After an
- * error it is not called again. */
-typedef int (*cr_intake_take)(void *arg, uint32_t stream, void *data, size_t size, bool end, struct cr_error *err);
+/* Called in a thread of the intake's, which stands back (cr_pace_lower), in the order of cr_intake_put; end: it
+ * was the last of that stream. After an error it is not called again. */
+typedef int (*cr_intake_take)(void *arg, void *stream, void *data, size_t size, bool end, struct cr_error *err);
 
-int cr_intake_open(struct cr_intake **intake, cr_intake_take take, void *arg, struct cr_error *err);
+/* When the thread works. */
+enum cr_intake_mode {
+	CR_INTAKE_FULL, /* when the ring is nearly full: the processors are for who fills it */
+	CR_INTAKE_HOLD, /* not at all */
+	CR_INTAKE_GO,	/* whenever there is something */
+};
+
+/* bytes: of the ring, at least CR_INTAKE_LEAST buffers are made. All of it has been touched when this returns. */
+int cr_intake_open(struct cr_intake **intake, uint64_t bytes, enum cr_intake_mode mode, cr_intake_take take,
+		   void *arg, struct cr_error *err);
+
+void cr_intake_set(struct cr_intake *intake, enum cr_intake_mode mode);
 
 /* An empty buffer of CR_INTAKE_BUFFER bytes; waits for one, fails when take has. Valid until cr_intake_put. */
 int cr_intake_room(struct cr_intake *intake, void **at, struct cr_error *err);
 
 /* Hand on size bytes of that buffer. */
-int cr_intake_put(struct cr_intake *intake, uint32_t stream, size_t size, bool end, struct cr_error *err);
+int cr_intake_put(struct cr_intake *intake, void *stream, size_t size, bool end, struct cr_error *err);
 
-/* Wait until everything that was put has been taken. Returns take's error, if there was one. */
+/* Set CR_INTAKE_GO, and wait until everything that was put has been taken. Returns take's error, if there was one.
+ */
 int cr_intake_settle(struct cr_intake *intake, struct cr_error *err);
 
 /* End the thread; what was not taken is dropped. NULL is fine. */

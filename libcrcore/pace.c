@@ -170,8 +170,9 @@ int cr_pace_lower(struct cr_error *err)
 	/* pid 0 is the calling thread in all three, whatever POSIX says of processes */
 	if (sched_setscheduler(0, SCHED_BATCH, &none) < 0)
 		return cr_error_sys(err, errno, "changing to SCHED_BATCH");
-	if (setpriority(PRIO_PROCESS, 0, 19) < 0)
-		return cr_error_sys(err, errno, "changing to nice 19");
+	/* 19 would be a seventieth of a processor that somebody else keeps busy, and of no end */
+	if (setpriority(PRIO_PROCESS, 0, 10) < 0)
+		return cr_error_sys(err, errno, "changing to nice 10");
 	/* Not the idle classes, of processor or disk: on a busy one an idle request may never be served, and a
 	 * checkpoint has to become durable some time. ENOSYS: a kernel without block devices. */
 	if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_CLASS_BE << IOPRIO_CLASS_SHIFT | IOPRIO_LOWEST) <

@@ -57,7 +57,7 @@ void cr_pace_hurry(struct cr_pace *pace);
 /* Back to the limits, as from a fresh start: what was done in a hurry is not owed. */
 void cr_pace_relax(struct cr_pace *pace);
 
-/* The calling thread, and what it starts afterwards, stands back: nice 19, SCHED_BATCH, the lowest best-effort I/O
+/* The calling thread, and what it starts afterwards, stands back: nice 10, SCHED_BATCH, the lowest best-effort I/O
  * priority. Allowed to anybody; a thread without privilege cannot undo it. */
 int cr_pace_lower(struct cr_error *err);
 

@@ -19,16 +19,17 @@
 #include "past.h"
 #include "seen.h"
 
-#define MISSES	     4u		 /* in a row, and the walk goes on where the anchors say */
-#define EARLY_SAMPLE (16u << 20) /* bytes by which to judge what is to come */
-#define PACK_BUFFER  (4u << 20)
-#define TOGETHER     16u /* chunks that are looked at before the first is dealt with */
-#define OWN	     1u	 /* the own pack's place in the list, plus 1 */
+#define MISSES	    4u		/* in a row, and the walk goes on where the anchors say */
+#define BLOCKS_MAX  (64u << 20) /* bytes of blocks */
+#define PACK_BUFFER (4u << 20)
+#define TOGETHER    16u /* chunks that are looked at before the first is dealt with */
+#define OWN	    1u	/* the own pack's place in the list, plus 1 */
 
 struct stream {
 	char *name;
 	uint64_t size;
-	bool ended, archive;
+	bool ended; /* by the caller's thread; the rest is the other one's */
+	bool begun, archive;
 	struct cr_cut cut;
 	struct cr_segment segment;
 	struct cr_cursor cursor; /* where the last generation stands */
@@ -50,14 +51,13 @@ struct cr_writer {
 	struct cr_index_pack *packs;
 	uint32_t n_packs;
 	uint32_t *slots; /* of the last generation's packs in packs, plus 1; 0: not yet */
-	struct stream *streams;
+	struct stream **streams;
 	uint32_t n_streams, streams_room;
-	void *names; /* of the streams: a tree of the C library's */
+	void *names;		/* of the streams: a tree of the C library's */
 	struct cr_block *block; /* being filled */
 	uint64_t raw;		/* end of the raw space so far */
-	uint64_t bytes, chunks, zero, known;
-	uint64_t expected; /* still to come */
-	bool going;	   /* the drain was told to begin */
+	uint64_t bytes;		/* put so far, by the caller's thread */
+	uint64_t chunks, zero, known;
 	char pack_path[PATH_MAX], index_path[PATH_MAX];
 };
 
@@ -101,13 +101,15 @@ static int files_open(struct cr_writer *w, struct cr_error *err)
 	return cr_index_create(&w->index, w->index_path, c->job, c->generation, &w->key, err);
 }
 
-static int stream_take(void *arg, uint32_t id, void *data, size_t n, bool end, struct cr_error *err);
+static int stream_take(void *arg, void *stream, void *data, size_t n, bool end, struct cr_error *err);
 
 static int writer_open(struct cr_writer *w, char *remark, size_t size, struct cr_error *err)
 {
 	const struct cr_writer_config *c = &w->config;
-	struct cr_drain_config drain = {
-		.pool = c->pool, .threads = c->threads, .level = c->level, .pace = c->pace};
+	/* most of it for what comes; blocks are for what is new, on its way from there to the compressing threads
+	 */
+	uint64_t blocks = c->pool / 8 < BLOCKS_MAX ? c->pool / 8 : BLOCKS_MAX;
+	struct cr_drain_config drain = {.pool = blocks, .threads = c->threads, .level = c->level, .pace = c->pace};
 
 	past_open(w, remark, size);
 	if (files_open(w, err) < 0 ||
@@ -115,10 +117,10 @@ static int writer_open(struct cr_writer *w, char *remark, size_t size, struct cr
 		return -1;
 	drain.pack = w->pack;
 	drain.index = w->index;
-	w->expected = c->expected;
 	if (cr_drain_open(&w->drain, &drain, err) < 0)
 		return -1;
-	return cr_intake_open(&w->intake, stream_take, w, err);
+	return cr_intake_open(&w->intake, c->pool - blocks, c->eager ? CR_INTAKE_GO : CR_INTAKE_FULL, stream_take,
+			      w, err);
 }
 
 int cr_writer_open(struct cr_writer **writer, const struct cr_writer_config *config, char *remark, size_t size,
@@ -140,14 +142,14 @@ int cr_writer_open(struct cr_writer **writer, const struct cr_writer_config *con
 
 /* ---- streams ---- */
 
-static int stream_begin(struct cr_writer *w, struct stream *s, struct cr_error *err)
+/* Where the last generation has it; without that all of it is new. */
+static void stream_begin(const struct cr_writer *w, struct stream *s)
 {
 	int64_t old = w->past.index ? cr_index_find(w->past.index, s->name) : -1;
 
-	s->segment.stream = w->n_streams;
-	if (old < 0)
-		return 0;
-	return cr_cursor_seek(&s->cursor, w->past.index, (uint32_t)old, 0, err) < 0 ? -1 : 0;
+	s->begun = true;
+	if (old >= 0 && cr_cursor_seek(&s->cursor, w->past.index, (uint32_t)old, 0, NULL) < 0)
+		cr_cursor_clear(&s->cursor);
 }
 
 static int name_compare(const void *a, const void *b)
@@ -157,55 +159,37 @@ static int name_compare(const void *a, const void *b)
 
 int cr_writer_stream(struct cr_writer *w, const char *name, bool archive, uint32_t *id, struct cr_error *err)
 {
-	struct cr_error ignored;
 	struct stream *s;
 
-	/* the list of streams is the other thread's, too */
-	if (cr_intake_settle(w->intake, err) < 0)
-		return -1;
 	if (!*name || strlen(name) > CR_INDEX_NAME_MAX)
 		return cr_error_set(err, EINVAL, "a stream's name has 1 to %u bytes", CR_INDEX_NAME_MAX);
 	if (tfind(name, &w->names, name_compare))
 		return cr_error_set(err, EEXIST, "stream %s comes twice", name);
 	if (w->n_streams == w->streams_room) {
 		uint32_t room = w->streams_room ? 2 * w->streams_room : 64;
+		struct stream **more = reallocarray(w->streams, room, sizeof(struct stream *));
 
-		s = reallocarray(w->streams, room, sizeof(*s));
-		if (!s)
+		if (!more)
 			return cr_error_sys(err, ENOMEM, "stream %s", name);
-		w->streams = s;
+		w->streams = more;
 		w->streams_room = room;
 	}
-	s = &w->streams[w->n_streams];
-	*s = (struct stream){.archive = archive, .name = strdup(name)};
-	if (!s->name || !tsearch(s->name, &w->names, name_compare)) {
-		free(s->name);
+	s = calloc(1, sizeof(*s));
+	if (s)
+		s->name = strdup(name);
+	if (!s || !s->name || !tsearch(s->name, &w->names, name_compare)) {
+		free(s ? s->name : NULL);
+		free(s);
 		return cr_error_sys(err, ENOMEM, "stream %s", name);
 	}
-	/* without its past it is stored as new */
-	if (stream_begin(w, s, &ignored) < 0)
-		cr_cursor_clear(&s->cursor);
+	s->archive = archive;
+	s->segment.stream = w->n_streams;
+	w->streams[w->n_streams] = s;
 	*id = w->n_streams++;
 	return 0;
 }
 
 /* ---- the block that is being filled ---- */
-
-/* The pool is for what comes while the job is frozen; if it may not do, writing begins now. As much of what is
- * still to come will be new as was so far, or a quarter more. */
-static void drain_early(struct cr_writer *w)
-{
-	uint64_t left = w->expected, room = cr_drain_free(w->drain);
-
-	if (w->going || room >= left)
-		return;
-	if (w->bytes < EARLY_SAMPLE && room > w->config.pool / 2)
-		return;
-	if (room >= (uint64_t)((double)left * (double)w->raw / (double)w->bytes * 1.25))
-		return;
-	w->going = true;
-	cr_drain_go(w->drain, false);
-}
 
 /* A block with room for a whole chunk. */
 static int block_ready(struct cr_writer *w, struct cr_error *err)
@@ -215,7 +199,6 @@ static int block_ready(struct cr_writer *w, struct cr_error *err)
 	if (w->block) {
 		cr_drain_put(w->drain, w->block);
 		w->block = NULL;
-		drain_early(w);
 	}
 	if (cr_drain_take(w->drain, &w->block, err) < 0)
 		return -1;
@@ -486,14 +469,14 @@ static int stream_end(struct cr_writer *w, struct stream *s, struct cr_error *er
 }
 
 /* What the reading thread has handed on. */
-static int stream_take(void *arg, uint32_t id, void *data, size_t n, bool end, struct cr_error *err)
+static int stream_take(void *arg, void *stream, void *data, size_t n, bool end, struct cr_error *err)
 {
 	struct cr_writer *w = arg;
-	struct stream *s = &w->streams[id];
+	struct stream *s = stream;
 	const unsigned char *p = data;
 
-	w->bytes += n;
-	w->expected -= n < w->expected ? n : w->expected;
+	if (!s->begun)
+		stream_begin(w, s);
 	while (n > 0 && s->tail_used > 0) {
 		size_t more = CR_CHUNK - s->tail_used < n ? CR_CHUNK - s->tail_used : n;
 
@@ -505,6 +488,7 @@ static int stream_take(void *arg, uint32_t id, void *data, size_t n, bool end, s
 	}
 	if (bytes_put(w, s, p, n, err) < 0)
 		return -1;
+	cr_pace_cpu(w->config.pace);
 	return end ? stream_end(w, s, err) : 0;
 }
 
@@ -516,35 +500,28 @@ int cr_writer_room(struct cr_writer *w, void **at, size_t *room, struct cr_error
 
 int cr_writer_advance(struct cr_writer *w, uint32_t id, size_t n, struct cr_error *err)
 {
-	return n > 0 ? cr_intake_put(w->intake, id, n, false, err) : 0;
+	w->bytes += n;
+	return n > 0 ? cr_intake_put(w->intake, w->streams[id], n, false, err) : 0;
 }
 
 int cr_writer_end(struct cr_writer *w, uint32_t id, struct cr_error *err)
 {
-	struct stream *s = &w->streams[id];
+	struct stream *s = w->streams[id];
 
 	if (s->ended)
 		return 0;
 	s->ended = true;
-	return cr_intake_put(w->intake, id, 0, true, err);
+	return cr_intake_put(w->intake, s, 0, true, err);
+}
+
+void cr_writer_hold(struct cr_writer *w)
+{
+	cr_intake_set(w->intake, CR_INTAKE_HOLD);
 }
 
 int cr_writer_settle(struct cr_writer *w, struct cr_error *err)
 {
 	return cr_intake_settle(w->intake, err);
-}
-
-uint64_t cr_writer_past_new(const char *path)
-{
-	struct cr_index *index;
-	uint64_t raw = 0;
-
-	if (cr_index_open(&index, path, NULL) < 0)
-		return 0;
-	if (index->n_packs > 0 && index->packs[0].generation == index->generation)
-		raw = index->packs[0].raw;
-	cr_index_close(index);
-	return raw;
 }
 
 uint64_t cr_writer_bytes(const struct cr_writer *w)
@@ -562,16 +539,15 @@ uint64_t cr_writer_new_bytes(const struct cr_writer *w)
 int cr_writer_drain(struct cr_writer *w, bool polite, struct cr_error *err)
 {
 	for (uint32_t i = 0; i < w->n_streams; i++) {
-		if (!w->streams[i].ended)
-			return cr_error_set(err, EPIPE, "stream %s has not come to its end", w->streams[i].name);
+		if (!w->streams[i]->ended)
+			return cr_error_set(err, EPIPE, "stream %s has not come to its end", w->streams[i]->name);
 	}
+	cr_drain_go(w->drain, polite);
 	if (cr_intake_settle(w->intake, err) < 0)
 		return -1;
 	if (w->block)
 		cr_drain_put(w->drain, w->block);
 	w->block = NULL;
-	w->going = true;
-	cr_drain_go(w->drain, polite);
 	return 0;
 }
 
@@ -601,7 +577,7 @@ static int index_finish(struct cr_writer *w, struct cr_writer_result *result, st
 	if (!streams)
 		return cr_error_sys(err, ENOMEM, "index");
 	for (uint32_t i = 0; i < w->n_streams; i++)
-		streams[i] = (struct cr_index_stream){.name = w->streams[i].name, .size = w->streams[i].size};
+		streams[i] = (struct cr_index_stream){.name = w->streams[i]->name, .size = w->streams[i]->size};
 	w->index = NULL;
 	return cr_index_finish(index, streams, w->n_streams, w->packs, w->n_packs, &result->index_bytes, err);
 }
@@ -635,12 +611,13 @@ void cr_writer_close(struct cr_writer *w)
 	cr_index_discard(w->index);
 	tdestroy(w->names, name_keep);
 	for (uint32_t i = 0; i < w->n_streams; i++) {
-		struct stream *s = &w->streams[i];
+		struct stream *s = w->streams[i];
 
 		cr_segment_clear(&s->segment);
 		cr_cursor_clear(&s->cursor);
 		free(s->tail);
 		free(s->name);
+		free(s);
 	}
 	free(w->streams);
 	free(w->packs);

@@ -28,6 +28,7 @@ struct cr_writer_config {
 	uint64_t tables;   /* bytes for tables of chunks, at the most; from 64 KiB on */
 	int level;	   /* zstd's, 0: store raw */
 	unsigned threads;
+	bool eager; /* there are processors for looking at what comes while it comes */
 	struct cr_pace *pace;
 };
 
@@ -39,9 +40,6 @@ struct cr_writer_result {
 	struct cr_index_pack *packs; /* those referred to, the own one first when there is one; malloc'ed */
 	uint32_t n_packs;
 };
-
-/* New bytes of the generation whose index is at path, 0 when that is unknown. */
-uint64_t cr_writer_past_new(const char *path);
 
 struct cr_writer;
 
@@ -64,14 +62,17 @@ int cr_writer_advance(struct cr_writer *writer, uint32_t id, size_t n, struct cr
 /* That was all of the stream. */
 int cr_writer_end(struct cr_writer *writer, uint32_t id, struct cr_error *err);
 
+/* Everything has been put: what has not been dealt with stays where it is until cr_writer_drain. */
+void cr_writer_hold(struct cr_writer *writer);
+
 /* Wait until all that was put has been dealt with. */
 int cr_writer_settle(struct cr_writer *writer, struct cr_error *err);
 
-/* After cr_writer_settle: bytes of all streams so far, and of those that are new. */
+/* Bytes of all streams so far; and after cr_writer_settle, how many of them are new. */
 uint64_t cr_writer_bytes(const struct cr_writer *writer);
 uint64_t cr_writer_new_bytes(const struct cr_writer *writer);
 
-/* All streams have ended: begin to write if that has not begun. polite: the job runs. */
+/* All streams have ended: deal with what came, compress, write. polite: the job runs. */
 int cr_writer_drain(struct cr_writer *writer, bool polite, struct cr_error *err);
 
 /* Wait until pack and index are written and synced. The caller frees result->packs. */

@@ -67,22 +67,11 @@ static unsigned processors(void)
 	return n > 0 ? (unsigned)n : 1;
 }
 
-/* Room for all that is expected; when a generation of before tells how much of it is new, for twice as much as
- * that, and for a quarter of it all. */
-static uint64_t pool_wanted(uint64_t expected, const char *past)
-{
-	uint64_t most = expected + expected / 16, fresh = past ? 2 * cr_writer_past_new(past) : 0;
-
-	if (fresh > 0 && fresh < most)
-		most = fresh > most / 4 ? fresh : most / 4;
-	return most + (8u << 20);
-}
-
 /* How the memory that the job may still take is shared out. A job near its limit gets a small ring for a pool: it
  * is frozen for longer, and checkpointed all the same. */
 static void memory_divide(const struct setup *s, struct cr_writer_config *c)
 {
-	uint64_t most = pool_wanted(s->expected, c->past), available = 0, budget;
+	uint64_t most = s->expected + s->expected / 4 + (32u << 20), available = 0, budget;
 	struct cr_error err;
 
 	if (cr_memory_free("", &available, &err) < 0)
@@ -100,6 +89,8 @@ static void memory_divide(const struct setup *s, struct cr_writer_config *c)
 	c->threads = processors() * (unsigned)s->job->drain_share / 100;
 	if (c->threads < 1 || available < SCARCE)
 		c->threads = 1;
+	/* criu, who reads its pipes, and one more */
+	c->eager = processors() > 2;
 }
 
 static int writer_open(struct taker *t, struct cr_error *err)
@@ -266,10 +257,8 @@ static int staged_tell(struct taker *t, struct cr_error *err)
 {
 	struct imgproc_message m = {.type = IMGPROC_STAGED};
 
-	if (cr_writer_settle(t->writer, err) < 0)
-		return -1;
+	cr_writer_hold(t->writer);
 	m.value[0] = cr_writer_bytes(t->writer);
-	m.value[1] = cr_writer_new_bytes(t->writer);
 	t->barrier = false;
 	t->staged = true;
 	return imgproc_send(t->control, &m, -1, err);
@@ -445,7 +434,6 @@ int capture_barrier(struct capture *c, struct cr_error *err)
 	if (capture_expect(c, IMGPROC_STAGED, &m, err) < 0)
 		return -1;
 	c->image_bytes = m.value[0];
-	c->new_bytes = m.value[1];
 	return 0;
 }
 

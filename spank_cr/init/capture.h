@@ -17,7 +17,6 @@
 struct capture {
 	struct imgproc proc;
 	uint64_t image_bytes; /* what criu and the worker handed over */
-	uint64_t new_bytes;   /* what of it was new, before compression */
 	uint64_t pack_bytes, index_bytes;
 };
 

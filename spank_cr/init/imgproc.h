@@ -26,7 +26,7 @@ enum imgproc_type {
 	IMGPROC_STREAM,	   /* → text names a stream, the descriptor that comes along is its other end */
 	IMGPROC_STREAMED,  /* ← reader: all of stream text was written; value[0] bytes */
 	IMGPROC_BARRIER,   /* → writer: criu has written everything */
-	IMGPROC_STAGED,	   /* ← all of it has been copied; value: image bytes, new bytes */
+	IMGPROC_STAGED,	   /* ← all of it has been copied; value[0]: image bytes */
 	IMGPROC_DRAIN,	   /* → write it; value[0]: politely, for the job runs */
 	IMGPROC_DONE,	   /* ← durable; value: image, pack and index bytes */
 	IMGPROC_FAILED,	   /* ← text says why; it ends */

@@ -58,7 +58,7 @@ tickets_end() {
 	[ "$(manifest "$job" 1 '.drain_ms >= 6000 and .drain_ms < 20000')" = true ]
 	[ "$(manifest "$job" 1 '.freeze_ms < 1000')" = true ]
 	# those that write are behind the job, the one that copies while it stands still is not
-	[ "$(watched "$job" '.crwriter.nice | tostring')" = '[0,19]' ]
+	[ "$(watched "$job" '.crwriter.nice | tostring')" = '[0,10]' ]
 	[ "$(gap "$job")" -lt 1500 ]
 }
 

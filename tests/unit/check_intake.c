@@ -14,7 +14,7 @@ struct taken {
 	bool wrong;
 };
 
-static int take(void *arg, uint32_t stream, void *data, size_t size, bool end, struct cr_error *err)
+static int take(void *arg, void *stream, void *data, size_t size, bool end, struct cr_error *err)
 {
 	struct taken *t = arg;
 	const unsigned char *p = data;
@@ -25,7 +25,7 @@ static int take(void *arg, uint32_t stream, void *data, size_t size, bool end, s
 	if (t->fail_at && t->n >= t->fail_at)
 		return cr_error_set(err, ENOSPC, "no room at %u", n);
 	/* in order, and not yet overwritten */
-	if (stream != n % 7 || (size > 0 && (p[0] != n % 251 || p[size - 1] != n % 251)))
+	if ((uintptr_t)stream != n % 7 || (size > 0 && (p[0] != n % 251 || p[size - 1] != n % 251)))
 		t->wrong = true;
 	t->ends += end;
 	return 0;
@@ -39,9 +39,9 @@ static int put(struct cr_intake *intake, unsigned n, struct cr_error *err)
 	if (cr_intake_room(intake, &at, err) < 0)
 		return -1;
 	if (n % 10 == 9)
-		return cr_intake_put(intake, n % 7, 0, true, err);
+		return cr_intake_put(intake, (void *)(uintptr_t)(n % 7), 0, true, err);
 	memset(at, (int)(n % 251), size);
-	return cr_intake_put(intake, n % 7, size, false, err);
+	return cr_intake_put(intake, (void *)(uintptr_t)(n % 7), size, false, err);
 }
 
 START_TEST(in_order)
@@ -50,7 +50,7 @@ START_TEST(in_order)
 	struct cr_intake *intake = NULL;
 	struct cr_error err = {0};
 
-	unit_assert_ok(cr_intake_open(&intake, take, &taken, &err), &err);
+	unit_assert_ok(cr_intake_open(&intake, 1 << 20, CR_INTAKE_GO, take, &taken, &err), &err);
 	unit_assert_ok(cr_intake_settle(intake, &err), &err);
 	for (unsigned n = 0; n < PUTS; n++) {
 		unit_assert_ok(put(intake, n, &err), &err);
@@ -74,7 +74,7 @@ START_TEST(slow_taker)
 	struct cr_intake *intake = NULL;
 	struct cr_error err = {0};
 
-	unit_assert_ok(cr_intake_open(&intake, take, &taken, &err), &err);
+	unit_assert_ok(cr_intake_open(&intake, 1 << 20, CR_INTAKE_GO, take, &taken, &err), &err);
 	for (unsigned n = 0; n < 200; n++)
 		unit_assert_ok(put(intake, n, &err), &err);
 	unit_assert_ok(cr_intake_settle(intake, &err), &err);
@@ -92,10 +92,10 @@ START_TEST(taker_fails)
 	struct cr_error err = {0};
 	unsigned n = 0;
 
-	unit_assert_ok(cr_intake_open(&intake, take, &taken, &err), &err);
+	unit_assert_ok(cr_intake_open(&intake, 1 << 20, CR_INTAKE_GO, take, &taken, &err), &err);
 	while (n < PUTS && put(intake, n, &err) == 0)
 		n++;
-	ck_assert_uint_lt(n, 5 + 9);
+	ck_assert_uint_lt(n, 5 + 40);
 	unit_assert_error(&err, ENOSPC, "no room at 4");
 	err = (struct cr_error){0};
 	ck_assert_int_eq(cr_intake_settle(intake, &err), -1);
@@ -103,6 +103,33 @@ START_TEST(taker_fails)
 	ck_assert_int_eq(put(intake, n, &err), -1);
 	cr_intake_close(intake);
 	ck_assert_uint_eq(taken.n, 5);
+}
+END_TEST
+
+/* While the processors are somebody else's it works only for room, or not at all. */
+START_TEST(modes)
+{
+	struct taken taken = {0};
+	struct cr_intake *intake = NULL;
+	struct cr_error err = {0};
+	unsigned n = 0;
+
+	unit_assert_ok(cr_intake_open(&intake, 4 << 20, CR_INTAKE_FULL, take, &taken, &err), &err);
+	for (; n < 30; n++)
+		unit_assert_ok(put(intake, n, &err), &err);
+	usleep(100000);
+	ck_assert_uint_eq(taken.n, 0);
+	/* far more than fits */
+	for (; n < 1000; n++)
+		unit_assert_ok(put(intake, n, &err), &err);
+	cr_intake_set(intake, CR_INTAKE_HOLD);
+	usleep(100000);
+	ck_assert_uint_gt(taken.n, 800);
+	ck_assert_uint_lt(taken.n, 1000);
+	unit_assert_ok(cr_intake_settle(intake, &err), &err);
+	ck_assert_uint_eq(taken.n, 1000);
+	ck_assert(!taken.wrong);
+	cr_intake_close(intake);
 }
 END_TEST
 
@@ -115,7 +142,7 @@ START_TEST(given_up)
 
 	for (int i = 0; i < 20; i++) {
 		taken.n = 0;
-		unit_assert_ok(cr_intake_open(&intake, take, &taken, &err), &err);
+		unit_assert_ok(cr_intake_open(&intake, 1 << 20, CR_INTAKE_GO, take, &taken, &err), &err);
 		for (unsigned n = 0; n < (unsigned)i % 8; n++)
 			unit_assert_ok(put(intake, n, &err), &err);
 		cr_intake_close(intake);
@@ -125,4 +152,5 @@ START_TEST(given_up)
 }
 END_TEST
 
-UNIT_MAIN("intake", {in_order, false}, {slow_taker, false}, {taker_fails, false}, {given_up, false})
+UNIT_MAIN("intake", {in_order, false}, {slow_taker, false}, {taker_fails, false}, {modes, false},
+	  {given_up, false})
