@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +51,8 @@ struct cr_writer {
 	struct cr_cursor probe;
 	struct cr_index_pack *packs;
 	uint32_t n_packs;
-	uint32_t *slots; /* of the last generation's packs in packs, plus 1; 0: not yet */
+	uint32_t *slots;      /* of the last generation's packs in packs, plus 1; 0: not yet */
+	pthread_mutex_t lock; /* the list of streams: one thread may begin them while another one fills them */
 	struct stream **streams;
 	uint32_t n_streams, streams_room;
 	void *names;		/* of the streams: a tree of the C library's */
@@ -132,6 +134,7 @@ int cr_writer_open(struct cr_writer **writer, const struct cr_writer_config *con
 	if (!w)
 		return cr_error_sys(err, ENOMEM, "image writer");
 	w->config = *config;
+	pthread_mutex_init(&w->lock, NULL);
 	if (writer_open(w, remark, size, err) < 0) {
 		cr_writer_close(w);
 		return -1;
@@ -157,7 +160,7 @@ static int name_compare(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-int cr_writer_stream(struct cr_writer *w, const char *name, bool archive, uint32_t *id, struct cr_error *err)
+static int stream_add(struct cr_writer *w, const char *name, bool archive, uint32_t *id, struct cr_error *err)
 {
 	struct stream *s;
 
@@ -187,6 +190,26 @@ int cr_writer_stream(struct cr_writer *w, const char *name, bool archive, uint32
 	w->streams[w->n_streams] = s;
 	*id = w->n_streams++;
 	return 0;
+}
+
+int cr_writer_stream(struct cr_writer *w, const char *name, bool archive, uint32_t *id, struct cr_error *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&w->lock);
+	rc = stream_add(w, name, archive, id, err);
+	pthread_mutex_unlock(&w->lock);
+	return rc;
+}
+
+static struct stream *stream_of(struct cr_writer *w, uint32_t id)
+{
+	struct stream *s;
+
+	pthread_mutex_lock(&w->lock);
+	s = w->streams[id];
+	pthread_mutex_unlock(&w->lock);
+	return s;
 }
 
 /* ---- the block that is being filled ---- */
@@ -501,12 +524,12 @@ int cr_writer_room(struct cr_writer *w, void **at, size_t *room, struct cr_error
 int cr_writer_advance(struct cr_writer *w, uint32_t id, size_t n, struct cr_error *err)
 {
 	w->bytes += n;
-	return n > 0 ? cr_intake_put(w->intake, w->streams[id], n, false, err) : 0;
+	return n > 0 ? cr_intake_put(w->intake, stream_of(w, id), n, false, err) : 0;
 }
 
 int cr_writer_end(struct cr_writer *w, uint32_t id, struct cr_error *err)
 {
-	struct stream *s = w->streams[id];
+	struct stream *s = stream_of(w, id);
 
 	if (s->ended)
 		return 0;
@@ -620,6 +643,7 @@ void cr_writer_close(struct cr_writer *w)
 		free(s);
 	}
 	free(w->streams);
+	pthread_mutex_destroy(&w->lock);
 	free(w->packs);
 	free(w->slots);
 	cr_cursor_clear(&w->probe);

@@ -4,7 +4,8 @@
 /* writer.h - streams in, a generation's pack and index out
  *
  * The caller reads bytes from wherever they come (cr_writer_room, cr_writer_advance); a thread of the writer's
- * drops each chunk that is zero, refers to what is known, and stages what is new. One thread uses a writer.
+ * drops each chunk that is zero, refers to what is known, and stages what is new. One thread fills a
+ * writer; another one may begin streams meanwhile.
  */
 
 #ifndef CR_WRITER_H

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "lanes.h"
 #include "memory.h"
 #include "pace.h"
 #include "private.h"
@@ -51,6 +52,7 @@ struct taker {
 	pid_t criu;
 	struct cr_pace pace;
 	struct cr_writer *writer;
+	struct lanes *lanes;
 	struct input *inputs;
 	struct pollfd *polls; /* three of our own, and one for each input */
 	size_t n, room;
@@ -154,23 +156,12 @@ static int input_add(struct taker *t, const char *name, int fd, struct cr_error 
 static int input_read(struct taker *t, const struct input *in, struct cr_error *err)
 {
 	for (size_t sum = 0; sum < AT_ONCE;) {
-		size_t room;
-		ssize_t n;
-		void *at;
+		ssize_t n = lanes_move(t->lanes, in->fd, in->id, err);
 
-		if (cr_writer_room(t->writer, &at, &room, err) < 0)
-			return -1;
-		n = read(in->fd, at, room);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return 0;
 		if (n < 0)
-			return cr_error_sys(err, errno, "a pipe of criu's");
+			return err->errnum == EAGAIN ? 0 : -1;
 		if (n == 0)
-			return cr_writer_end(t->writer, in->id, err) < 0 ? -1 : 1;
-		if (cr_writer_advance(t->writer, in->id, (size_t)n, err) < 0)
-			return -1;
+			return 1;
 		sum += (size_t)n;
 	}
 	return 0;
@@ -257,6 +248,8 @@ static int staged_tell(struct taker *t, struct cr_error *err)
 {
 	struct imgproc_message m = {.type = IMGPROC_STAGED};
 
+	if (lanes_settle(t->lanes, err) < 0)
+		return -1;
 	cr_writer_hold(t->writer);
 	m.value[0] = cr_writer_bytes(t->writer);
 	t->barrier = false;
@@ -329,7 +322,7 @@ static int taker_run(struct taker *t, struct cr_error *err)
 	t->polls = calloc(3, sizeof(*t->polls));
 	if (!t->polls)
 		return cr_error_sys(err, ENOMEM, "image writer");
-	if (writer_open(t, err) < 0)
+	if (writer_open(t, err) < 0 || lanes_open(&t->lanes, t->writer, err) < 0)
 		return -1;
 	t->listening = cr_streamer_listen(t->setup->job->home, CR_STREAMER_CAPTURE, err);
 	if (t->listening < 0 || imgproc_send(t->control, &ready, -1, err) < 0)
