@@ -28,7 +28,7 @@ void cr_config_init(struct cr_config *config)
 		.ghost_limit = 64u << 20,
 		.keep = 2,
 		.compress = 1,
-		.drain_share = 50,
+		.drain_share = 75,
 		.on_complete = 1,
 		.max_age = 30 * 86400,
 		.log_level = 1,

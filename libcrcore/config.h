@@ -36,7 +36,7 @@ struct cr_config {
 };
 
 /* Fill config with the defaults: dir "" (must be set), scratch /var/spool/spank_cr, criu /usr/sbin/criu,
- * interval 1 h, min_interval 1 s, ghost_limit 64M, keep 2, compress fast, pool auto, drain_share 50, bandwidth and
+ * interval 1 h, min_interval 1 s, ghost_limit 64M, keep 2, compress fast, pool auto, drain_share 75, bandwidth and
  * drain_jobs without limit, on_complete remove, on_failure keep, max_age 30 days, log info. */
 void cr_config_init(struct cr_config *config);
 

@@ -87,6 +87,7 @@ void cr_pace_init(struct cr_pace *pace, uint64_t bytes_per_s, unsigned int perce
 	if (percent < 100)
 		pace->cpu.rate = (percent ? percent : 1) / 100.0 * processors();
 	pace->cpu.burst = pace->cpu.rate * CPU_BURST * (double)SECOND;
+	pace->cpu.slack = pace->cpu.burst / 10;
 	buckets_reset(pace, pace->bytes.burst);
 }
 
@@ -120,7 +121,7 @@ static void take(struct cr_pace *pace, struct cr_pace_bucket *bucket, uint64_t a
 		if (bucket->level > bucket->burst)
 			bucket->level = bucket->burst;
 		bucket->level -= (double)amount;
-		if (bucket->level < 0) {
+		if (bucket->level < -bucket->slack) {
 			double wait = -bucket->level / bucket->rate;
 
 			/* a day is long enough, and no overflow */

@@ -21,7 +21,8 @@ struct cr_pace_bucket {
 	double rate;  /* units a nanosecond; 0: no limit */
 	double burst; /* the most that is saved up */
 	double level;
-	uint64_t at; /* CLOCK_MONOTONIC, ns */
+	double slack; /* how far below zero before it is worth a sleep */
+	uint64_t at;  /* CLOCK_MONOTONIC, ns */
 };
 
 struct cr_pace {

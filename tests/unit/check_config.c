@@ -31,7 +31,7 @@ START_TEST(defaults)
 	ck_assert_int_eq(config.keep, 2);
 	ck_assert_int_eq(config.compress, 1);
 	ck_assert_uint_eq(config.pool, 0);
-	ck_assert_int_eq(config.drain_share, 50);
+	ck_assert_int_eq(config.drain_share, 75);
 	ck_assert_uint_eq(config.bandwidth, 0);
 	ck_assert_int_eq(config.drain_jobs, 0);
 	ck_assert_int_eq(config.on_complete, 1);
