@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -17,54 +19,90 @@
 #include "streamer.h"
 
 #define PIPE_BYTES (1 << 20)
-#define AT_ONCE	   (4u << 20) /* bytes written to one pipe before the others are looked at */
+#define AT_ONCE	   (4u << 20)  /* bytes moved or written before the others are looked at */
+#define WRITE_MOST (64u << 10) /* for so long the pipe is locked */
 
-/* A stream on its way. */
+/* A stream on its way out of the store, into a pipe of our own. The filling thread's. */
 struct output {
 	int fd;
 	struct cr_image_reader *reader;
 	const char *data;
 	size_t left;
-	uint64_t written;
+};
+
+/* And from there to whoever reads it, without copying: that pipe is locked while it is read, and the filling goes
+ * on. */
+struct mover {
+	int in, out;
+	bool wait_out;
+	uint64_t moved;
 	int64_t stream;
 	bool tell; /* the worker waits for its end */
+};
+
+/* From the main to the filling thread. */
+struct order {
+	int64_t stream;
+	int fd;
 };
 
 struct giver {
 	const struct job *job;
 	int control, listening, criu_fd;
 	pid_t criu;
-	struct cr_image *image;
-	struct output *outputs;
-	struct pollfd *polls; /* three of our own, and one for each output */
+	struct cr_image *image; /* its content is the filling thread's, its list of streams everybody's */
+	int orders[2];		/* a pipe */
+
+	struct mover *movers;
+	struct pollfd *polls; /* three of our own, and one for each mover */
 	size_t n, room;
+
+	struct output *outputs;
+	struct pollfd *output_polls; /* one of our own, and one for each output */
+	size_t n_outputs, outputs_room;
 };
 
-/* ---- the process ---- */
-
-static int output_add(struct giver *g, int64_t stream, int fd, bool tell, struct cr_error *err)
+static _Noreturn void give_up(const struct giver *g, const struct cr_error *err)
 {
-	struct output out = {.fd = fd, .stream = stream, .tell = tell};
+	struct imgproc_message m = {.type = IMGPROC_FAILED, .value = {(uint64_t)err->errnum}};
 
-	if (g->n == g->room) {
-		size_t room = g->room ? 2 * g->room : 16;
-		struct output *outputs = reallocarray(g->outputs, room, sizeof(*outputs));
-		struct pollfd *polls = outputs ? reallocarray(g->polls, room + 3, sizeof(*polls)) : NULL;
+	snprintf(m.text, sizeof(m.text), "%s", err->text);
+	(void)imgproc_send(g->control, &m, -1, NULL);
+	_exit(0);
+}
 
-		if (outputs)
-			g->outputs = outputs;
-		if (!polls)
-			return cr_error_sys(err, ENOMEM, "image reader");
-		g->polls = polls;
-		g->room = room;
-	}
-	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
-		return cr_error_sys(err, errno, "image reader");
-	if (cr_image_stream_size(g->image, (size_t)stream) >= PIPE_BYTES)
-		(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES); /* fewer wake-ups */
-	if (cr_image_reader_open(&out.reader, g->image, (size_t)stream, err) < 0)
+/* Room for one more in an array and its polls. */
+static int room_make(void **array, size_t element, struct pollfd **polls, size_t own, size_t n, size_t *room,
+		     struct cr_error *err)
+{
+	size_t more = *room ? 2 * *room : 16;
+	struct pollfd *p;
+	void *a;
+
+	if (n < *room)
+		return 0;
+	a = reallocarray(*array, more, element);
+	if (a)
+		*array = a;
+	p = a ? reallocarray(*polls, more + own, sizeof(*p)) : NULL;
+	if (!p)
+		return cr_error_sys(err, ENOMEM, "image reader");
+	*polls = p;
+	*room = more;
+	return 0;
+}
+
+/* ---- the filling thread ---- */
+
+static int output_add(struct giver *g, const struct order *order, struct cr_error *err)
+{
+	struct output out = {.fd = order->fd};
+
+	if (room_make((void **)&g->outputs, sizeof(out), &g->output_polls, 1, g->n_outputs, &g->outputs_room,
+		      err) < 0 ||
+	    cr_image_reader_open(&out.reader, g->image, (size_t)order->stream, err) < 0)
 		return -1;
-	g->outputs[g->n++] = out;
+	g->outputs[g->n_outputs++] = out;
 	return 0;
 }
 
@@ -82,50 +120,135 @@ static int output_write(struct output *out, struct cr_error *err)
 				return rc < 0 ? -1 : 1;
 			out->data = data;
 		}
-		n = write(out->fd, out->data, out->left);
+		n = write(out->fd, out->data, out->left < WRITE_MOST ? out->left : WRITE_MOST);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return 0;
 		if (n < 0)
-			return errno == EPIPE ? 1 : cr_error_sys(err, errno, "a pipe of criu's");
+			return errno == EPIPE ? 1 : cr_error_sys(err, errno, "a pipe of the image reader's");
 		out->data += n;
 		out->left -= (size_t)n;
-		out->written += (uint64_t)n;
 		sum += (size_t)n;
 	}
 	return 0;
 }
 
-static int output_end(struct giver *g, const struct output *out, struct cr_error *err)
+static int outputs_once(struct giver *g, struct cr_error *err)
 {
-	struct imgproc_message m = {.type = IMGPROC_STREAMED, .value = {out->written}};
+	struct order order;
+	size_t n = g->n_outputs;
 
-	close(out->fd);
-	cr_image_reader_close(out->reader);
-	if (!out->tell)
-		return 0;
-	snprintf(m.text, sizeof(m.text), "%s", cr_image_stream_name(g->image, (size_t)out->stream));
-	return imgproc_send(g->control, &m, -1, err);
-}
+	g->output_polls[0] = (struct pollfd){.fd = g->orders[0], .events = POLLIN};
+	for (size_t i = 0; i < n; i++)
+		g->output_polls[1 + i] = (struct pollfd){.fd = g->outputs[i].fd, .events = POLLOUT};
+	if (poll(g->output_polls, 1 + n, -1) < 0)
+		return errno == EINTR ? 0 : cr_error_sys(err, errno, "poll");
+	for (size_t i = n; i-- > 0;) {
+		struct output *out = &g->outputs[i];
+		int rc = g->output_polls[1 + i].revents ? output_write(out, err) : 0;
 
-static int outputs_serve(struct giver *g, size_t polled, struct cr_error *err)
-{
-	for (size_t i = polled; i-- > 0;) {
-		struct output out;
-		int rc;
-
-		if (!g->polls[3 + i].revents)
-			continue;
-		rc = output_write(&g->outputs[i], err);
 		if (rc < 0)
 			return -1;
 		if (rc == 0)
 			continue;
-		out = g->outputs[i];
-		g->outputs[i] = g->outputs[--g->n];
-		g->polls[3 + i] = g->polls[3 + g->n];
-		if (output_end(g, &out, err) < 0)
+		close(out->fd);
+		cr_image_reader_close(out->reader);
+		*out = g->outputs[--g->n_outputs];
+	}
+	if (!g->output_polls[0].revents)
+		return 0;
+	if (read(g->orders[0], &order, sizeof(order)) != (ssize_t)sizeof(order))
+		return cr_error_sys(err, errno, "image reader");
+	return output_add(g, &order, err);
+}
+
+static void *filler_main(void *arg)
+{
+	struct giver *g = arg;
+	struct cr_error err;
+
+	while (outputs_once(g, &err) == 0)
+		;
+	give_up(g, &err);
+}
+
+/* ---- the main thread ---- */
+
+static int mover_add(struct giver *g, int64_t stream, int fd, bool tell, struct cr_error *err)
+{
+	struct mover mover = {.out = fd, .stream = stream, .tell = tell};
+	struct order order = {.stream = stream};
+	int fds[2];
+
+	if (room_make((void **)&g->movers, sizeof(mover), &g->polls, 3, g->n, &g->room, err) < 0)
+		return -1;
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		return cr_error_sys(err, errno, "image reader");
+	if (cr_image_stream_size(g->image, (size_t)stream) >= PIPE_BYTES) {
+		/* fewer wake-ups */
+		(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+		(void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES);
+	}
+	mover.in = fds[0];
+	order.fd = fds[1];
+	g->movers[g->n++] = mover;
+	if (write(g->orders[1], &order, sizeof(order)) != (ssize_t)sizeof(order))
+		return cr_error_sys(err, errno, "image reader");
+	return 0;
+}
+
+/* Returns 1 when all has been moved, or nobody reads on. */
+static int mover_move(struct mover *m, struct cr_error *err)
+{
+	for (size_t sum = 0; sum < AT_ONCE;) {
+		ssize_t n = splice(m->in, NULL, m->out, NULL, PIPE_BYTES, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		int waiting = 0;
+
+		if (n == 0)
+			return 1;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			m->wait_out = ioctl(m->in, FIONREAD, &waiting) == 0 && waiting > 0;
+			return 0;
+		}
+		if (n < 0)
+			return errno == EPIPE ? 1 : cr_error_sys(err, errno, "a pipe of criu's");
+		m->moved += (uint64_t)n;
+		sum += (size_t)n;
+	}
+	return 0;
+}
+
+static int mover_end(struct giver *g, const struct mover *mover, struct cr_error *err)
+{
+	struct imgproc_message m = {.type = IMGPROC_STREAMED, .value = {mover->moved}};
+
+	close(mover->in);
+	close(mover->out);
+	if (!mover->tell)
+		return 0;
+	snprintf(m.text, sizeof(m.text), "%s", cr_image_stream_name(g->image, (size_t)mover->stream));
+	return imgproc_send(g->control, &m, -1, err);
+}
+
+static int movers_serve(struct giver *g, size_t polled, struct cr_error *err)
+{
+	for (size_t i = polled; i-- > 0;) {
+		struct mover mover;
+		int rc;
+
+		if (!g->polls[3 + i].revents)
+			continue;
+		rc = mover_move(&g->movers[i], err);
+		if (rc < 0)
+			return -1;
+		if (rc == 0)
+			continue;
+		mover = g->movers[i];
+		g->movers[i] = g->movers[--g->n];
+		if (mover_end(g, &mover, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -151,7 +274,7 @@ static int criu_serve(struct giver *g, struct cr_error *err)
 	if (stream < 0)
 		return 0;
 	fd = cr_streamer_pipe(g->criu_fd, err);
-	return fd < 0 ? -1 : output_add(g, stream, fd, false, err);
+	return fd < 0 ? -1 : mover_add(g, stream, fd, false, err);
 }
 
 static int criu_accept(struct giver *g, struct cr_error *err)
@@ -183,7 +306,7 @@ static int control_serve(struct giver *g, struct cr_error *err)
 	stream = cr_image_find(g->image, m.text);
 	if (stream < 0)
 		return cr_error_set(err, ENOENT, "generation %u has no %s", g->job->generation, m.text);
-	return output_add(g, stream, fd, true, err);
+	return mover_add(g, stream, fd, true, err);
 }
 
 static int giver_once(struct giver *g, struct cr_error *err)
@@ -194,12 +317,14 @@ static int giver_once(struct giver *g, struct cr_error *err)
 	g->polls[1] = (struct pollfd){.fd = g->criu_fd, .events = POLLIN};
 	g->polls[2] = (struct pollfd){.fd = g->criu ? g->listening : -1, .events = POLLIN};
 	for (size_t i = 0; i < n; i++)
-		g->polls[3 + i] = (struct pollfd){.fd = g->outputs[i].fd, .events = POLLOUT};
+		g->polls[3 + i] = g->movers[i].wait_out
+					  ? (struct pollfd){.fd = g->movers[i].out, .events = POLLOUT}
+					  : (struct pollfd){.fd = g->movers[i].in, .events = POLLIN};
 	if (poll(g->polls, 3 + n, -1) < 0)
 		return errno == EINTR ? 0 : cr_error_sys(err, errno, "poll");
 	if (g->polls[2].revents && criu_accept(g, err) < 0)
 		return -1;
-	if (outputs_serve(g, n, err) < 0)
+	if (movers_serve(g, n, err) < 0)
 		return -1;
 	if (g->polls[1].revents && criu_serve(g, err) < 0)
 		return -1;
@@ -209,12 +334,20 @@ static int giver_once(struct giver *g, struct cr_error *err)
 static int giver_run(struct giver *g, struct cr_error *err)
 {
 	const struct imgproc_message ready = {.type = IMGPROC_READY};
+	pthread_t filler;
+	int rc;
 
 	g->polls = calloc(3, sizeof(*g->polls));
-	if (!g->polls)
+	g->output_polls = calloc(1, sizeof(*g->output_polls));
+	if (!g->polls || !g->output_polls)
 		return cr_error_sys(err, ENOMEM, "image reader");
 	if (cr_image_open(&g->image, &g->job->store, g->job->generation, err) < 0)
 		return -1;
+	if (pipe2(g->orders, O_CLOEXEC) < 0)
+		return cr_error_sys(err, errno, "pipe");
+	rc = pthread_create(&filler, NULL, filler_main, g);
+	if (rc != 0)
+		return cr_error_sys(err, rc, "starting a thread");
 	g->listening = cr_streamer_listen(g->job->home, CR_STREAMER_SERVE, err);
 	if (g->listening < 0 || imgproc_send(g->control, &ready, -1, err) < 0)
 		return -1;
@@ -226,15 +359,11 @@ static int giver_run(struct giver *g, struct cr_error *err)
 static void giver_main(int fd, void *arg)
 {
 	struct giver g = {.job = arg, .control = fd, .listening = -1, .criu_fd = -1};
-	struct imgproc_message m = {.type = IMGPROC_FAILED};
 	struct cr_error err;
 
 	(void)prctl(PR_SET_NAME, "crreader"); /* for ps and top */
 	(void)giver_run(&g, &err);
-	m.value[0] = (uint64_t)err.errnum;
-	snprintf(m.text, sizeof(m.text), "%s", err.text);
-	(void)imgproc_send(fd, &m, -1, NULL);
-	_exit(0);
+	give_up(&g, &err);
 }
 
 /* ---- the worker's side ---- */

@@ -232,7 +232,7 @@ static void *lowered(void *arg)
 	if (cr_pace_lower(err) < 0 || cr_pace_lower(err) < 0)
 		return err;
 	io = syscall(SYS_ioprio_get, 1, 0);
-	if (sched_getscheduler(0) != SCHED_BATCH || getpriority(PRIO_PROCESS, 0) != 19 ||
+	if (sched_getscheduler(0) != SCHED_BATCH || getpriority(PRIO_PROCESS, 0) != 10 ||
 	    (io != (2 << 13 | 7) && !(io < 0 && errno == ENOSYS)))
 		(void)cr_error_set(err, EDOM, "class %d, nice %d, I/O %lx", sched_getscheduler(0),
 				   getpriority(PRIO_PROCESS, 0), io);
