@@ -12,6 +12,7 @@
 #include <zstd.h>
 
 #include "cleanup.h"
+#include "memory.h"
 
 #define SEGMENTS_MAX (8u << 20)	 /* bytes of segments that wait */
 #define SAMPLE	     (16u << 10) /* bytes, taken together from so many places */
@@ -40,7 +41,7 @@ struct cr_drain {
 	struct segment *segments, **segments_end;
 	size_t segment_bytes;
 	uint64_t moved; /* blocks and segments that were written */
-	bool go, closing, dropping, failed;
+	bool go, polite, closing, dropping, failed;
 	struct cr_error err;
 
 	pthread_mutex_t pack_lock, index_lock; /* one each for the writers */
@@ -258,14 +259,8 @@ static int pool_open(struct cr_drain *d, struct cr_error *err)
 	d->memory = mmap(NULL, d->memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (!d->blocks || d->memory == MAP_FAILED)
 		return cr_error_sys(err, ENOMEM, "a staging pool of %zu MiB", d->memory_size >> 20);
-	/* Page faults are for now, not for when the job is frozen. Whether in huge pages is the system's decision:
-	 * where a hypervisor takes back what is free in large pieces, to ask for them costs seven times as much.
-	 */
-	if (madvise(d->memory, d->memory_size, MADV_POPULATE_WRITE) < 0) {
-		if (errno != EINVAL)
-			return cr_error_sys(err, errno, "a staging pool of %zu MiB", d->memory_size >> 20);
-		memset(d->memory, 0, d->memory_size); /* before Linux 5.14 */
-	}
+	if (cr_memory_touch(d->memory, d->memory_size, err) < 0)
+		return -1;
 	for (uint32_t i = d->n_blocks; i-- > 0;) {
 		d->blocks[i].data = d->memory + (size_t)i * CR_PACK_BLOCK;
 		block_release(d, &d->blocks[i]);
@@ -335,7 +330,8 @@ static int room_wait(struct cr_drain *d, uint64_t *moved, time_t *since, struct 
 		*moved = d->moved;
 		*since = until.tv_sec;
 	}
-	if (until.tv_sec - *since > CR_DRAIN_STALL_S)
+	/* a job that runs loses nothing by waiting */
+	if (!d->polite && until.tv_sec - *since > CR_DRAIN_STALL_S)
 		return cr_error_set(err, ETIMEDOUT, "the storage has taken nothing for %d s", CR_DRAIN_STALL_S);
 	until.tv_sec += WAIT_S;
 	(void)pthread_cond_timedwait(&d->room, &d->lock, &until);
@@ -412,6 +408,7 @@ void cr_drain_go(struct cr_drain *d, bool polite)
 		cr_pace_hurry(d->config.pace);
 	pthread_mutex_lock(&d->lock);
 	d->go = true;
+	d->polite = polite;
 	pthread_cond_broadcast(&d->work);
 	pthread_mutex_unlock(&d->lock);
 }

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
+#include "memory.h"
 #include "pace.h"
 
 #define ALIGN 4096u
@@ -60,13 +62,16 @@ static bool work_wanted(const struct cr_intake *i)
 	return i->mode == CR_INTAKE_GO || i->emptied_wanted || i->head - i->tail > i->bytes - i->bytes / 8;
 }
 
-/* Page faults are for now, not for when the job is frozen. Whether in huge pages is the system's decision: where a
- * hypervisor takes back what is free in large pieces, to ask for them costs seven times as much. */
 static void memory_touch(struct cr_intake *i)
 {
-	if (madvise(i->memory, i->bytes, MADV_POPULATE_WRITE) < 0 && errno == EINVAL)
-		memset(i->memory, 0, i->bytes); /* before Linux 5.14 */
+	struct cr_error err;
+	int rc = cr_memory_touch(i->memory, i->bytes, &err);
+
 	pthread_mutex_lock(&i->lock);
+	if (rc < 0) {
+		i->failed = true;
+		i->err = err;
+	}
 	i->touched = true;
 	pthread_cond_signal(&i->emptied);
 	pthread_mutex_unlock(&i->lock);
@@ -113,6 +118,7 @@ int cr_intake_open(struct cr_intake **intake, uint64_t bytes, enum cr_intake_mod
 		   void *arg, struct cr_error *err)
 {
 	struct cr_intake *i = calloc(1, sizeof(*i));
+	pthread_condattr_t attr;
 	int rc;
 
 	*intake = NULL;
@@ -126,7 +132,10 @@ int cr_intake_open(struct cr_intake **intake, uint64_t bytes, enum cr_intake_mod
 	i->bytes = bytes * CR_INTAKE_BUFFER;
 	pthread_mutex_init(&i->lock, NULL);
 	pthread_cond_init(&i->filled, NULL);
-	pthread_cond_init(&i->emptied, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&i->emptied, &attr);
+	pthread_condattr_destroy(&attr);
 	i->items = calloc(i->n_items, sizeof(*i->items));
 	i->memory = mmap(NULL, i->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	rc = i->memory == MAP_FAILED || !i->items ? ENOMEM : pthread_create(&i->thread, NULL, thread_main, i);
@@ -139,9 +148,15 @@ int cr_intake_open(struct cr_intake **intake, uint64_t bytes, enum cr_intake_mod
 	pthread_mutex_lock(&i->lock);
 	while (!i->touched)
 		pthread_cond_wait(&i->emptied, &i->lock);
+	rc = i->failed ? -1 : 0;
+	if (rc < 0)
+		*err = i->err;
 	pthread_mutex_unlock(&i->lock);
-	*intake = i;
-	return 0;
+	if (rc < 0)
+		cr_intake_close(i);
+	else
+		*intake = i;
+	return rc;
 }
 
 /* With the lock held. */
@@ -164,10 +179,22 @@ void cr_intake_set(struct cr_intake *i, enum cr_intake_mode mode)
 /* With the lock held: until there is room, or, all, until everything was taken. */
 static int emptied_wait(struct cr_intake *i, bool all, struct cr_error *err)
 {
+	uint64_t taken = i->taken;
+	struct timespec until;
+	time_t since = 0;
+
 	while (!i->failed && (all ? i->put > i->taken : is_full(i))) {
 		i->emptied_wanted = true;
 		thread_wake(i);
-		pthread_cond_wait(&i->emptied, &i->lock);
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		if (since == 0 || taken != i->taken)
+			since = until.tv_sec;
+		taken = i->taken;
+		if (!all && until.tv_sec - since > CR_INTAKE_STALL_S)
+			return cr_error_set(err, ETIMEDOUT, "the storage has answered nothing for %d s",
+					    CR_INTAKE_STALL_S);
+		until.tv_sec++;
+		(void)pthread_cond_timedwait(&i->emptied, &i->lock, &until);
 	}
 	if (!i->failed)
 		return 0;

@@ -16,8 +16,9 @@
 
 #include "error.h"
 
-#define CR_INTAKE_BUFFER (128u << 10)
-#define CR_INTAKE_LEAST	 4u /* buffers */
+#define CR_INTAKE_BUFFER  (128u << 10)
+#define CR_INTAKE_LEAST	  4u  /* buffers */
+#define CR_INTAKE_STALL_S 120 /* cr_intake_room and _put wait no longer for a taker that takes nothing */
 
 struct cr_intake;
 

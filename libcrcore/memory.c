@@ -7,11 +7,15 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "cgroup.h"
 #include "cleanup.h"
+
+#define GROUP_SHARE 8
 
 #define UNLIMITED (UINT64_C(1) << 60) /* version 1 says "no limit" with the largest page-aligned number */
 
@@ -89,6 +93,19 @@ static int reclaimable(const char *dir, const struct memory_names *names, uint64
 	return 0;
 }
 
+/* Where one process that exceeds the limit takes all the others with it, a small part of what is free has to do:
+ * nobody can be made to die first. */
+static int group_lower(const char *dir, uint64_t *bytes, struct cr_error *err)
+{
+	uint64_t group = 0;
+
+	if (number_read(dir, "memory.oom.group", NULL, &group, err) < 0)
+		return -1;
+	if (group)
+		*bytes /= GROUP_SHARE;
+	return group != 0;
+}
+
 /* Lower *bytes to what one cgroup leaves. */
 static int cgroup_lower(const char *dir, const struct memory_names *names, uint64_t *bytes, struct cr_error *err)
 {
@@ -144,15 +161,33 @@ int cr_memory_free(const char *root, uint64_t *bytes, struct cr_error *err)
 	/* from outside the namespace's own root: what the mount shows is all there is to see */
 	if (strncmp(below, "/..", 3) == 0)
 		below[0] = '\0';
-	for (;;) {
+	for (bool group = false;;) {
+		int rc;
+
 		(void)snprintf(dir, sizeof(dir), "%s%s", point, below);
 		if (cgroup_lower(dir, names, bytes, err) < 0)
 			return -1;
+		rc = group ? 0 : group_lower(dir, bytes, err);
+		if (rc < 0)
+			return -1;
+		group = group || rc;
 		slash = strrchr(below, '/');
 		if (!slash)
 			return 0;
 		*slash = '\0';
 	}
+}
+
+int cr_memory_touch(void *at, size_t bytes, struct cr_error *err)
+{
+	/* Whether in huge pages is the system's decision: where a hypervisor takes back what is free in large
+	 * pieces, to ask for them costs seven times as much. */
+	if (madvise(at, bytes, MADV_POPULATE_WRITE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return cr_error_sys(err, errno, "a staging pool of %zu MiB", bytes >> 20);
+	memset(at, 0, bytes); /* before Linux 5.14 */
+	return 0;
 }
 
 int cr_memory_oom_first(struct cr_error *err)

@@ -6,6 +6,7 @@
 #ifndef CR_MEMORY_H
 #define CR_MEMORY_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "error.h"
@@ -18,6 +19,9 @@
  *
  * It is a look, not a reservation: the job goes on allocating. A number that cannot be read is an error. */
 int cr_memory_free(const char *root, uint64_t *bytes, struct cr_error *err);
+
+/* Touch bytes of memory at at, so that page faults come now and not while a job is frozen. */
+int cr_memory_touch(void *at, size_t bytes, struct cr_error *err);
 
 /* Make the calling process the first that the kernel kills when memory runs out, in its cgroup or on the node.
  * What it forks inherits that: not for a process that starts the job or restores it. The kernel gives the file to

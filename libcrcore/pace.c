@@ -44,7 +44,7 @@ static void unlock(struct cr_pace *pace)
 }
 
 /* sysconf counts what the affinity allows only in newer libraries. */
-static unsigned int processors(void)
+unsigned int cr_pace_processors(void)
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
 	int size = 1024, count = 0;
@@ -85,7 +85,7 @@ void cr_pace_init(struct cr_pace *pace, uint64_t bytes_per_s, unsigned int perce
 	pace->bytes.rate = (double)bytes_per_s / (double)SECOND;
 	pace->bytes.burst = (double)bytes_per_s / 4 > MIB ? (double)bytes_per_s / 4 : MIB;
 	if (percent < 100)
-		pace->cpu.rate = (percent ? percent : 1) / 100.0 * processors();
+		pace->cpu.rate = (percent ? percent : 1) / 100.0 * cr_pace_processors();
 	pace->cpu.burst = pace->cpu.rate * CPU_BURST * (double)SECOND;
 	pace->cpu.slack = pace->cpu.burst / 10;
 	buckets_reset(pace, pace->bytes.burst);

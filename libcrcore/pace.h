@@ -34,6 +34,9 @@ struct cr_pace {
 	bool hurry;
 };
 
+/* How many processors this process may run on. */
+unsigned int cr_pace_processors(void);
+
 /* bytes_per_s 0: no limit. percent is of all processors that the process may run on at this moment; 100 or more:
  * no limit; 0 counts as 1. */
 void cr_pace_init(struct cr_pace *pace, uint64_t bytes_per_s, unsigned int percent);

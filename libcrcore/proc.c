@@ -152,6 +152,22 @@ static int fds_open(pid_t pid, int *dir, DIR **fds, struct cr_error *err)
 	return cr_error_sys(err, errnum, "%s", path);
 }
 
+uint64_t cr_proc_cpu(pid_t pid)
+{
+	char path[64], line[1024];
+	cleanup_fclose FILE *f = NULL;
+	uint64_t user = 0, system = 0;
+	const char *tail;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	tail = f && fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+	if (!tail || sscanf(tail, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64, &user,
+			    &system) != 2)
+		return 0;
+	return user + system;
+}
+
 uint64_t cr_proc_memory(pid_t pid)
 {
 	char path[64], line[256];
@@ -161,7 +177,8 @@ uint64_t cr_proc_memory(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "RssAnon: %" SCNu64, &kib) == 1 || sscanf(line, "RssShmem: %" SCNu64, &kib) == 1)
+		if (sscanf(line, "RssAnon: %" SCNu64, &kib) == 1 ||
+		    sscanf(line, "RssShmem: %" SCNu64, &kib) == 1 || sscanf(line, "VmSwap: %" SCNu64, &kib) == 1)
 			sum += kib << 10;
 	}
 	return sum;

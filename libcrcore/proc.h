@@ -32,6 +32,9 @@ int cr_proc_written(pid_t pid, int (*each)(const struct cr_proc_file *file, void
 /* Bytes of pid's memory that are not a file's; 0 when it is gone or cannot be read. */
 uint64_t cr_proc_memory(pid_t pid);
 
+/* Clock ticks of processor time that pid's threads have used so far; 0 when it is gone. */
+uint64_t cr_proc_cpu(pid_t pid);
+
 /* Where pid stands in the file at path that it has open. Returns 1 and *pos, 0 when it has not, -1 on error. */
 int cr_proc_position(pid_t pid, const char *path, uint64_t *pos, struct cr_error *err);
 

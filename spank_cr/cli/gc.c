@@ -26,6 +26,7 @@
 #include "proc.h"
 #include "record.h"
 #include "site.h"
+#include "token.h"
 
 enum { SLURM_MS = 60 * 1000, USER_MS = 24 * 3600 * 1000 };
 
@@ -62,7 +63,9 @@ static bool is_alive(const struct alive *alive, uint32_t job)
 
 static int complain(const struct cr_error *why)
 {
-	fprintf(stderr, "scheckpoint: %s\n", why->text);
+	fputs("scheckpoint: ", stderr);
+	output_text_to(stderr, why->text);
+	fputc('\n', stderr);
 	return 1;
 }
 
@@ -109,8 +112,9 @@ static int gc_user(const struct cli *cli, const struct cr_config *config, json_t
 	struct gc gc = {.config = config, .dry_run = cli->dry_run, .uid = getuid(), .now = time(NULL)};
 	cleanup_free uint32_t *jobs = NULL;
 	struct alive alive = {0};
+	char dir[PATH_MAX], tickets[PATH_MAX];
+	struct cr_error why;
 	uint32_t only = 0;
-	char dir[PATH_MAX];
 	size_t n = 0;
 	int rc;
 
@@ -125,6 +129,9 @@ static int gc_user(const struct cli *cli, const struct cr_config *config, json_t
 	if (job_alive(gc.uid, clock_ms() + SLURM_MS, &alive.ids, &alive.n, err) < 0)
 		return cr_error_prefix(err, "nothing is removed");
 	rc = collect(&gc, dir, jobs, n, &alive, only, err);
+	if (!cli->dry_run && cr_config_common(config->dir, tickets, sizeof(tickets), &why) == 0 &&
+	    cr_token_gc(tickets, &why) < 0 && why.errnum != ENOENT)
+		(void)complain(&why);
 	free(alive.ids);
 	return rc;
 }
@@ -156,7 +163,7 @@ static int run_for(const struct cli *cli, const struct passwd *user, json_t *rem
 		argv[n++] = cli->target.name;
 	if (proc_run(argv, clock_ms() + USER_MS, &output, err) < 0)
 		return -1;
-	fputs(output.text[1], stderr);
+	output_text_to(stderr, output.text[1]);
 	answer = json_loads(output.text[0], 0, NULL);
 	if (json_array_extend(removed, answer) < 0 || output.status)
 		return cr_error_set(err, EIO, "user %s: not everything could be looked at", user->pw_name);
@@ -198,8 +205,9 @@ static void print_removed(const struct cli *cli, const json_t *removed)
 		sum += json_integer_value(json_object_get(item, "bytes"));
 		printf("job %lld: ", (long long)json_integer_value(json_object_get(item, "job")));
 		output_text(json_string_value(json_object_get(item, "path")));
-		printf(" (%s, %s)\n", json_string_value(json_object_get(item, "why")),
-		       output_bytes(json_object_get(item, "bytes"), buf));
+		printf(" (");
+		output_text(json_string_value(json_object_get(item, "why")));
+		printf(", %s)\n", output_bytes(json_object_get(item, "bytes"), buf));
 	}
 	total = json_integer(sum);
 	printf("%s %s\n", cli->dry_run ? "would remove" : "removed", output_bytes(total, buf));

@@ -6,6 +6,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,7 +42,7 @@ static size_t printable(const unsigned char *p)
 	return size;
 }
 
-void output_text(const char *text)
+static void text_put(FILE *f, const char *text, bool lines)
 {
 	const unsigned char *p = (const unsigned char *)text;
 
@@ -49,11 +50,21 @@ void output_text(const char *text)
 		size_t size = printable(p);
 
 		if (size)
-			fwrite(p, 1, size, stdout);
+			fwrite(p, 1, size, f);
 		else
-			putchar('?');
+			putc(lines && *p == '\n' ? '\n' : '?', f);
 		p += size ? size : 1;
 	}
+}
+
+void output_text(const char *text)
+{
+	text_put(stdout, text, false);
+}
+
+void output_text_to(FILE *f, const char *text)
+{
+	text_put(f, text, true);
 }
 
 const char *output_ms(const json_t *ms, char buf[OUTPUT_CELL])

@@ -6,6 +6,8 @@
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
+#include <stdio.h>
+
 #include <jansson.h>
 #include <stddef.h>
 
@@ -19,6 +21,7 @@ int output_json_line(const json_t *value, struct cr_error *err);
 
 /* A string of somebody else's, with whatever a terminal might obey replaced. */
 void output_text(const char *text);
+void output_text_to(FILE *f, const char *text); /* lines stay lines */
 
 /* "1.2 s" from a JSON number of milliseconds, "35.1M" from one of bytes; "-" from anything else. */
 const char *output_ms(const json_t *ms, char buf[OUTPUT_CELL]);

@@ -7,14 +7,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "drain.h"
 #include "lanes.h"
 #include "memory.h"
 #include "pace.h"
@@ -61,14 +63,6 @@ struct taker {
 
 /* ---- the process ---- */
 
-static unsigned processors(void)
-{
-	cpu_set_t set;
-	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-
-	return n > 0 ? (unsigned)n : 1;
-}
-
 /* How the memory that the job may still take is shared out. A job near its limit gets a small ring for a pool: it
  * is frozen for longer, and checkpointed all the same. */
 static void memory_divide(const struct setup *s, struct cr_writer_config *c)
@@ -88,11 +82,11 @@ static void memory_divide(const struct setup *s, struct cr_writer_config *c)
 		c->pool = most;
 	if (c->pool < MEMORY_MIN)
 		c->pool = MEMORY_MIN;
-	c->threads = processors() * (unsigned)s->job->drain_share / 100;
+	c->threads = cr_pace_processors() * (unsigned)s->job->drain_share / 100;
 	if (c->threads < 1 || available < SCARCE)
 		c->threads = 1;
 	/* criu, who reads its pipes, and one more */
-	c->eager = processors() > 2;
+	c->eager = cr_pace_processors() > 2;
 }
 
 static int writer_open(struct taker *t, struct cr_error *err)
@@ -334,6 +328,17 @@ static int taker_run(struct taker *t, struct cr_error *err)
 	return rc < 0 ? -1 : 0;
 }
 
+/* criu, tar and the worker have to notice, even if a thread that hangs in the storage keeps this process. */
+static void pipes_close(struct taker *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		close(t->inputs[i].fd);
+	if (t->criu_fd >= 0)
+		close(t->criu_fd);
+	if (t->listening >= 0)
+		close(t->listening);
+}
+
 static void taker_main(int fd, void *arg)
 {
 	struct taker t = {.setup = arg, .control = fd, .listening = -1, .criu_fd = -1};
@@ -345,25 +350,32 @@ static void taker_main(int fd, void *arg)
 
 		snprintf(m.text, sizeof(m.text), "%s", err.text);
 		(void)imgproc_send(fd, &m, -1, NULL);
+		pipes_close(&t);
 	}
-	/* no tidying: the storage may hang, and what is open ends with the process */
+	/* no more tidying: the storage may hang, and what is open ends with the process */
 	_exit(0);
 }
 
 /* ---- the worker's side ---- */
 
-/* What criu will write, as far as /proc tells: the memory that is not a file's. */
-static uint64_t expected_bytes(const struct job *job)
+/* What will come, as far as one can tell: the memory that is not a file's, the output so far. What lies in the
+ * private directories shows in what it was last time. */
+static uint64_t expected_bytes(const struct job *job, uint64_t past_bytes)
 {
 	cleanup_free pid_t *pids = NULL;
 	uint64_t sum = 0;
+	struct stat st;
 	size_t n;
 
-	if (cr_proc_tree(job->root, &pids, &n, NULL) < 0)
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		sum += cr_proc_memory(pids[i]);
-	return sum;
+	for (int fd = 1; fd <= 2; fd++) {
+		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+			sum += (uint64_t)st.st_size;
+	}
+	if (cr_proc_tree(job->root, &pids, &n, NULL) == 0) {
+		for (size_t i = 0; i < n; i++)
+			sum += cr_proc_memory(pids[i]);
+	}
+	return sum > past_bytes ? sum : past_bytes;
 }
 
 static int capture_expect(struct capture *c, enum imgproc_type type, struct imgproc_message *m,
@@ -373,10 +385,13 @@ static int capture_expect(struct capture *c, enum imgproc_type type, struct imgp
 }
 
 int capture_start(struct capture *c, const struct job *job, uint32_t generation, const char *dir, uint32_t past,
-		  struct cr_error *err)
+		  uint64_t past_bytes, struct cr_error *err)
 {
-	struct setup setup = {
-		.job = job, .generation = generation, .dir = dir, .past = past, .expected = expected_bytes(job)};
+	struct setup setup = {.job = job,
+			      .generation = generation,
+			      .dir = dir,
+			      .past = past,
+			      .expected = expected_bytes(job, past_bytes)};
 	struct imgproc_message m;
 
 	*c = (struct capture){0};
@@ -386,7 +401,7 @@ int capture_start(struct capture *c, const struct job *job, uint32_t generation,
 		if (imgproc_receive(c->proc.fd, &m, NULL, -1, err) < 0)
 			return -1;
 		if (m.type == IMGPROC_READY)
-			return 0;
+			return imgproc_untraced(&c->proc, err);
 		if (m.type != IMGPROC_REMARK)
 			return cr_error_set(err, m.value[0] ? (int)m.value[0] : EIO, "%s", m.text);
 		job_log(job, 1, "%s", m.text);
@@ -450,6 +465,18 @@ int capture_wait(struct capture *c, int timeout_ms, struct cr_error *err)
 	c->pack_bytes = m.value[1];
 	c->index_bytes = m.value[2];
 	return 1;
+}
+
+bool capture_stalled(const struct capture *c, struct capture_progress *progress)
+{
+	uint64_t cpu = cr_proc_cpu(c->proc.pid);
+	struct timespec now = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (progress->since == 0 || cpu != progress->cpu)
+		progress->since = now.tv_sec;
+	progress->cpu = cpu;
+	return now.tv_sec - progress->since > CR_DRAIN_STALL_S;
 }
 
 void capture_end(struct capture *c)

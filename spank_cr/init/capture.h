@@ -20,10 +20,11 @@ struct capture {
 	uint64_t pack_bytes, index_bytes;
 };
 
-/* Start it for generation, whose temporary directory is dir; past: the newest committed one, or 0. When this
+/* Start it for generation, whose temporary directory is dir; past: the newest committed one, or 0, and the
+ * bytes of its images. When this
  * returns the staging pool has been touched and the socket is there, in the job's home. */
 int capture_start(struct capture *c, const struct job *job, uint32_t generation, const char *dir, uint32_t past,
-		  struct cr_error *err);
+		  uint64_t past_bytes, struct cr_error *err);
 
 /* criu has been started. */
 int capture_criu(struct capture *c, pid_t pid, struct cr_error *err);
@@ -39,6 +40,14 @@ int capture_drain(struct capture *c, bool polite, struct cr_error *err);
 
 /* Returns 1 when pack and index are durable, 0 after timeout_ms, -1. */
 int capture_wait(struct capture *c, int timeout_ms, struct cr_error *err);
+
+/* To be called every few seconds while the job stands still: has the writer done nothing at all for
+ * CR_DRAIN_STALL_S? */
+struct capture_progress {
+	uint64_t cpu;  /* clock ticks it has used */
+	int64_t since; /* CLOCK_MONOTONIC, seconds, of the last change; 0: not looked yet */
+};
+bool capture_stalled(const struct capture *c, struct capture_progress *progress);
 
 /* End the process, whatever it does; fine when there is none. */
 void capture_end(struct capture *c);

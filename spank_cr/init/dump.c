@@ -124,6 +124,7 @@ static void token_wait(struct dump *d, struct cr_token *token)
 /* Have the writer write, and wait for it. */
 static int capture_write(struct dump *d, struct cr_error *err)
 {
+	struct capture_progress progress = {0};
 	struct cr_token token = {.dir = -1};
 	struct cr_error ignored;
 	int rc;
@@ -134,6 +135,9 @@ static int capture_write(struct dump *d, struct cr_error *err)
 		rc = capture_wait(&d->capture, CR_TOKEN_BEAT_MS, err);
 		if (rc == 0 && token.held)
 			(void)cr_token_beat(&token, &ignored);
+		if (rc == 0 && d->mode != DUMP_RUNNING && capture_stalled(&d->capture, &progress))
+			rc = cr_error_set(err, ETIMEDOUT,
+					  "the storage takes nothing, and the job is not to stand still for that");
 	}
 	cr_token_close(&token);
 	return rc < 0 ? -1 : 0;
@@ -269,7 +273,7 @@ static int criu_run(struct dump *d, struct cr_error *err)
 
 /* The newest committed generation, for the next one to refer to; 0: none. One of an earlier run is not taken: the
  * job would have gone on from it if it could be read. */
-static uint32_t generation_past(const struct job *job)
+static uint32_t generation_past(const struct job *job, uint64_t *bytes)
 {
 	cleanup_free uint32_t *generations = NULL;
 	struct cr_manifest m = {0};
@@ -280,8 +284,10 @@ static uint32_t generation_past(const struct job *job)
 	if (cr_store_list(&job->store, &generations, &n, NULL) < 0 || n == 0)
 		return 0;
 	cr_store_path(&job->store, generations[0], dir);
-	if (cr_manifest_read(&m, dir, NULL) == 0 && m.run == job->run)
+	if (cr_manifest_read(&m, dir, NULL) == 0 && m.run == job->run) {
 		past = generations[0];
+		*bytes = m.image_bytes;
+	}
 	cr_manifest_clear(&m);
 	return past;
 }
@@ -290,12 +296,16 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 {
 	struct job *job = d->job;
 	struct cr_error ignored;
+	uint64_t past_bytes = 0;
+	uint32_t past;
 
 	if (cr_store_open(&job->store, job->dir, job->id, job->part, getuid(), true, err) < 0 ||
 	    job_fence(job, err) < 0 || cr_store_next(&job->store, &d->generation, err) < 0 ||
 	    cr_store_sweep(&job->store, err) < 0 || cr_store_begin(&job->store, d->generation, d->dir, err) < 0 ||
-	    manifest_begin(d, reason, err) < 0 ||
-	    capture_start(&d->capture, job, d->generation, d->dir, generation_past(job), err) < 0)
+	    manifest_begin(d, reason, err) < 0)
+		return -1;
+	past = generation_past(job, &past_bytes);
+	if (capture_start(&d->capture, job, d->generation, d->dir, past, past_bytes, err) < 0)
 		return -1;
 	if (criu_run(d, err) < 0)
 		return -1;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,9 +18,11 @@
 #include <unistd.h>
 
 #include "caps.h"
+#include "cleanup.h"
 #include "memory.h"
 
 #define SOCKET_FD  3
+#define LOOK_MS	   1000
 #define REAP_NS	   2000000
 #define REAP_TRIES 1000
 
@@ -144,9 +147,61 @@ int imgproc_receive(int fd, struct imgproc_message *m, int *pass, int timeout_ms
 	return 1;
 }
 
+/* A number behind a word in /proc/PID/task/TID/status; -1 when it is not there. */
+static long status_number(pid_t pid, const char *tid, const char *format)
+{
+	char path[64], line[256];
+	cleanup_fclose FILE *f = NULL;
+	long number = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/status", (int)pid, tid);
+	f = fopen(path, "re");
+	while (f && number < 0 && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, format, &number) != 1)
+			number = -1;
+	}
+	return number;
+}
+
+int imgproc_untraced(const struct imgproc *p, struct cr_error *err)
+{
+	cleanup_closedir DIR *tasks = NULL;
+	struct dirent *e;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)p->pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return cr_error_sys(err, errno, "%s", path);
+	while ((e = readdir(tasks))) {
+		if (e->d_name[0] != '.' && status_number(p->pid, e->d_name, "TracerPid: %ld") > 0)
+			return cr_error_set(err, EPERM, "somebody traces the image process");
+	}
+	return 0;
+}
+
+/* One thread that hangs in the storage keeps the socket open after the others have gone. */
+static bool is_gone(pid_t pid)
+{
+	char path[64], line[512];
+	cleanup_fclose FILE *f = NULL;
+	const char *tail;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	tail = f && fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+	return !tail || tail[1] != ' ' || tail[2] == 'Z' || tail[2] == 'X';
+}
+
 int imgproc_expect(struct imgproc *p, enum imgproc_type type, struct imgproc_message *m, struct cr_error *err)
 {
-	if (imgproc_receive(p->fd, m, NULL, -1, err) < 0)
+	int rc;
+
+	while ((rc = imgproc_receive(p->fd, m, NULL, LOOK_MS, err)) == 0) {
+		if (is_gone(p->pid) && imgproc_receive(p->fd, m, NULL, 0, err) == 0)
+			return cr_error_set(err, EPIPE, "the image process ended without a word");
+	}
+	if (rc < 0)
 		return -1;
 	if (m->type == type)
 		return 0;

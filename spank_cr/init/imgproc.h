@@ -49,6 +49,10 @@ int imgproc_send(int fd, const struct imgproc_message *m, int pass, struct cr_er
  * Returns 1, 0 at the timeout, -1 on error (EPIPE: the other end is gone). */
 int imgproc_receive(int fd, struct imgproc_message *m, int *pass, int timeout_ms, struct cr_error *err);
 
+/* Nobody may have begun to trace it before that was forbidden: what it writes is sealed, what it reads is
+ * restored. */
+int imgproc_untraced(const struct imgproc *p, struct cr_error *err);
+
 /* Wait for a message of a type; FAILED and an end are errors. *remark is called for REMARKs, may be NULL. */
 int imgproc_expect(struct imgproc *p, enum imgproc_type type, struct imgproc_message *m, struct cr_error *err);
 

@@ -85,7 +85,7 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 {
 	memset(job, 0, sizeof(*job));
 	job->compress = 1;
-	job->drain_share = 50;
+	job->drain_share = 75;
 	job->part = job->node = job->user = job->script = job->criu = "";
 	job->dir = job->site_dir = job->token_dir = job->run_dir = "";
 	job->wire = job->notary = job->cgroup = job->go = job->log = -1;

@@ -104,7 +104,8 @@ static void root_ended(struct loop *l, int status)
 	bool by_itself = l->term == TERM_NONE && !l->ending;
 	char text[64];
 
-	if (status == 0) {
+	/* a program that was told to go and did is not one that came to its end */
+	if (status == 0 && !l->ending) {
 		job_journal(l->job, "completed", l->committed, NULL, NULL, -1);
 	} else if (by_itself) {
 		snprintf(text, sizeof(text), WIFSIGNALED(status) ? "signal %d" : "exit code %d",
@@ -416,14 +417,30 @@ static void loop_once(struct loop *l)
 	worker_schedule(l);
 }
 
+/* Wait until a child has ended, but not for ever: storage that hangs keeps who uses it. Returns whether it has. */
+static bool child_wait(pid_t pid)
+{
+	static const struct timespec pause = {.tv_nsec = 20 * 1000000L};
+
+	for (int i = 0; i < TIDY_PATIENCE_S * 50; i++) {
+		pid_t gone = waitpid(pid, NULL, WNOHANG);
+
+		if (gone == pid || (gone < 0 && errno != EINTR))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 /* A checkpoint that is being written has no reader any more. */
 static void worker_stop(struct loop *l)
 {
-	if (l->worker.pid) {
-		kill(l->worker.pid, SIGKILL);
-		while (waitpid(l->worker.pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	if (!l->worker.pid)
+		return;
+	kill(l->worker.pid, SIGKILL);
+	if (!child_wait(l->worker.pid))
+		job_log(l->job, 1,
+			"the process that was making a checkpoint hangs: storage did not answer in time");
 }
 
 /* What the job leaves in the store, as the site wants it. */
@@ -443,20 +460,14 @@ static void store_leave(const struct loop *l)
  * what is left is for "scheckpoint gc". */
 static void store_tidy(const struct loop *l)
 {
-	static const struct timespec pause = {.tv_nsec = 20 * 1000000L};
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		store_leave(l);
 		_exit(0);
 	}
-	for (int i = 0; pid > 0 && i < TIDY_PATIENCE_S * 50; i++) {
-		pid_t gone = waitpid(pid, NULL, WNOHANG);
-
-		if (gone == pid || (gone < 0 && errno != EINTR))
-			return;
-		nanosleep(&pause, NULL);
-	}
+	if (pid > 0 && child_wait(pid))
+		return;
 	if (pid > 0)
 		kill(pid, SIGKILL);
 	job_log(l->job, 1, "checkpoints are left behind: %s",

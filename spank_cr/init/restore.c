@@ -83,7 +83,7 @@ static int on_action(const char *action, void *arg)
 	if (strcmp(action, "pre-resume") != 0)
 		return 0;
 	/* criu goes on whatever is answered here: crinit ends the whole namespace before this call returns */
-	if (tasks_check(r, &r->err) < 0) {
+	if (source_failed(&r->source, &r->err) || tasks_check(r, &r->err) < 0) {
 		report_send(r->fd, REPORT_FORGED, r->job->generation, 0, 0, r->err.text);
 		for (;;)
 			pause();

@@ -375,7 +375,9 @@ int serve_start(struct serve *s, const struct job *job, struct cr_error *err)
 	*s = (struct serve){0};
 	if (imgproc_start(&s->proc, giver_main, (void *)(uintptr_t)job, err) < 0)
 		return -1;
-	return imgproc_expect(&s->proc, IMGPROC_READY, &m, err);
+	if (imgproc_expect(&s->proc, IMGPROC_READY, &m, err) < 0)
+		return -1;
+	return imgproc_untraced(&s->proc, err);
 }
 
 int serve_criu(struct serve *s, pid_t pid, struct cr_error *err)

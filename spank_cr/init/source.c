@@ -48,6 +48,11 @@ int source_criu(struct source *s, pid_t pid, struct cr_error *err)
 	return s->files ? 0 : serve_criu(&s->serve, pid, err);
 }
 
+int source_failed(struct source *s, struct cr_error *err)
+{
+	return s->files ? 0 : serve_failure(&s->serve, err);
+}
+
 void source_blame(struct source *s, struct cr_error *err)
 {
 	if (!s->files)

@@ -37,6 +37,9 @@ int source_streamed(struct source *source, struct cr_error *err);
 const char *source_images(const struct source *source);
 int source_criu(struct source *source, pid_t pid, struct cr_error *err);
 
+/* Has it failed meanwhile? To criu that looks like the end of a file, which some images may have anywhere. */
+int source_failed(struct source *source, struct cr_error *err);
+
 /* Something failed: if it was the source that did, put its reason into err, instead of what followed from it. */
 void source_blame(struct source *source, struct cr_error *err);
 
