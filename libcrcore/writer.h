@@ -53,8 +53,8 @@ int cr_writer_open(struct cr_writer **writer, const struct cr_writer_config *con
  * that was there already is an error. */
 int cr_writer_stream(struct cr_writer *writer, const char *name, bool archive, uint32_t *id, struct cr_error *err);
 
-/* Where the next bytes are to be put, and how many fit there. Valid until the next call of any kind. May wait for
- * the pool, and fails when the storage does, or a chunk of before could not be dealt with. */
+/* Where the next bytes are to be put, and how many fit there. Valid until the next call of this thread's. May wait
+ * for the pool, and fails when the storage does, or a chunk of before could not be dealt with. */
 int cr_writer_room(struct cr_writer *writer, void **at, size_t *room, struct cr_error *err);
 
 /* n bytes of a stream were put there. */
