@@ -58,8 +58,16 @@ intact() {
 	intact "$job"
 }
 
-@test "the limit is a real one: a job that takes more than it is killed" {
-	job=$(submit --nodelist=n1 --mem=64M --output=out.%j "exec ./hold 128 stop.\$SLURM_JOB_ID")
+@test "the limit is a real one: what takes more than it is killed, and counted" {
+	job=$(submit --nodelist=n1 --mem=64M --checkpoint=1h --output=out.%j \
+		"./hold 128 stop.\$SLURM_JOB_ID; echo \"killed: \$?\"
+		$COUNT")
+	# the script lives on, and so does the cgroup with its counter
+	wait_file alice "out.$job" '^killed: 137$' 30
+	wait_file alice "out.$job" '^3$' 30
+	# the same counting that finds nothing elsewhere
+	[ "$(killed_by_limit "$job")" -ge 1 ]
+	on n0 alice touch "stop.$job"
 	wait_state "$job" OUT_OF_MEMORY 30
 }
 
