@@ -43,11 +43,18 @@ crinit_log() {
 	on n1 root tail -n 15 "$(store "$1")/crinit.log" || true
 }
 
-# start MIB - a job on n1 that counts, with MIB of memory that is another one every moment; sets job
+# start MIB [OPTION]... - a job on n1 that counts, with MIB of memory (hexadecimal digits: work for who compresses them)
+# that is another one every moment; sets job
 start() {
-	job=$(submit --nodelist=n1 --checkpoint=1h --checkpoint-dir="/mnt/$name" --output=out.%j \
-		"python3 -c 'import os, time
-while True: b = os.urandom($1 << 20); time.sleep(0.3)' &
+	local mib=$1
+	shift
+	job=$(submit --nodelist=n1 --checkpoint=1h --checkpoint-dir="/mnt/$name" --output=out.%j "$@" \
+		"python3 -c 'import os, time, zlib
+while True:
+	b = os.urandom($mib << 19).hex().encode()
+	sum = zlib.crc32(b)
+	time.sleep(0.3)
+	if zlib.crc32(b) != sum: print(\"damaged\", flush=True)' &
 		$COUNT
 		kill \$!")
 	wait_file alice "out.$job" '^20$' 60
@@ -123,6 +130,50 @@ caught() {
 		kill -s "$3" "$pid" && echo "$pid"' bash "$job" "$@"
 }
 
+# caught_frozen PROCESS SECONDS - wait until criu has stopped all of the job's tasks, and so many seconds longer; then kill
+# PROCESS (criu, crworker, crwriter). It fails when one of them was not stopped at that moment. Prints the tasks' states
+caught_frozen() {
+	# shellcheck disable=SC2016 # expanded over there
+	on n1 root timeout 30 bash -c '
+		tasks() {
+			local pid
+			for pid in $(pgrep -P "$1"); do
+				case $(cat "/proc/$pid/comm" 2>/dev/null) in
+				cr*) ;;
+				*) echo "$pid"; tasks "$pid" ;;
+				esac
+			done
+		}
+		frozen() {
+			local pid pids
+			pids=$(tasks "$main")
+			[ -n "$pids" ] || return
+			for pid in $pids; do
+				grep -qx "TracerPid:[[:space:]]*$criu" "/proc/$pid/status" || return
+			done
+		}
+		states() {
+			echo "$1: $(for pid in $(tasks "$main"); do
+				awk "/^(Name|State|TracerPid):/ { printf \"%s \", \$2 }" "/proc/$pid/status"
+			done 2>/dev/null)"
+		}
+		main=$(pgrep -o -f -- "^crinit .*--job=$1 ") || exit
+		until worker=$(pgrep -P "$main" -x crworker) && criu=$(pgrep -P "$worker" -f "criu.* dump"); do
+			sleep 0.01
+		done
+		until frozen 2>/dev/null; do sleep 0.01; done
+		sleep "$3"
+		case $2 in
+		criu) pid=$criu ;;
+		crworker) pid=$worker ;;
+		*) pid=$(pgrep -P "$worker" -x "$2") || exit ;;
+		esac
+		states before
+		frozen && kill -s KILL "$pid" || exit
+		sleep 0.2
+		states after' bash "$job" "$@"
+}
+
 # create_behind - as create, while the test does something else; created waits for it
 create_behind() {
 	create >"$BATS_TEST_TMPDIR/created" 2>&1 3>&- &
@@ -187,4 +238,39 @@ create_behind() {
 	create
 	tidy
 	goes_on
+}
+
+# killed_frozen PROCESS SECONDS... - each time the checkpoint fails, the job goes on and has lost none
+killed_frozen() {
+	local before process=$1 seconds
+	shift
+	name=plain
+	start 60 --checkpoint-pool=1M --checkpoint-compress=12
+	create
+	for seconds; do
+		before=$(newest "$job")
+		create_behind
+		caught_frozen "$process" "$seconds"
+		not wait "$behind"
+		cat "$BATS_TEST_TMPDIR/created"
+		wait_longer "out.$job" 20
+		[ "$(newest "$job")" = "$before" ]
+	done
+	create
+	tidy
+	goes_on
+}
+
+@test "the image writer is killed while the job stands still: the job goes on, and so do its checkpoints" {
+	killed_frozen crwriter 0 0.5
+}
+
+@test "the worker is killed while the job stands still: the job goes on, and so do its checkpoints" {
+	killed_frozen crworker 0 0.5
+}
+
+# while it writes out pages. In the milliseconds in which it puts its code into a task, and removes it, a kill -9 ends the
+# task by SIGTRAP; when that is the script, the job fails
+@test "criu is killed while the job stands still: the job goes on, and so do its checkpoints" {
+	killed_frozen criu 0.3 0.6 1
 }
