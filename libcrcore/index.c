@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "fs.h"
+#include "outfile.h"
 
 static const char index_magic[8] = {'C', 'R', 'I', 'N', 'D', 'E', 'X', '\n'};
 static const char end_magic[8] = {'C', 'R', 'I', 'X', 'E', 'N', 'D', '\n'};
@@ -29,49 +30,16 @@ static const char end_magic[8] = {'C', 'R', 'I', 'X', 'E', 'N', 'D', '\n'};
 /* ---- writing ---- */
 
 struct cr_index_writer {
-	int fd;
-	char *path;
-	unsigned char *buffer;
-	size_t used;
-	uint64_t offset; /* of what is in the buffer */
+	struct cr_outfile out;
 	struct cr_index_place *places;
 	uint32_t n_places, room;
 };
-
-static int writer_flush(struct cr_index_writer *w, struct cr_error *err)
-{
-	if (w->used > 0 && cr_fs_write_all(w->fd, w->buffer, w->used, err) < 0)
-		return cr_error_prefix(err, "%s", w->path);
-	w->offset += w->used;
-	w->used = 0;
-	return 0;
-}
-
-static int writer_put(struct cr_index_writer *w, const void *data, size_t size, struct cr_error *err)
-{
-	const unsigned char *p = data;
-
-	while (size > 0) {
-		size_t n = BUFFER - w->used < size ? BUFFER - w->used : size;
-
-		memcpy(w->buffer + w->used, p, n);
-		w->used += n;
-		p += n;
-		size -= n;
-		if (w->used == BUFFER && writer_flush(w, err) < 0)
-			return -1;
-	}
-	return 0;
-}
 
 void cr_index_discard(struct cr_index_writer *w)
 {
 	if (!w)
 		return;
-	if (w->fd >= 0)
-		close(w->fd);
-	free(w->path);
-	free(w->buffer);
+	cr_outfile_release(&w->out);
 	free(w->places);
 	free(w);
 }
@@ -85,12 +53,8 @@ int cr_index_create(struct cr_index_writer **writer, const char *path, uint32_t 
 	*writer = NULL;
 	if (!w)
 		return cr_error_sys(err, ENOMEM, "%s", path);
-	w->path = strdup(path);
-	w->buffer = malloc(BUFFER);
-	w->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (w->fd < 0 || !w->path || !w->buffer) {
-		cr_error_sys(err, w->fd < 0 ? errno : ENOMEM, "cannot create %s", path);
-		cr_index_discard(w);
+	if (cr_outfile_create(&w->out, path, BUFFER, err) < 0) {
+		free(w);
 		return -1;
 	}
 	memcpy(header, index_magic, sizeof(index_magic));
@@ -99,7 +63,7 @@ int cr_index_create(struct cr_index_writer **writer, const char *path, uint32_t 
 	cr_le32_put(header + 20, generation);
 	memcpy(header + KEY_AT, key->secret, CR_CHUNK_KEY);
 	cr_le64_put(header + SUM_AT, cr_chunk_sum(header, SUM_AT));
-	if (writer_put(w, header, sizeof(header), err) < 0) {
+	if (cr_outfile_put(&w->out, header, sizeof(header), err) < 0) {
 		cr_index_discard(w);
 		return -1;
 	}
@@ -115,13 +79,13 @@ int cr_index_append(struct cr_index_writer *w, uint32_t stream, uint64_t start, 
 		struct cr_index_place *places = reallocarray(w->places, room, sizeof(*places));
 
 		if (!places)
-			return cr_error_sys(err, ENOMEM, "%s", w->path);
+			return cr_error_sys(err, ENOMEM, "%s", w->out.path);
 		w->places = places;
 		w->room = room;
 	}
 	w->places[w->n_places++] = (struct cr_index_place){
-		.stream = stream, .size = (uint32_t)size, .start = start, .offset = w->offset + w->used};
-	return writer_put(w, bytes, size, err);
+		.stream = stream, .size = (uint32_t)size, .start = start, .offset = cr_outfile_size(&w->out)};
+	return cr_outfile_put(&w->out, bytes, size, err);
 }
 
 static int place_compare(const void *a, const void *b)
@@ -173,16 +137,15 @@ static int writer_close(struct cr_index_writer *w, const struct cr_index_stream 
 			const struct cr_index_pack *packs, uint32_t n_packs, uint64_t *size, struct cr_error *err)
 {
 	cleanup_free unsigned char *tables = NULL;
-	uint64_t at = w->offset + w->used;
+	uint64_t at = cr_outfile_size(&w->out);
 	unsigned char footer[FOOTER] = {0};
 	size_t length;
-	int fd;
 
 	if (w->n_places > 0)
 		qsort(w->places, w->n_places, sizeof(*w->places), place_compare);
 	tables = tables_encode(w, streams, n_streams, packs, n_packs, &length);
 	if (!tables)
-		return cr_error_sys(err, ENOMEM, "%s", w->path);
+		return cr_error_sys(err, ENOMEM, "%s", w->out.path);
 	memcpy(footer, end_magic, sizeof(end_magic));
 	cr_le32_put(footer + 8, n_packs);
 	cr_le32_put(footer + 12, n_streams);
@@ -191,13 +154,11 @@ static int writer_close(struct cr_index_writer *w, const struct cr_index_stream 
 	cr_le64_put(footer + 32, length);
 	cr_le64_put(footer + 40, cr_chunk_sum(tables, length));
 	cr_le64_put(footer + 56, cr_chunk_sum(footer, 56));
-	if (writer_put(w, tables, length, err) < 0 || writer_put(w, footer, sizeof(footer), err) < 0 ||
-	    writer_flush(w, err) < 0 || cr_fs_sync(w->fd, w->path, err) < 0)
+	if (cr_outfile_put(&w->out, tables, length, err) < 0 ||
+	    cr_outfile_put(&w->out, footer, sizeof(footer), err) < 0)
 		return -1;
-	*size = w->offset;
-	fd = w->fd;
-	w->fd = -1;
-	return close(fd) < 0 ? cr_error_sys(err, errno, "cannot close %s", w->path) : 0;
+	*size = cr_outfile_size(&w->out);
+	return cr_outfile_finish(&w->out, err);
 }
 
 int cr_index_finish(struct cr_index_writer *w, const struct cr_index_stream *streams, uint32_t n_streams,

@@ -14,6 +14,7 @@
 #include "chunk.h"
 #include "cleanup.h"
 #include "fs.h"
+#include "outfile.h"
 
 static const char pack_magic[8] = {'C', 'R', 'P', 'A', 'C', 'K', '\r', '\n'};
 static const char end_magic[8] = {'C', 'R', 'P', 'K', 'E', 'N', 'D', '\n'};
@@ -33,80 +34,16 @@ struct entry {
 /* ---- writing ---- */
 
 struct cr_pack_writer {
-	int fd;
-	char *path;
-	unsigned char *buffer;
-	size_t room, used;
-	uint64_t offset; /* of what is in the buffer, in the file */
+	struct cr_outfile out;
 	struct entry *table;
 	size_t n, n_room;
 };
-
-/* Begin or finish to write a part of the file. An error of the disk's is told once for a descriptor: the fsync at
- * the end would not have it any more. That a file system cannot do this is no error. */
-static int range_sync(const struct cr_pack_writer *w, uint64_t from, uint64_t size, unsigned flags,
-		      struct cr_error *err)
-{
-	if (sync_file_range(w->fd, (off_t)from, (off_t)size, flags) == 0 || errno == ESPIPE || errno == EINVAL ||
-	    errno == ENOSYS)
-		return 0;
-	return cr_error_sys(err, errno, "cannot sync %s", w->path);
-}
-
-/* Out to the disk as it comes, and out of the page cache: what is the job's is worth more there. */
-static int flushed_sync(const struct cr_pack_writer *w, uint64_t from, uint64_t size, struct cr_error *err)
-{
-	uint64_t behind = from > size ? from - size : 0;
-
-	if (range_sync(w, from, size, SYNC_FILE_RANGE_WRITE, err) < 0)
-		return -1;
-	if (from == 0)
-		return 0;
-	if (range_sync(w, behind, from - behind,
-		       SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER, err) < 0)
-		return -1;
-	(void)posix_fadvise(w->fd, (off_t)behind, (off_t)(from - behind), POSIX_FADV_DONTNEED);
-	return 0;
-}
-
-static int writer_flush(struct cr_pack_writer *w, struct cr_error *err)
-{
-	if (w->used == 0)
-		return 0;
-	if (cr_fs_write_all(w->fd, w->buffer, w->used, err) < 0)
-		return cr_error_prefix(err, "%s", w->path);
-	if (flushed_sync(w, w->offset, w->used, err) < 0)
-		return -1;
-	w->offset += w->used;
-	w->used = 0;
-	return 0;
-}
-
-static int writer_put(struct cr_pack_writer *w, const void *data, size_t size, struct cr_error *err)
-{
-	const unsigned char *p = data;
-
-	while (size > 0) {
-		size_t n = w->room - w->used < size ? w->room - w->used : size;
-
-		memcpy(w->buffer + w->used, p, n);
-		w->used += n;
-		p += n;
-		size -= n;
-		if (w->used == w->room && writer_flush(w, err) < 0)
-			return -1;
-	}
-	return 0;
-}
 
 void cr_pack_discard(struct cr_pack_writer *w)
 {
 	if (!w)
 		return;
-	if (w->fd >= 0)
-		close(w->fd);
-	free(w->path);
-	free(w->buffer);
+	cr_outfile_release(&w->out);
 	free(w->table);
 	free(w);
 }
@@ -120,13 +57,8 @@ int cr_pack_create(struct cr_pack_writer **writer, const char *path, uint32_t jo
 	*writer = NULL;
 	if (!w)
 		return cr_error_sys(err, ENOMEM, "%s", path);
-	w->room = buffer < 4096 ? 4096 : buffer;
-	w->path = strdup(path);
-	w->buffer = malloc(w->room);
-	w->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (w->fd < 0 || !w->path || !w->buffer) {
-		cr_error_sys(err, w->fd < 0 ? errno : ENOMEM, "cannot create %s", path);
-		cr_pack_discard(w);
+	if (cr_outfile_create(&w->out, path, buffer, err) < 0) {
+		free(w);
 		return -1;
 	}
 	memcpy(header, pack_magic, sizeof(pack_magic));
@@ -134,7 +66,7 @@ int cr_pack_create(struct cr_pack_writer **writer, const char *path, uint32_t jo
 	cr_le32_put(header + 16, job);
 	cr_le32_put(header + 20, generation);
 	cr_le64_put(header + 56, cr_chunk_sum(header, 56));
-	if (writer_put(w, header, sizeof(header), err) < 0) {
+	if (cr_outfile_put(&w->out, header, sizeof(header), err) < 0) {
 		cr_pack_discard(w);
 		return -1;
 	}
@@ -149,7 +81,7 @@ static int table_add(struct cr_pack_writer *w, const struct entry *entry, struct
 		struct entry *table = reallocarray(w->table, room, sizeof(*table));
 
 		if (!table)
-			return cr_error_sys(err, ENOMEM, "%s: block table", w->path);
+			return cr_error_sys(err, ENOMEM, "%s: block table", w->out.path);
 		w->table = table;
 		w->n_room = room;
 	}
@@ -160,12 +92,14 @@ static int table_add(struct cr_pack_writer *w, const struct entry *entry, struct
 int cr_pack_append(struct cr_pack_writer *w, uint64_t raw_start, uint32_t raw_size, enum cr_pack_codec codec,
 		   const void *payload, uint32_t stored, struct cr_error *err)
 {
-	struct entry entry = {
-		.raw_start = raw_start, .offset = w->offset + w->used, .raw_size = raw_size, .stored = stored};
+	struct entry entry = {.raw_start = raw_start,
+			      .offset = cr_outfile_size(&w->out),
+			      .raw_size = raw_size,
+			      .stored = stored};
 	unsigned char header[BLOCK_HEADER];
 
 	if (raw_size == 0 || raw_size > CR_PACK_BLOCK || stored == 0 || stored > raw_size)
-		return cr_error_set(err, EINVAL, "%s: a block of %u bytes stored as %u", w->path, raw_size,
+		return cr_error_set(err, EINVAL, "%s: a block of %u bytes stored as %u", w->out.path, raw_size,
 				    stored);
 	cr_le32_put(header, BLOCK_MAGIC);
 	cr_le32_put(header + 4, codec);
@@ -174,7 +108,8 @@ int cr_pack_append(struct cr_pack_writer *w, uint64_t raw_start, uint32_t raw_si
 	cr_le64_put(header + 16, raw_start);
 	entry.sum = cr_chunk_sum(payload, stored) ^ cr_chunk_sum(header, 24);
 	cr_le64_put(header + 24, entry.sum);
-	if (writer_put(w, header, sizeof(header), err) < 0 || writer_put(w, payload, stored, err) < 0)
+	if (cr_outfile_put(&w->out, header, sizeof(header), err) < 0 ||
+	    cr_outfile_put(&w->out, payload, stored, err) < 0)
 		return -1;
 	return table_add(w, &entry, err);
 }
@@ -195,7 +130,7 @@ static int table_put(struct cr_pack_writer *w, unsigned char *bytes, uint64_t *r
 		const struct entry *e = &w->table[i];
 
 		if (e->raw_start != *raw)
-			return cr_error_set(err, EINVAL, "%s: blocks do not join at %" PRIu64, w->path, *raw);
+			return cr_error_set(err, EINVAL, "%s: blocks do not join at %" PRIu64, w->out.path, *raw);
 		*raw += e->raw_size;
 		cr_le64_put(bytes + i * ENTRY, e->raw_start);
 		cr_le64_put(bytes + i * ENTRY + 8, e->offset);
@@ -203,18 +138,17 @@ static int table_put(struct cr_pack_writer *w, unsigned char *bytes, uint64_t *r
 		cr_le32_put(bytes + i * ENTRY + 20, e->stored);
 		cr_le64_put(bytes + i * ENTRY + 24, e->sum);
 	}
-	return writer_put(w, bytes, w->n * ENTRY, err);
+	return cr_outfile_put(&w->out, bytes, w->n * ENTRY, err);
 }
 
 static int writer_close(struct cr_pack_writer *w, struct cr_pack_info *info, struct cr_error *err)
 {
 	cleanup_free unsigned char *bytes = malloc(w->n * ENTRY + 1);
 	unsigned char footer[FOOTER] = {0};
-	uint64_t at = w->offset + w->used, raw;
-	int fd;
+	uint64_t at = cr_outfile_size(&w->out), raw;
 
 	if (!bytes)
-		return cr_error_sys(err, ENOMEM, "%s: block table", w->path);
+		return cr_error_sys(err, ENOMEM, "%s: block table", w->out.path);
 	if (table_put(w, bytes, &raw, err) < 0)
 		return -1;
 	*info = (struct cr_pack_info){.size = at + w->n * ENTRY + FOOTER,
@@ -227,12 +161,9 @@ static int writer_close(struct cr_pack_writer *w, struct cr_pack_info *info, str
 	cr_le64_put(footer + 24, raw);
 	cr_le64_put(footer + 32, info->sum);
 	cr_le64_put(footer + 56, cr_chunk_sum(footer, 56));
-	if (writer_put(w, footer, sizeof(footer), err) < 0 || writer_flush(w, err) < 0 ||
-	    cr_fs_sync(w->fd, w->path, err) < 0)
+	if (cr_outfile_put(&w->out, footer, sizeof(footer), err) < 0)
 		return -1;
-	fd = w->fd;
-	w->fd = -1;
-	return close(fd) < 0 ? cr_error_sys(err, errno, "cannot close %s", w->path) : 0;
+	return cr_outfile_finish(&w->out, err);
 }
 
 int cr_pack_finish(struct cr_pack_writer *w, struct cr_pack_info *info, struct cr_error *err)
