@@ -15,7 +15,7 @@
 /* An anchor is 31 bits of the hash, 20 of the segment's place and 13 of the chunk in it, and is never 0. */
 #define CHUNK_BITS 13u
 #define PLACE_BITS 20u
-#define PROBES	   8u
+#define PROBES	   64u /* with a quarter of the slots free, a way that long is as good as never needed */
 #define ANCHORS	   1024u
 
 #define PACKS_MANY 32u	       /* more than these: the smallest are stored anew, together, */
@@ -29,13 +29,17 @@ static uint64_t anchor_make(struct cr_chunk_hash hash, uint32_t place, uint32_t 
 
 static void anchor_put(struct cr_past *past, struct cr_chunk_hash hash, uint32_t place, uint32_t chunk)
 {
+	const uint64_t anchor = anchor_make(hash, place, chunk);
 	uint64_t at = hash.low / past->sample;
 
 	for (unsigned i = 0; i < PROBES; i++, at++) {
 		uint64_t *slot = &past->anchors[at & past->mask];
 
+		/* of chunks that are alike the first will do; more would only lengthen the way of others */
+		if (*slot >> (CHUNK_BITS + PLACE_BITS) == anchor >> (CHUNK_BITS + PLACE_BITS))
+			return;
 		if (*slot == 0) {
-			*slot = anchor_make(hash, place, chunk);
+			*slot = anchor;
 			return;
 		}
 	}
