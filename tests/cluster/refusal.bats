@@ -65,9 +65,12 @@ refused() {
 	refused 'srun|socket|connect|tcp' 'srun --overlap sh -c "touch ready.$SLURM_JOB_ID; sleep 1000"'
 }
 
-@test "a job that cannot be checkpointed when it is requeued ends in time, and starts from its newest checkpoint" {
-	on n0 alice tee later.py <<-'END' >/dev/null
-		import os, socket, time, sys
+# unable [STATEMENT] - a job that counts, has a checkpoint, and now a connection with which there will be no other; its program
+# begins with STATEMENT. Sets job
+unable() {
+	on n0 alice tee later.py <<-END >/dev/null
+		import os, signal, socket, sys, time
+		${1:-}
 		job = os.environ["SLURM_JOB_ID"]
 		n, pair = 0, None
 		while not os.path.exists("stop." + job):
@@ -86,6 +89,10 @@ refused() {
 	on n0 alice touch "connect.$job"
 	wait_until 20 on n0 alice test -e "connected.$job"
 	on n0 alice rm "connect.$job"
+}
+
+@test "a job that cannot be checkpointed when it is requeued ends in time, and starts from its newest checkpoint" {
+	unable
 	on n0 root scontrol requeue "$job"
 	wait_restored "$job" 1 40
 	[ "$(records "$job" 'map("\(.generation) \(.state) \(.reason) \(.restores)") | join(",")')" = \
@@ -96,27 +103,7 @@ refused() {
 }
 
 @test "a program that ends with 0 because Slurm ended the job is not complete: it goes on from its newest checkpoint" {
-	on n0 alice tee trap.py <<-'END' >/dev/null
-		import os, signal, socket, sys, time
-		job = os.environ["SLURM_JOB_ID"]
-		signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-		n, pair = 0, None
-		while not os.path.exists("stop." + job):
-		    print(n, flush=True)
-		    n += 1
-		    time.sleep(0.1)
-		    if pair is None and os.path.exists("connect." + job):
-		        server = socket.create_server(("127.0.0.1", 0))
-		        pair = socket.create_connection(server.getsockname()), server.accept(), server
-		        open("connected." + job, "w")
-		print("end", flush=True)
-	END
-	job=$(submit --checkpoint=1h --output=out.%j --error=errors.%j 'exec python3 trap.py')
-	wait_file alice "out.$job" '^5$' 30
-	on n0 alice scheckpoint create "$job"
-	on n0 alice touch "connect.$job"
-	wait_until 20 on n0 alice test -e "connected.$job"
-	on n0 alice rm "connect.$job"
+	unable 'signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))'
 	on n0 root scontrol requeue "$job"
 	wait_restored "$job" 1 40
 	finish "$job"

@@ -246,44 +246,15 @@ END_TEST
 
 START_TEST(every_truncation)
 {
-	unsigned char *data;
-	struct cr_error err;
-	size_t size;
-
 	(void)index_make(unit_path("index"));
-	data = engine_load(unit_path("index"), &size);
-	for (size_t n = 0; n < size; n++) {
-		err = (struct cr_error){0};
-		engine_save(unit_path("cut"), data, n);
-		ck_assert_msg(index_try(unit_path("cut"), &err) == -1, "%zu of %zu bytes are an index", n, size);
-		unit_assert_error(&err, EBADMSG, "cut");
-	}
-	engine_save(unit_path("cut"), data, size + 1);
-	ck_assert_int_eq(index_try(unit_path("cut"), &err), -1);
-	free(data);
+	engine_truncations(unit_path("index"), index_try);
 }
 END_TEST
 
 START_TEST(every_flip)
 {
-	unsigned char *data;
-	struct cr_error err;
-	size_t size;
-
 	(void)index_make(unit_path("index"));
-	data = engine_load(unit_path("index"), &size);
-	for (size_t n = 0; n < size; n++) {
-		for (unsigned bit = 1; bit < 256; bit <<= n % 3 + 2) {
-			err = (struct cr_error){0};
-			data[n] ^= (unsigned char)bit;
-			engine_save(unit_path("flip"), data, size);
-			ck_assert_msg(index_try(unit_path("flip"), &err) == -1, "byte %zu", n);
-			ck_assert(err.errnum == EBADMSG || (err.errnum == EPROTONOSUPPORT && n >= 8 && n < 12));
-			unit_assert_error(&err, err.errnum, "flip");
-			data[n] ^= (unsigned char)bit;
-		}
-	}
-	free(data);
+	engine_flips(unit_path("index"), index_try);
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
+#include "generation.h"
 #include "unit.h"
 
 #include "../../libcrcore/cleanup.h"
@@ -14,25 +15,6 @@ static void open_store(void)
 	struct cr_error err = {0};
 
 	unit_assert_ok(cr_store_open(&store, unit_dir, 4711, "batch.0", geteuid(), true, &err), &err);
-}
-
-static struct cr_manifest manifest_of(uint32_t generation, uint32_t run)
-{
-	return (struct cr_manifest){.job = 4711,
-				    .part = (char *)"batch.0",
-				    .node = (char *)"n1",
-				    .user = (char *)"alice",
-				    .run = run,
-				    .generation = generation,
-				    .reason = (char *)"interval",
-				    .time = (char *)"2026-03-01T12:34:56Z",
-				    .kernel = (char *)"",
-				    .cpu_model = (char *)"",
-				    .cpu_flags = (char *)"",
-				    .criu = (char *)"",
-				    .command = (char *)"",
-				    .root_pid = 2,
-				    .tasks = 1};
 }
 
 /* name below the part's directory */
@@ -55,7 +37,7 @@ static void part_write(const char *name, const char *text)
 /* A generation with a pack of its own, that refers to others as well. */
 static void commit_packs(uint32_t generation, uint32_t run, const uint32_t *packs)
 {
-	struct cr_manifest m = manifest_of(generation, run);
+	struct cr_manifest m = generation_manifest(generation, run);
 	cleanup_free char *text = NULL;
 	struct cr_error err = {0};
 	char dir[PATH_MAX], name[64];
@@ -286,7 +268,7 @@ END_TEST
 
 START_TEST(begin_and_commit)
 {
-	struct cr_manifest m = manifest_of(1, 1);
+	struct cr_manifest m = generation_manifest(1, 1);
 	cleanup_free char *text = NULL;
 	struct cr_error err = {0};
 	char dir[PATH_MAX];
@@ -330,7 +312,7 @@ END_TEST
 
 START_TEST(commit_fails)
 {
-	struct cr_manifest m = manifest_of(1, 1);
+	struct cr_manifest m = generation_manifest(1, 1);
 	struct cr_error err = {0};
 	char dir[PATH_MAX];
 
@@ -357,7 +339,7 @@ END_TEST
 
 START_TEST(commit_of_pack_fails)
 {
-	struct cr_manifest m = manifest_of(1, 1);
+	struct cr_manifest m = generation_manifest(1, 1);
 	struct cr_error err = {0};
 	char dir[PATH_MAX];
 
@@ -394,7 +376,7 @@ END_TEST
 
 START_TEST(commit_takes_its_pack_back)
 {
-	struct cr_manifest m = manifest_of(1, 1);
+	struct cr_manifest m = generation_manifest(1, 1);
 	struct cr_error err = {0};
 	char dir[PATH_MAX];
 

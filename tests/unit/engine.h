@@ -6,6 +6,7 @@
 #ifndef CR_ENGINE_H
 #define CR_ENGINE_H
 
+#include "generation.h"
 #include "unit.h"
 
 #include "../../libcrcore/chunk.h"
@@ -197,21 +198,7 @@ static inline int engine_try(struct making *m, const struct content *streams, si
 
 static inline void engine_commit(uint32_t generation)
 {
-	struct cr_manifest m = {.job = 4711,
-				.part = (char *)"batch.0",
-				.node = (char *)"n1",
-				.user = (char *)"alice",
-				.run = 1,
-				.generation = generation,
-				.reason = (char *)"interval",
-				.time = (char *)"2026-03-01T12:34:56Z",
-				.kernel = (char *)"",
-				.cpu_model = (char *)"",
-				.cpu_flags = (char *)"",
-				.criu = (char *)"",
-				.command = (char *)"",
-				.root_pid = 2,
-				.tasks = 1};
+	struct cr_manifest m = generation_manifest(generation, 1);
 	struct cr_error err = {0};
 	char *text = NULL;
 
@@ -319,6 +306,45 @@ static inline void engine_save(const char *path, const void *data, size_t size)
 	ck_assert_msg(file != NULL, "%s", path);
 	ck_assert_uint_eq(fwrite(data, 1, size, file), size);
 	ck_assert_int_eq(fclose(file), 0);
+}
+
+/* A file of the store's that was made at path: cut short anywhere, or with something behind it, it is refused. */
+static inline void engine_truncations(const char *path, int (*try)(const char *path, struct cr_error *err))
+{
+	struct cr_error err;
+	size_t size;
+	unsigned char *data = engine_load(path, &size);
+
+	for (size_t n = 0; n < size; n++) {
+		err = (struct cr_error){0};
+		engine_save(unit_path("cut"), data, n);
+		ck_assert_msg(try(unit_path("cut"), &err) == -1, "%zu of %zu bytes are taken", n, size);
+		unit_assert_error(&err, EBADMSG, "cut");
+	}
+	engine_save(unit_path("cut"), data, size + 1);
+	ck_assert_int_eq(try(unit_path("cut"), &err), -1);
+	free(data);
+}
+
+/* And so it is with one bit of any byte changed; in the version's bytes that may look like a later one. */
+static inline void engine_flips(const char *path, int (*try)(const char *path, struct cr_error *err))
+{
+	struct cr_error err;
+	size_t size;
+	unsigned char *data = engine_load(path, &size);
+
+	for (size_t n = 0; n < size; n++) {
+		for (unsigned bit = 1; bit < 256; bit <<= n % 3 + 2) {
+			err = (struct cr_error){0};
+			data[n] ^= (unsigned char)bit;
+			engine_save(unit_path("flip"), data, size);
+			ck_assert_msg(try(unit_path("flip"), &err) == -1, "byte %zu", n);
+			ck_assert(err.errnum == EBADMSG || (err.errnum == EPROTONOSUPPORT && n >= 8 && n < 12));
+			unit_assert_error(&err, err.errnum, "flip");
+			data[n] ^= (unsigned char)bit;
+		}
+	}
+	free(data);
 }
 
 #endif
