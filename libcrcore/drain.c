@@ -331,8 +331,8 @@ static int room_wait(struct cr_drain *d, uint64_t *moved, time_t *since, struct 
 		*since = until.tv_sec;
 	}
 	/* a job that runs loses nothing by waiting */
-	if (!d->polite && until.tv_sec - *since > CR_DRAIN_STALL_S)
-		return cr_error_set(err, ETIMEDOUT, "the storage has taken nothing for %d s", CR_DRAIN_STALL_S);
+	if (!d->polite && until.tv_sec - *since > CR_PACE_STALL_S)
+		return cr_error_set(err, ETIMEDOUT, "the storage has taken nothing for %d s", CR_PACE_STALL_S);
 	until.tv_sec += WAIT_S;
 	(void)pthread_cond_timedwait(&d->room, &d->lock, &until);
 	return 0;

@@ -22,9 +22,6 @@
 
 #define CR_DRAIN_THREADS 4u
 #define CR_DRAIN_BLOCKS	 4u /* the smallest pool */
-#define CR_DRAIN_STALL_S                                                                                          \
-	120 /* storage that takes nothing for so long is not waited for while the job is frozen                   \
-	     */
 
 struct cr_block {
 	unsigned char *data; /* CR_PACK_BLOCK bytes */

@@ -190,9 +190,9 @@ static int emptied_wait(struct cr_intake *i, bool all, struct cr_error *err)
 		if (since == 0 || taken != i->taken)
 			since = until.tv_sec;
 		taken = i->taken;
-		if (!all && until.tv_sec - since > CR_INTAKE_STALL_S)
+		if (!all && until.tv_sec - since > CR_PACE_STALL_S)
 			return cr_error_set(err, ETIMEDOUT, "the storage has answered nothing for %d s",
-					    CR_INTAKE_STALL_S);
+					    CR_PACE_STALL_S);
 		until.tv_sec++;
 		(void)pthread_cond_timedwait(&i->emptied, &i->lock, &until);
 	}

@@ -16,9 +16,8 @@
 
 #include "error.h"
 
-#define CR_INTAKE_BUFFER  (128u << 10)
-#define CR_INTAKE_LEAST	  4u  /* buffers */
-#define CR_INTAKE_STALL_S 120 /* cr_intake_room and _put wait no longer for a taker that takes nothing */
+#define CR_INTAKE_BUFFER (128u << 10)
+#define CR_INTAKE_LEAST	 4u /* buffers */
 
 struct cr_intake;
 
@@ -39,7 +38,8 @@ int cr_intake_open(struct cr_intake **intake, uint64_t bytes, enum cr_intake_mod
 
 void cr_intake_set(struct cr_intake *intake, enum cr_intake_mode mode);
 
-/* An empty buffer of CR_INTAKE_BUFFER bytes; waits for one, fails when take has. Valid until cr_intake_put. */
+/* An empty buffer of CR_INTAKE_BUFFER bytes; waits for one (no longer than CR_PACE_STALL_S for a taker
+ * that takes nothing), fails when take has. Valid until cr_intake_put. */
 int cr_intake_room(struct cr_intake *intake, void **at, struct cr_error *err);
 
 /* Hand on size bytes of that buffer. */

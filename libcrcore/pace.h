@@ -34,6 +34,9 @@ struct cr_pace {
 	bool hurry;
 };
 
+/* Storage that takes or answers nothing for so long, in seconds, is not waited for while a job stands still. */
+#define CR_PACE_STALL_S 120
+
 /* How many processors this process may run on. */
 unsigned int cr_pace_processors(void);
 

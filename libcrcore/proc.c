@@ -22,22 +22,38 @@ struct entry {
 	bool in;
 };
 
-/* State and parent of pid; -1 when it is gone. The name in stat may hold blanks, parentheses and newlines: read
- * all of it and look from the end. */
-static int stat_read(pid_t pid, char *state, int *parent)
+/* What follows the name in /proc/PID/stat, in line; NULL when pid is gone. The name may hold blanks, parentheses
+ * and newlines: read all of it and look from the end. */
+static const char *stat_tail(pid_t pid, char *line, size_t size)
 {
-	char path[64], line[1024], *tail;
 	cleanup_close int fd = -1;
+	char path[64];
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd >= 0 ? read(fd, line, sizeof(line) - 1) : -1;
+	n = fd >= 0 ? read(fd, line, size - 1) : -1;
 	if (n <= 0)
-		return -1;
+		return NULL;
 	line[n] = '\0';
-	tail = strrchr(line, ')');
+	return strrchr(line, ')');
+}
+
+/* State and parent of pid; -1 when it is gone. */
+static int stat_read(pid_t pid, char *state, int *parent)
+{
+	char line[1024];
+	const char *tail = stat_tail(pid, line, sizeof(line));
+
 	return tail && sscanf(tail, ") %c %d", state, parent) == 2 ? 0 : -1;
+}
+
+char cr_proc_state(pid_t pid)
+{
+	char state;
+	int parent;
+
+	return stat_read(pid, &state, &parent) < 0 ? 0 : state;
 }
 
 static int entries_read(struct entry **entries, size_t *n, struct cr_error *err)
@@ -154,14 +170,10 @@ static int fds_open(pid_t pid, int *dir, DIR **fds, struct cr_error *err)
 
 uint64_t cr_proc_cpu(pid_t pid)
 {
-	char path[64], line[1024];
-	cleanup_fclose FILE *f = NULL;
 	uint64_t user = 0, system = 0;
-	const char *tail;
+	char line[1024];
+	const char *tail = stat_tail(pid, line, sizeof(line));
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	f = fopen(path, "re");
-	tail = f && fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
 	if (!tail || sscanf(tail, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64, &user,
 			    &system) != 2)
 		return 0;

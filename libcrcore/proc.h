@@ -32,6 +32,9 @@ int cr_proc_written(pid_t pid, int (*each)(const struct cr_proc_file *file, void
 /* Bytes of pid's memory that are not a file's; 0 when it is gone or cannot be read. */
 uint64_t cr_proc_memory(pid_t pid);
 
+/* The state of pid, a letter as in /proc/PID/stat; 0 when it is gone. */
+char cr_proc_state(pid_t pid);
+
 /* Clock ticks of processor time that pid's threads have used so far; 0 when it is gone. */
 uint64_t cr_proc_cpu(pid_t pid);
 

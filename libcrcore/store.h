@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "error.h"
 #include "manifest.h"
@@ -108,5 +109,8 @@ int cr_journal_each(const struct cr_store *s, int (*each)(const struct cr_journa
 /* Now, or a given CLOCK_REALTIME, as RFC 3339 UTC with milliseconds, into buf (at least 32 bytes). */
 const char *cr_time_format(int64_t realtime_ns, char *buf, size_t size);
 int64_t cr_time_now_ns(void);
+
+/* Any clock, ns. */
+int64_t cr_time_clock_ns(clockid_t clock);
 
 #endif

@@ -28,10 +28,15 @@ const char *cr_time_format(int64_t realtime_ns, char *buf, size_t size)
 	return buf;
 }
 
-int64_t cr_time_now_ns(void)
+int64_t cr_time_clock_ns(clockid_t clock)
 {
 	struct timespec now = {0};
 
-	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
+	(void)clock_gettime(clock, &now); /* cannot fail for the clocks that every kernel has */
 	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+int64_t cr_time_now_ns(void)
+{
+	return cr_time_clock_ns(CLOCK_REALTIME);
 }

@@ -60,7 +60,7 @@ struct cr_writer {
 	uint64_t raw;		/* end of the raw space so far */
 	uint64_t bytes;		/* put so far, by the caller's thread */
 	uint64_t chunks, zero, known;
-	char pack_path[PATH_MAX], index_path[PATH_MAX];
+	char pack_path[PATH_MAX];
 };
 
 /* ---- opening ---- */
@@ -84,10 +84,11 @@ static void past_open(struct cr_writer *w, char *remark, size_t size)
 static int files_open(struct cr_writer *w, struct cr_error *err)
 {
 	const struct cr_writer_config *c = &w->config;
+	char index_path[PATH_MAX];
 	uint64_t buffer = c->pool / 4 < PACK_BUFFER ? c->pool / 4 : PACK_BUFFER;
 
 	if (snprintf(w->pack_path, PATH_MAX, "%s/pack", c->dir) >= PATH_MAX ||
-	    snprintf(w->index_path, PATH_MAX, "%s/index", c->dir) >= PATH_MAX)
+	    snprintf(index_path, PATH_MAX, "%s/index", c->dir) >= PATH_MAX)
 		return cr_error_sys(err, ENAMETOOLONG, "%s", c->dir);
 	if (w->past.index)
 		w->key = w->past.index->key;
@@ -100,7 +101,7 @@ static int files_open(struct cr_writer *w, struct cr_error *err)
 		return cr_error_sys(err, ENOMEM, "list of packs");
 	w->packs[0].generation = c->generation;
 	w->n_packs = 1;
-	return cr_index_create(&w->index, w->index_path, c->job, c->generation, &w->key, err);
+	return cr_index_create(&w->index, index_path, c->job, c->generation, &w->key, err);
 }
 
 static int stream_take(void *arg, void *stream, void *data, size_t n, bool end, struct cr_error *err);
@@ -108,8 +109,7 @@ static int stream_take(void *arg, void *stream, void *data, size_t n, bool end, 
 static int writer_open(struct cr_writer *w, char *remark, size_t size, struct cr_error *err)
 {
 	const struct cr_writer_config *c = &w->config;
-	/* most of it for what comes; blocks are for what is new, on its way from there to the compressing threads
-	 */
+	/* most of it for what comes; blocks are for what is new, on its way to the compressing threads */
 	uint64_t blocks = c->pool / 8 < BLOCKS_MAX ? c->pool / 8 : BLOCKS_MAX;
 	struct cr_drain_config drain = {.pool = blocks, .threads = c->threads, .level = c->level, .pace = c->pace};
 

@@ -12,11 +12,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "drain.h"
 #include "lanes.h"
 #include "memory.h"
 #include "pace.h"
@@ -25,7 +23,6 @@
 #include "streamer.h"
 #include "writer.h"
 
-#define PIPE_BYTES (1 << 20)  /* what anybody may ask for */
 #define AT_ONCE	   (4u << 20) /* bytes read from one pipe before the others are looked at */
 #define MEMORY_MIN (1u << 20)
 #define MEMORY_OWN (8u << 20) /* threads, buffers, what criu needs itself */
@@ -125,23 +122,13 @@ static int input_add(struct taker *t, const char *name, int fd, struct cr_error 
 
 	if (cr_writer_stream(t->writer, name, strcmp(name, PRIVATE_STREAM) == 0, &in.id, err) < 0)
 		return -1;
-	if (t->n == t->room) {
-		size_t room = t->room ? 2 * t->room : 16;
-		struct input *inputs = reallocarray(t->inputs, room, sizeof(*inputs));
-		struct pollfd *polls = inputs ? reallocarray(t->polls, room + 3, sizeof(*polls)) : NULL;
-
-		if (inputs)
-			t->inputs = inputs;
-		if (!polls)
-			return cr_error_sys(err, ENOMEM, "stream %s", name);
-		t->polls = polls;
-		t->room = room;
-	}
+	if (imgproc_room((void **)&t->inputs, sizeof(in), &t->polls, 3, t->n, &t->room, err) < 0)
+		return -1;
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return cr_error_sys(err, errno, "stream %s", name);
 	/* fewer wake-ups where most of it comes from; a smaller pipe does, too */
 	if (strncmp(name, "images/pages-", 13) == 0)
-		(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+		(void)fcntl(fd, F_SETPIPE_SZ, IMGPROC_PIPE);
 	t->inputs[t->n++] = in;
 	return 0;
 }
@@ -184,18 +171,6 @@ static int criu_serve(struct taker *t, struct cr_error *err)
 	}
 	snprintf(stream, sizeof(stream), "images/%s", name);
 	return input_add(t, stream, fd, err);
-}
-
-static int criu_accept(struct taker *t, struct cr_error *err)
-{
-	t->criu_fd = imgproc_accept(t->listening, t->criu);
-	if (t->criu_fd < 0)
-		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED
-			       ? 0
-			       : cr_error_sys(err, errno, "criu's connection");
-	close(t->listening);
-	t->listening = -1;
-	return 0;
 }
 
 static int drain(struct taker *t, bool polite, struct cr_error *err)
@@ -283,7 +258,7 @@ static int taker_once(struct taker *t, struct cr_error *err)
 		t->polls[3 + i] = (struct pollfd){.fd = t->inputs[i].fd, .events = POLLIN};
 	if (poll(t->polls, 3 + n, -1) < 0)
 		return errno == EINTR ? 0 : cr_error_sys(err, errno, "poll");
-	if (t->polls[2].revents && criu_accept(t, err) < 0)
+	if (t->polls[2].revents && imgproc_accept(&t->listening, t->criu, &t->criu_fd, err) < 0)
 		return -1;
 	if (inputs_serve(t, n, err) < 0)
 		return -1;
@@ -346,10 +321,7 @@ static void taker_main(int fd, void *arg)
 
 	(void)prctl(PR_SET_NAME, "crwriter"); /* for ps and top */
 	if (taker_run(&t, &err) < 0) {
-		struct imgproc_message m = {.type = IMGPROC_FAILED, .value = {(uint64_t)err.errnum}};
-
-		snprintf(m.text, sizeof(m.text), "%s", err.text);
-		(void)imgproc_send(fd, &m, -1, NULL);
+		imgproc_fail(fd, &err);
 		pipes_close(&t);
 	}
 	/* no more tidying: the storage may hang, and what is open ends with the process */
@@ -378,12 +350,6 @@ static uint64_t expected_bytes(const struct job *job, uint64_t past_bytes)
 	return sum > past_bytes ? sum : past_bytes;
 }
 
-static int capture_expect(struct capture *c, enum imgproc_type type, struct imgproc_message *m,
-			  struct cr_error *err)
-{
-	return imgproc_expect(&c->proc, type, m, err);
-}
-
 int capture_start(struct capture *c, const struct job *job, uint32_t generation, const char *dir, uint32_t past,
 		  uint64_t past_bytes, struct cr_error *err)
 {
@@ -400,35 +366,21 @@ int capture_start(struct capture *c, const struct job *job, uint32_t generation,
 	for (;;) {
 		if (imgproc_receive(c->proc.fd, &m, NULL, -1, err) < 0)
 			return -1;
-		if (m.type == IMGPROC_READY)
-			return imgproc_untraced(&c->proc, err);
 		if (m.type != IMGPROC_REMARK)
-			return cr_error_set(err, m.value[0] ? (int)m.value[0] : EIO, "%s", m.text);
+			break;
 		job_log(job, 1, "%s", m.text);
 	}
+	return imgproc_want(&m, IMGPROC_READY, err) < 0 ? -1 : imgproc_untraced(&c->proc, err);
 }
 
 int capture_criu(struct capture *c, pid_t pid, struct cr_error *err)
 {
-	const struct imgproc_message m = {.type = IMGPROC_CRIU, .value = {(uint64_t)pid}};
-
-	return imgproc_send(c->proc.fd, &m, -1, err);
+	return imgproc_criu(&c->proc, pid, err);
 }
 
 int capture_stream(struct capture *c, const char *name, struct cr_error *err)
 {
-	struct imgproc_message m = {.type = IMGPROC_STREAM};
-	int fds[2], rc;
-
-	snprintf(m.text, sizeof(m.text), "%s", name);
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return cr_error_sys(err, errno, "pipe");
-	rc = imgproc_send(c->proc.fd, &m, fds[0], err);
-	close(fds[0]);
-	if (rc == 0)
-		return fds[1];
-	close(fds[1]);
-	return -1;
+	return imgproc_stream(&c->proc, name, 1, err);
 }
 
 int capture_barrier(struct capture *c, struct cr_error *err)
@@ -439,7 +391,7 @@ int capture_barrier(struct capture *c, struct cr_error *err)
 		(void)imgproc_failure(&c->proc, err);
 		return -1;
 	}
-	if (capture_expect(c, IMGPROC_STAGED, &m, err) < 0)
+	if (imgproc_expect(&c->proc, IMGPROC_STAGED, &m, err) < 0)
 		return -1;
 	c->image_bytes = m.value[0];
 	return 0;
@@ -459,8 +411,8 @@ int capture_wait(struct capture *c, int timeout_ms, struct cr_error *err)
 
 	if (rc <= 0)
 		return rc;
-	if (m.type != IMGPROC_DONE)
-		return cr_error_set(err, m.value[0] ? (int)m.value[0] : EIO, "%s", m.text);
+	if (imgproc_want(&m, IMGPROC_DONE, err) < 0)
+		return -1;
 	c->image_bytes = m.value[0];
 	c->pack_bytes = m.value[1];
 	c->index_bytes = m.value[2];
@@ -470,13 +422,12 @@ int capture_wait(struct capture *c, int timeout_ms, struct cr_error *err)
 bool capture_stalled(const struct capture *c, struct capture_progress *progress)
 {
 	uint64_t cpu = cr_proc_cpu(c->proc.pid);
-	struct timespec now = {0};
+	int64_t now = cr_time_clock_ns(CLOCK_MONOTONIC);
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (progress->since == 0 || cpu != progress->cpu)
-		progress->since = now.tv_sec;
+		progress->since = now;
 	progress->cpu = cpu;
-	return now.tv_sec - progress->since > CR_DRAIN_STALL_S;
+	return now - progress->since > CR_PACE_STALL_S * INT64_C(1000000000);
 }
 
 void capture_end(struct capture *c)

@@ -42,10 +42,10 @@ int capture_drain(struct capture *c, bool polite, struct cr_error *err);
 int capture_wait(struct capture *c, int timeout_ms, struct cr_error *err);
 
 /* To be called every few seconds while the job stands still: has the writer done nothing at all for
- * CR_DRAIN_STALL_S? */
+ * CR_PACE_STALL_S? */
 struct capture_progress {
 	uint64_t cpu;  /* clock ticks it has used */
-	int64_t since; /* CLOCK_MONOTONIC, seconds, of the last change; 0: not looked yet */
+	int64_t since; /* CLOCK_MONOTONIC, ns, of the last change; 0: not looked yet */
 };
 bool capture_stalled(const struct capture *c, struct capture_progress *progress);
 

@@ -60,14 +60,6 @@ struct dump {
 	struct cr_error err; /* of what was done while frozen */
 };
 
-static int64_t now_ns(clockid_t clock)
-{
-	struct timespec ts = {0};
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
-
 static int text_set(char **field, const char *text, struct cr_error *err)
 {
 	*field = strdup(text);
@@ -108,7 +100,8 @@ static void token_wait(struct dump *d, struct cr_token *token)
 	if (job->drain_jobs < 1)
 		return;
 	if (cr_token_open(token, *job->token_dir ? job->token_dir : job->dir, (unsigned)job->drain_jobs, job->id,
-			  job->part, (uint64_t)(now_ns(CLOCK_MONOTONIC) - job->saved_ns) / 1000000000, &err) < 0) {
+			  job->part, (uint64_t)(cr_time_clock_ns(CLOCK_MONOTONIC) - job->saved_ns) / 1000000000,
+			  &err) < 0) {
 		job_log(job, 1, "draining without a token: %s", err.text);
 		return;
 	}
@@ -154,7 +147,7 @@ static int generation_commit(struct dump *d, struct cr_error *err)
 		return -1;
 	m->image_bytes = d->capture.image_bytes;
 	m->stored_bytes = d->capture.pack_bytes + d->capture.index_bytes;
-	m->drain_ms = d->thawed_ns ? (now_ns(CLOCK_MONOTONIC) - d->thawed_ns) / 1000000 : 0;
+	m->drain_ms = d->thawed_ns ? (cr_time_clock_ns(CLOCK_MONOTONIC) - d->thawed_ns) / 1000000 : 0;
 	if (cr_manifest_encode(m, &text, err) < 0 ||
 	    notary_seal(d->job, d->generation, text, strlen(text), &seal, err) < 0 ||
 	    cr_store_commit(&d->job->store, m, text, seal, err) < 0)
@@ -176,8 +169,8 @@ static int frozen_record(struct dump *d, struct cr_error *err)
 	char when[64];
 
 	/* now, while nothing of the job's runs: no task may see its clock go back after a restore */
-	d->m.monotonic_ns = now_ns(CLOCK_MONOTONIC);
-	d->m.boottime_ns = now_ns(CLOCK_BOOTTIME);
+	d->m.monotonic_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
+	d->m.boottime_ns = cr_time_clock_ns(CLOCK_BOOTTIME);
 	if (text_set(&d->m.time, cr_time_format(cr_time_now_ns(), when, sizeof(when)), err) < 0 ||
 	    cr_ns_last_pid_read(&d->m.last_pid, err) < 0 || outputs_record(d->job, &d->m, &d->capture, err) < 0 ||
 	    private_record(d, err) < 0)
@@ -189,7 +182,7 @@ static int frozen_record(struct dump *d, struct cr_error *err)
  * tree die, -1 when nobody wants that. */
 static int hold(struct dump *d)
 {
-	int64_t end = now_ns(CLOCK_MONOTONIC) + HOLD_PATIENCE_S * INT64_C(1000000000);
+	int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + HOLD_PATIENCE_S * INT64_C(1000000000);
 
 	while (d->state.fate != SLURM_ENDING) {
 		struct pollfd p = {.fd = d->fd, .events = POLLIN};
@@ -201,7 +194,8 @@ static int hold(struct dump *d)
 		if (d->state.fate == SLURM_CANCELLED)
 			return 0;
 		/* in its grace time the job will be killed; otherwise it may be that nobody comes */
-		if (d->state.fate != SLURM_GRACE && d->state.fate != SLURM_ENDING && now_ns(CLOCK_MONOTONIC) > end)
+		if (d->state.fate != SLURM_GRACE && d->state.fate != SLURM_ENDING &&
+		    cr_time_clock_ns(CLOCK_MONOTONIC) > end)
 			return -1;
 	}
 	return 0;
@@ -214,7 +208,7 @@ static int on_frozen(struct dump *d)
 	report_send(d->fd, REPORT_FROZEN, d->generation, 0, 0, NULL);
 	if (d->mode == DUMP_RUNNING)
 		return 0;
-	d->m.freeze_ms = (now_ns(CLOCK_MONOTONIC) - d->frozen_ns) / 1000000;
+	d->m.freeze_ms = (cr_time_clock_ns(CLOCK_MONOTONIC) - d->frozen_ns) / 1000000;
 	if (generation_commit(d, &d->err) < 0)
 		return -1;
 	if (hold(d) < 0) {
@@ -229,7 +223,7 @@ static int on_action(const char *action, void *arg)
 	struct dump *d = arg;
 
 	if (strcmp(action, "pre-dump") == 0)
-		d->frozen_ns = now_ns(CLOCK_MONOTONIC);
+		d->frozen_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	if (strcmp(action, "post-dump") != 0)
 		return 0;
 	if (on_frozen(d) == 0)
@@ -249,7 +243,7 @@ static int criu_run(struct dump *d, struct cr_error *err)
 	criu_log_forget(d->job, "dump");
 	if (hook_open(&hook, d->job->home, err) < 0)
 		return -1;
-	d->frozen_ns = now_ns(CLOCK_MONOTONIC);
+	d->frozen_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	pid = criu_dump_start(d->job, &hook, d->mode != DUMP_RUNNING, &pidfd, err);
 	if (pid < 0 || capture_criu(&d->capture, pid, err) < 0 ||
 	    hook_serve(&hook, pidfd, on_action, d, err) < 0) {
@@ -259,7 +253,7 @@ static int criu_run(struct dump *d, struct cr_error *err)
 	status = spawn_wait(pid, err);
 	hook_close(&hook);
 	if (d->mode == DUMP_RUNNING)
-		d->thawed_ns = now_ns(CLOCK_MONOTONIC);
+		d->thawed_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	if (status == 0 || d->resumed || (status > 0 && d->committed))
 		return 0;
 	if (d->failed)

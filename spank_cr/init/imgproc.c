@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@
 #include "caps.h"
 #include "cleanup.h"
 #include "memory.h"
+#include "proc.h"
 
 #define SOCKET_FD  3
 #define LOOK_MS	   1000
@@ -47,14 +49,12 @@ static int oom_first(struct cr_error *err)
 
 static _Noreturn void child_run(int fd, void (*run)(int fd, void *arg), void *arg)
 {
-	struct imgproc_message m = {.type = IMGPROC_FAILED};
 	struct cr_error err;
 
 	signal(SIGPIPE, SIG_IGN);
 	if (cr_caps_drop(&err) < 0 || fds_close(&fd, &err) < 0 || oom_first(&err) < 0 ||
 	    cr_caps_shield(&err) < 0) {
-		snprintf(m.text, sizeof(m.text), "%s", err.text);
-		(void)imgproc_send(fd, &m, -1, NULL);
+		imgproc_fail(fd, &err);
 		_exit(1);
 	}
 	run(fd, arg);
@@ -183,14 +183,24 @@ int imgproc_untraced(const struct imgproc *p, struct cr_error *err)
 /* One thread that hangs in the storage keeps the socket open after the others have gone. */
 static bool is_gone(pid_t pid)
 {
-	char path[64], line[512];
-	cleanup_fclose FILE *f = NULL;
-	const char *tail;
+	char state = cr_proc_state(pid);
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	f = fopen(path, "re");
-	tail = f && fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
-	return !tail || tail[1] != ' ' || tail[2] == 'Z' || tail[2] == 'X';
+	return state == 0 || state == 'Z' || state == 'X';
+}
+
+/* What a FAILED says. Returns -1. */
+static int failed(const struct imgproc_message *m, struct cr_error *err)
+{
+	return cr_error_set(err, m->value[0] ? (int)m->value[0] : EIO, "%s", m->text);
+}
+
+int imgproc_want(const struct imgproc_message *m, enum imgproc_type type, struct cr_error *err)
+{
+	if (m->type == type)
+		return 0;
+	if (m->type == IMGPROC_FAILED)
+		return failed(m, err);
+	return cr_error_set(err, EPROTO, "the image process said %u instead of %d", m->type, (int)type);
 }
 
 int imgproc_expect(struct imgproc *p, enum imgproc_type type, struct imgproc_message *m, struct cr_error *err)
@@ -201,13 +211,7 @@ int imgproc_expect(struct imgproc *p, enum imgproc_type type, struct imgproc_mes
 		if (is_gone(p->pid) && imgproc_receive(p->fd, m, NULL, 0, err) == 0)
 			return cr_error_set(err, EPIPE, "the image process ended without a word");
 	}
-	if (rc < 0)
-		return -1;
-	if (m->type == type)
-		return 0;
-	if (m->type == IMGPROC_FAILED)
-		return cr_error_set(err, m->value[0] ? (int)m->value[0] : EIO, "%s", m->text);
-	return cr_error_set(err, EPROTO, "the image process said %u instead of %d", m->type, (int)type);
+	return rc < 0 ? -1 : imgproc_want(m, type, err);
 }
 
 int imgproc_failure(struct imgproc *p, struct cr_error *err)
@@ -217,7 +221,7 @@ int imgproc_failure(struct imgproc *p, struct cr_error *err)
 	while (p->pid && imgproc_receive(p->fd, &m, NULL, 0, NULL) == 1) {
 		if (m.type != IMGPROC_FAILED)
 			continue;
-		cr_error_set(err, m.value[0] ? (int)m.value[0] : EIO, "%s", m.text);
+		(void)failed(&m, err);
 		return 1;
 	}
 	return 0;
@@ -235,18 +239,76 @@ void imgproc_end(struct imgproc *p)
 	*p = (struct imgproc){.fd = -1};
 }
 
-int imgproc_accept(int listening, pid_t criu)
+int imgproc_criu(const struct imgproc *p, pid_t pid, struct cr_error *err)
 {
-	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	const struct imgproc_message m = {.type = IMGPROC_CRIU, .value = {(uint64_t)pid}};
+
+	return imgproc_send(p->fd, &m, -1, err);
+}
+
+int imgproc_stream(const struct imgproc *p, const char *name, int ours, struct cr_error *err)
+{
+	struct imgproc_message m = {.type = IMGPROC_STREAM};
+	int fds[2], rc;
+
+	snprintf(m.text, sizeof(m.text), "%s", name);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return cr_error_sys(err, errno, "pipe");
+	rc = imgproc_send(p->fd, &m, fds[1 - ours], err);
+	close(fds[1 - ours]);
+	if (rc == 0)
+		return fds[ours];
+	close(fds[ours]);
+	return -1;
+}
+
+/* ---- for the process itself ---- */
+
+void imgproc_fail(int fd, const struct cr_error *err)
+{
+	struct imgproc_message m = {.type = IMGPROC_FAILED, .value = {(uint64_t)err->errnum}};
+
+	snprintf(m.text, sizeof(m.text), "%s", err->text);
+	(void)imgproc_send(fd, &m, -1, NULL);
+}
+
+int imgproc_accept(int *listening, pid_t criu, int *fd, struct cr_error *err)
+{
 	socklen_t length = sizeof(struct ucred);
 	struct ucred peer;
 
-	if (fd < 0)
-		return -1;
+	*fd = accept4(*listening, NULL, NULL, SOCK_CLOEXEC);
+	if (*fd < 0)
+		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED
+			       ? 0
+			       : cr_error_sys(err, errno, "criu's connection");
 	/* the job's own processes can reach the socket */
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 && peer.pid == criu)
-		return fd;
-	close(fd);
-	errno = EAGAIN;
-	return -1;
+	if (getsockopt(*fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 || peer.pid != criu) {
+		close(*fd);
+		*fd = -1;
+		return 0;
+	}
+	close(*listening);
+	*listening = -1;
+	return 0;
+}
+
+int imgproc_room(void **array, size_t element, struct pollfd **polls, size_t own, size_t n, size_t *room,
+		 struct cr_error *err)
+{
+	size_t more = *room ? 2 * *room : 16;
+	struct pollfd *p;
+	void *a;
+
+	if (n < *room)
+		return 0;
+	a = reallocarray(*array, more, element);
+	if (a)
+		*array = a;
+	p = a ? reallocarray(*polls, more + own, sizeof(*p)) : NULL;
+	if (!p)
+		return cr_error_sys(err, ENOMEM, "image process");
+	*polls = p;
+	*room = more;
+	return 0;
 }

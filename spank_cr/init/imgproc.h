@@ -10,6 +10,8 @@
 #ifndef CR_INIT_IMGPROC_H
 #define CR_INIT_IMGPROC_H
 
+#include <poll.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -53,17 +55,37 @@ int imgproc_receive(int fd, struct imgproc_message *m, int *pass, int timeout_ms
  * restored. */
 int imgproc_untraced(const struct imgproc *p, struct cr_error *err);
 
-/* Wait for a message of a type; FAILED and an end are errors. *remark is called for REMARKs, may be NULL. */
+/* Is it a message of that type? Any other is an error, and FAILED says which. */
+int imgproc_want(const struct imgproc_message *m, enum imgproc_type type, struct cr_error *err);
+
+/* Wait for a message of a type; any other, and the end of the process, are errors. */
 int imgproc_expect(struct imgproc *p, enum imgproc_type type, struct imgproc_message *m, struct cr_error *err);
 
 /* If it has said why it failed, put that into err and return 1. */
 int imgproc_failure(struct imgproc *p, struct cr_error *err);
 
+/* criu has been started. */
+int imgproc_criu(const struct imgproc *p, pid_t pid, struct cr_error *err);
+
+/* Begin stream name over a pipe. Returns our end of it: 0 to read, 1 to write (ours). */
+int imgproc_stream(const struct imgproc *p, const char *name, int ours, struct cr_error *err);
+
 /* Kill and reap. */
 void imgproc_end(struct imgproc *p);
 
-/* For the process itself: the connection of the process criu, and of nobody else, from a listening socket. Returns
- * -1 with errno EAGAIN when it was somebody else. */
-int imgproc_accept(int listening, pid_t criu);
+/* ---- for the process itself ---- */
+
+/* Say why it ends. */
+void imgproc_fail(int fd, const struct cr_error *err);
+
+/* Take the connection of the process criu, and of nobody else, from a listening socket, which is closed then and
+ * becomes -1. *fd is -1 when it was somebody else. */
+int imgproc_accept(int *listening, pid_t criu, int *fd, struct cr_error *err);
+
+/* Room for one more of n elements in an array, and in the polls of as many descriptors and own ones. */
+int imgproc_room(void **array, size_t element, struct pollfd **polls, size_t own, size_t n, size_t *room,
+		 struct cr_error *err);
+
+#define IMGPROC_PIPE (1 << 20) /* bytes of a large pipe: what anybody may ask for */
 
 #endif

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "imgproc.h"
 
 #define LANES	   8u
-#define LANE_BYTES (1 << 20) /* what anybody may ask for */
+#define LANE_BYTES IMGPROC_PIPE
 
 /* A pipe, and what is in it. */
 struct lane {

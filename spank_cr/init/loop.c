@@ -54,14 +54,6 @@ struct loop {
 	int status; /* wait status to hand to Slurm */
 };
 
-static int64_t now_ns(void)
-{
-	struct timespec ts = {0};
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
-
 /* ---- the tree ---- */
 
 static void rest_signal(struct loop *l, int sig)
@@ -223,7 +215,7 @@ static void report_dump(struct loop *l, const struct report *r)
 {
 	switch (r->type) {
 	case REPORT_FROZEN:
-		l->frozen_ns = now_ns();
+		l->frozen_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 		break;
 	case REPORT_THAWED:
 		l->drained = true;
@@ -500,7 +492,7 @@ static int started_tell(struct loop *l)
 	struct cr_error err;
 	struct stat st;
 
-	l->job->saved_ns = now_ns();
+	l->job->saved_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	l->job->notice_from = fstat(2, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
 
 	if (cr_wire_send(l->job->wire, CR_WIRE_STARTED, 0, NULL, &err) < 0) {

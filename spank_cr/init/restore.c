@@ -166,19 +166,15 @@ static int restore_run(struct restore *r, struct cr_error *err)
 void restore_work(struct job *job, int fd)
 {
 	struct restore r = {.job = job, .fd = fd};
-	struct timespec from = {0}, to = {0};
+	int64_t from = cr_time_clock_ns(CLOCK_MONOTONIC_RAW), ms;
 	struct cr_error err;
 
-	clock_gettime(CLOCK_MONOTONIC_RAW, &from);
 	if (restore_run(&r, &err) < 0) {
 		criu_log_keep(job, "restore");
 		job_journal(job, "restore-failed", job->generation, NULL, err.text, -1);
 		report_send(fd, REPORT_FAILED, job->generation, 0, 0, err.text);
 	} else {
-		int64_t ms;
-
-		clock_gettime(CLOCK_MONOTONIC_RAW, &to);
-		ms = (to.tv_sec - from.tv_sec) * INT64_C(1000) + (to.tv_nsec - from.tv_nsec) / 1000000;
+		ms = (cr_time_clock_ns(CLOCK_MONOTONIC_RAW) - from) / 1000000;
 		job->run = r.m.run;
 		if (cr_store_set_aside(&job->store, job->generation, &err) < 0)
 			job_log(job, 0, "%s", err.text);

@@ -18,7 +18,6 @@
 #include "image.h"
 #include "streamer.h"
 
-#define PIPE_BYTES (1 << 20)
 #define AT_ONCE	   (4u << 20)  /* bytes moved or written before the others are looked at */
 #define WRITE_MOST (64u << 10) /* for so long the pipe is locked */
 
@@ -64,32 +63,8 @@ struct giver {
 
 static _Noreturn void give_up(const struct giver *g, const struct cr_error *err)
 {
-	struct imgproc_message m = {.type = IMGPROC_FAILED, .value = {(uint64_t)err->errnum}};
-
-	snprintf(m.text, sizeof(m.text), "%s", err->text);
-	(void)imgproc_send(g->control, &m, -1, NULL);
+	imgproc_fail(g->control, err);
 	_exit(0);
-}
-
-/* Room for one more in an array and its polls. */
-static int room_make(void **array, size_t element, struct pollfd **polls, size_t own, size_t n, size_t *room,
-		     struct cr_error *err)
-{
-	size_t more = *room ? 2 * *room : 16;
-	struct pollfd *p;
-	void *a;
-
-	if (n < *room)
-		return 0;
-	a = reallocarray(*array, more, element);
-	if (a)
-		*array = a;
-	p = a ? reallocarray(*polls, more + own, sizeof(*p)) : NULL;
-	if (!p)
-		return cr_error_sys(err, ENOMEM, "image reader");
-	*polls = p;
-	*room = more;
-	return 0;
 }
 
 /* ---- the filling thread ---- */
@@ -98,8 +73,8 @@ static int output_add(struct giver *g, const struct order *order, struct cr_erro
 {
 	struct output out = {.fd = order->fd};
 
-	if (room_make((void **)&g->outputs, sizeof(out), &g->output_polls, 1, g->n_outputs, &g->outputs_room,
-		      err) < 0 ||
+	if (imgproc_room((void **)&g->outputs, sizeof(out), &g->output_polls, 1, g->n_outputs, &g->outputs_room,
+			 err) < 0 ||
 	    cr_image_reader_open(&out.reader, g->image, (size_t)order->stream, err) < 0)
 		return -1;
 	g->outputs[g->n_outputs++] = out;
@@ -181,14 +156,14 @@ static int mover_add(struct giver *g, int64_t stream, int fd, bool tell, struct 
 	struct order order = {.stream = stream};
 	int fds[2];
 
-	if (room_make((void **)&g->movers, sizeof(mover), &g->polls, 3, g->n, &g->room, err) < 0)
+	if (imgproc_room((void **)&g->movers, sizeof(mover), &g->polls, 3, g->n, &g->room, err) < 0)
 		return -1;
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		return cr_error_sys(err, errno, "image reader");
-	if (cr_image_stream_size(g->image, (size_t)stream) >= PIPE_BYTES) {
+	if (cr_image_stream_size(g->image, (size_t)stream) >= IMGPROC_PIPE) {
 		/* fewer wake-ups */
-		(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
-		(void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES);
+		(void)fcntl(fd, F_SETPIPE_SZ, IMGPROC_PIPE);
+		(void)fcntl(fds[1], F_SETPIPE_SZ, IMGPROC_PIPE);
 	}
 	mover.in = fds[0];
 	order.fd = fds[1];
@@ -202,7 +177,7 @@ static int mover_add(struct giver *g, int64_t stream, int fd, bool tell, struct 
 static int mover_move(struct mover *m, struct cr_error *err)
 {
 	for (size_t sum = 0; sum < AT_ONCE;) {
-		ssize_t n = splice(m->in, NULL, m->out, NULL, PIPE_BYTES, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		ssize_t n = splice(m->in, NULL, m->out, NULL, IMGPROC_PIPE, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 		int waiting = 0;
 
 		if (n == 0)
@@ -277,18 +252,6 @@ static int criu_serve(struct giver *g, struct cr_error *err)
 	return fd < 0 ? -1 : mover_add(g, stream, fd, false, err);
 }
 
-static int criu_accept(struct giver *g, struct cr_error *err)
-{
-	g->criu_fd = imgproc_accept(g->listening, g->criu);
-	if (g->criu_fd < 0)
-		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED
-			       ? 0
-			       : cr_error_sys(err, errno, "criu's connection");
-	close(g->listening);
-	g->listening = -1;
-	return 0;
-}
-
 static int control_serve(struct giver *g, struct cr_error *err)
 {
 	struct imgproc_message m;
@@ -322,7 +285,7 @@ static int giver_once(struct giver *g, struct cr_error *err)
 					  : (struct pollfd){.fd = g->movers[i].in, .events = POLLIN};
 	if (poll(g->polls, 3 + n, -1) < 0)
 		return errno == EINTR ? 0 : cr_error_sys(err, errno, "poll");
-	if (g->polls[2].revents && criu_accept(g, err) < 0)
+	if (g->polls[2].revents && imgproc_accept(&g->listening, g->criu, &g->criu_fd, err) < 0)
 		return -1;
 	if (movers_serve(g, n, err) < 0)
 		return -1;
@@ -382,25 +345,12 @@ int serve_start(struct serve *s, const struct job *job, struct cr_error *err)
 
 int serve_criu(struct serve *s, pid_t pid, struct cr_error *err)
 {
-	const struct imgproc_message m = {.type = IMGPROC_CRIU, .value = {(uint64_t)pid}};
-
-	return imgproc_send(s->proc.fd, &m, -1, err);
+	return imgproc_criu(&s->proc, pid, err);
 }
 
 int serve_stream(struct serve *s, const char *name, struct cr_error *err)
 {
-	struct imgproc_message m = {.type = IMGPROC_STREAM};
-	int fds[2], rc;
-
-	snprintf(m.text, sizeof(m.text), "%s", name);
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return cr_error_sys(err, errno, "pipe");
-	rc = imgproc_send(s->proc.fd, &m, fds[1], err);
-	close(fds[1]);
-	if (rc == 0)
-		return fds[0];
-	close(fds[0]);
-	return -1;
+	return imgproc_stream(&s->proc, name, 0, err);
 }
 
 int serve_streamed(struct serve *s, struct cr_error *err)
