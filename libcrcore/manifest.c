@@ -14,39 +14,43 @@
 #include "cleanup.h"
 #include "manifest_field.h"
 
-#define PART_MAX   64
-#define REASON_MAX 32
+#define PART_MAX     64
+#define REASON_MAX   32
+#define BUILD_ID_MAX 128 /* hex digits */
 
 const struct cr_manifest_field cr_manifest_fields[] = {
 #define AT(member) offsetof(struct cr_manifest, member)
-	{"format", FIELD_FORMAT, 0, AT(format)},
-	{"job", FIELD_U32, 1, AT(job)},
-	{"part", FIELD_TEXT, 1, AT(part)},
-	{"node", FIELD_TEXT, 1, AT(node)},
-	{"user", FIELD_TEXT, 1, AT(user)},
-	{"uid", FIELD_U32, 0, AT(uid)},
-	{"restart", FIELD_U32, 0, AT(restart)},
-	{"run", FIELD_U32, 1, AT(run)},
-	{"generation", FIELD_U32, 1, AT(generation)},
-	{"state", FIELD_STATE, 0, 0},
-	{"reason", FIELD_TEXT, 1, AT(reason)},
-	{"time", FIELD_TEXT, 1, AT(time)},
-	{"kernel", FIELD_TEXT, 0, AT(kernel)},
-	{"cpu_model", FIELD_TEXT, 0, AT(cpu_model)},
-	{"cpu_flags", FIELD_TEXT, 0, AT(cpu_flags)},
-	{"criu", FIELD_TEXT, 0, AT(criu)},
-	{"command", FIELD_TEXT, 0, AT(command)},
-	{"script", FIELD_PATH, 0, AT(script)},
-	{"script_pos", FIELD_U64, 0, AT(script_pos)},
-	{"monotonic_ns", FIELD_I64, 0, AT(monotonic_ns)},
-	{"boottime_ns", FIELD_I64, 0, AT(boottime_ns)},
-	{"root_pid", FIELD_U32, 1, AT(root_pid)},
-	{"last_pid", FIELD_U32, 0, AT(last_pid)},
-	{"tasks", FIELD_U32, 1, AT(tasks)},
-	{"freeze_ms", FIELD_I64, 0, AT(freeze_ms)},
-	{"drain_ms", FIELD_I64, 0, AT(drain_ms)},
-	{"image_bytes", FIELD_U64, 0, AT(image_bytes)},
-	{"stored_bytes", FIELD_U64, 0, AT(stored_bytes)},
+	{"format", FIELD_FORMAT, 0, AT(format), 1},
+	{"job", FIELD_U32, 1, AT(job), 1},
+	{"part", FIELD_TEXT, 1, AT(part), 1},
+	{"node", FIELD_TEXT, 1, AT(node), 1},
+	{"user", FIELD_TEXT, 1, AT(user), 1},
+	{"uid", FIELD_U32, 0, AT(uid), 1},
+	{"restart", FIELD_U32, 0, AT(restart), 1},
+	{"run", FIELD_U32, 1, AT(run), 1},
+	{"generation", FIELD_U32, 1, AT(generation), 1},
+	{"state", FIELD_STATE, 0, 0, 1},
+	{"reason", FIELD_TEXT, 1, AT(reason), 1},
+	{"time", FIELD_TEXT, 1, AT(time), 1},
+	{"kernel", FIELD_TEXT, 0, AT(kernel), 1},
+	{"cpu_model", FIELD_TEXT, 0, AT(cpu_model), 1},
+	{"cpu_flags", FIELD_TEXT, 0, AT(cpu_flags), 1},
+	{"xsave_bytes", FIELD_U32, 0, AT(xsave_bytes), 3},
+	{"glibc", FIELD_TEXT, 0, AT(glibc), 3},
+	{"net", FIELD_TEXT, 1, AT(net), 3},
+	{"criu", FIELD_TEXT, 0, AT(criu), 1},
+	{"command", FIELD_TEXT, 0, AT(command), 1},
+	{"script", FIELD_PATH, 0, AT(script), 1},
+	{"script_pos", FIELD_U64, 0, AT(script_pos), 1},
+	{"monotonic_ns", FIELD_I64, 0, AT(monotonic_ns), 1},
+	{"boottime_ns", FIELD_I64, 0, AT(boottime_ns), 1},
+	{"root_pid", FIELD_U32, 1, AT(root_pid), 1},
+	{"last_pid", FIELD_U32, 0, AT(last_pid), 1},
+	{"tasks", FIELD_U32, 1, AT(tasks), 1},
+	{"freeze_ms", FIELD_I64, 0, AT(freeze_ms), 1},
+	{"drain_ms", FIELD_I64, 0, AT(drain_ms), 1},
+	{"image_bytes", FIELD_U64, 0, AT(image_bytes), 1},
+	{"stored_bytes", FIELD_U64, 0, AT(stored_bytes), 1},
 #undef AT
 };
 const size_t cr_manifest_n_fields = sizeof(cr_manifest_fields) / sizeof(cr_manifest_fields[0]);
@@ -73,9 +77,19 @@ void cr_manifest_clear(struct cr_manifest *m)
 		free(m->outputs[i].path);
 		free(m->outputs[i].saved);
 	}
+	for (size_t i = 0; i < m->n_binaries; i++) {
+		free(m->binaries[i].path);
+		free(m->binaries[i].build_id);
+	}
+	for (size_t i = 0; i < m->n_rollbacks; i++) {
+		free(m->rollbacks[i].path);
+		free(m->rollbacks[i].stream);
+	}
 	free(m->files);
 	free(m->packs);
 	free(m->outputs);
+	free(m->binaries);
+	free(m->rollbacks);
 	*m = (struct cr_manifest){0};
 }
 
@@ -144,6 +158,35 @@ int cr_manifest_add_output(struct cr_manifest *m, const struct cr_manifest_outpu
 	own->path = path;
 	own->saved = saved;
 	path = saved = NULL;
+	return 0;
+}
+
+int cr_manifest_add_binary(struct cr_manifest *m, const struct cr_manifest_binary *binary, struct cr_error *err)
+{
+	cleanup_free char *path = strdup(binary->path);
+	cleanup_free char *build_id = strdup(binary->build_id);
+	struct cr_manifest_binary *own;
+
+	if (!path || !build_id || array_grow((void **)&m->binaries, m->n_binaries, sizeof(*m->binaries)) < 0)
+		return cr_error_sys(err, ENOMEM, "manifest");
+	own = &m->binaries[m->n_binaries++];
+	*own = *binary;
+	own->path = path;
+	own->build_id = build_id;
+	path = build_id = NULL;
+	return 0;
+}
+
+int cr_manifest_add_rollback(struct cr_manifest *m, const char *path, const char *stream, struct cr_error *err)
+{
+	cleanup_free char *own_path = strdup(path);
+	cleanup_free char *own_stream = strdup(stream);
+
+	if (!own_path || !own_stream ||
+	    array_grow((void **)&m->rollbacks, m->n_rollbacks, sizeof(*m->rollbacks)) < 0)
+		return cr_error_sys(err, ENOMEM, "manifest");
+	m->rollbacks[m->n_rollbacks++] = (struct cr_manifest_rollback){.path = own_path, .stream = own_stream};
+	own_path = own_stream = NULL;
 	return 0;
 }
 
@@ -225,6 +268,8 @@ static int check_fields(const struct cr_manifest *m, struct cr_error *err)
 		const struct cr_manifest_field *f = &cr_manifest_fields[i];
 		const void *value = (const char *)m + f->offset;
 
+		if (!cr_manifest_has(m, f))
+			continue;
 		if (!number_ok(f, value))
 			return cr_error_set(err, ERANGE, "manifest: \"%s\" is out of range", f->key);
 		if (f->kind == FIELD_TEXT && (!*(char *const *)value || (f->min && !**(char *const *)value)))
@@ -237,6 +282,8 @@ static int check_fields(const struct cr_manifest *m, struct cr_error *err)
 		return cr_error_set(err, EINVAL, "manifest: \"reason\" is no word: %s", m->reason);
 	if (!time_ok(m->time))
 		return cr_error_set(err, EINVAL, "manifest: \"time\" is no RFC 3339 time in UTC: %s", m->time);
+	if (m->net && strcmp(m->net, "host") != 0 && strcmp(m->net, "private") != 0)
+		return cr_error_set(err, EINVAL, "manifest: \"net\" is neither host nor private: %s", m->net);
 	if (m->script && m->script[0] != '/')
 		return cr_error_set(err, EINVAL, "manifest: \"script\" is no absolute path: %s", m->script);
 	return 0;
@@ -322,6 +369,10 @@ static int check_outputs(const struct cr_manifest *m, const struct cr_manifest_f
 		if (output->mode > 07777)
 			return cr_error_set(err, ERANGE, "manifest: the mode of output %s is out of range",
 					    output->path);
+		if (output->mtime_ns < 0 || output->offset > INT64_MAX || output->mapped > 1)
+			return cr_error_set(err, ERANGE,
+					    "manifest: time, offset or mapping of output %s is out of range",
+					    output->path);
 		if (output->saved && !relative_ok(output->saved))
 			return cr_error_set(err, EINVAL, "manifest: the copy \"%s\" leads out of the generation",
 					    output->saved);
@@ -330,6 +381,38 @@ static int check_outputs(const struct cr_manifest *m, const struct cr_manifest_f
 		    !cr_manifest_files_have(sorted, m->n_files, output->saved))
 			return cr_error_set(err, EINVAL, "manifest: the copy %s is not among its files",
 					    output->saved);
+	}
+	return 0;
+}
+
+static int check_binaries(const struct cr_manifest *m, struct cr_error *err)
+{
+	for (size_t i = 0; i < m->n_binaries; i++) {
+		const struct cr_manifest_binary *binary = &m->binaries[i];
+		size_t digits = strlen(binary->build_id);
+
+		if (binary->path[0] != '/')
+			return cr_error_set(err, EINVAL, "manifest: binary path \"%s\" is not absolute",
+					    binary->path);
+		if (binary->size > INT64_MAX || binary->mtime_ns < 0)
+			return cr_error_set(err, ERANGE, "manifest: size or time of binary %s is out of range",
+					    binary->path);
+		if (digits % 2 || digits > BUILD_ID_MAX || strspn(binary->build_id, CR_MANIFEST_HEX) != digits)
+			return cr_error_set(err, EINVAL, "manifest: the build id of %s is not in hex digits",
+					    binary->path);
+	}
+	return 0;
+}
+
+static int check_rollbacks(const struct cr_manifest *m, struct cr_error *err)
+{
+	for (size_t i = 0; i < m->n_rollbacks; i++) {
+		if (m->rollbacks[i].path[0] != '/')
+			return cr_error_set(err, EINVAL, "manifest: rollback path \"%s\" is not absolute",
+					    m->rollbacks[i].path);
+		if (!relative_ok(m->rollbacks[i].stream))
+			return cr_error_set(err, EINVAL, "manifest: the stream \"%s\" leads out of the generation",
+					    m->rollbacks[i].stream);
 	}
 	return 0;
 }
@@ -347,7 +430,8 @@ int cr_manifest_check(const struct cr_manifest *m, struct cr_error *err)
 		memcpy(sorted, m->files, m->n_files * sizeof(*sorted));
 		cr_manifest_files_sort(sorted, m->n_files);
 	}
-	if (check_files(m, sorted, err) < 0 || check_packs(m, err) < 0)
+	if (check_files(m, sorted, err) < 0 || check_packs(m, err) < 0 || check_binaries(m, err) < 0 ||
+	    check_rollbacks(m, err) < 0)
 		return -1;
 	return check_outputs(m, sorted, err);
 }

@@ -17,7 +17,7 @@
 #include "error.h"
 #include "hash.h"
 
-#define CR_MANIFEST_FORMAT 2
+#define CR_MANIFEST_FORMAT 3
 #define CR_MANIFEST_MAX	   (64u << 20) /* bytes of manifest.json that are read at the most */
 
 /* A file of the generation, path relative to its directory. */
@@ -35,17 +35,37 @@ struct cr_manifest_pack {
 	uint64_t used;	     /* of those, the bytes this generation refers to */
 };
 
-/* A regular file that the job had open for writing, or its stdout or stderr. */
+/* A regular file that the job had open for writing or mapped shared, or its stdout or stderr. A file with several
+ * names that the job knows has an entry for each, the copy with the first of them. */
 struct cr_manifest_output {
 	char *path;    /* absolute */
 	uint64_t size; /* bytes at the checkpoint */
 	uint64_t dev, ino;
 	uint32_t mode; /* permission bits */
 	char *saved;   /* name of the copy, or NULL when not copied: a stream of the index, in format 1 a file */
+	/* since format 3, 0 before */
+	int64_t mtime_ns; /* CLOCK_REALTIME */
+	uint64_t offset;  /* bytes; where the first of the descriptors found stood, 0 when it is only mapped */
+	uint32_t flags;	  /* of that descriptor, as open(2) has them */
+	uint32_t mapped;  /* 1: by a shared mapping */
+};
+
+/* A program or library that the job had mapped: what a node must have to go on with it. Since format 3. */
+struct cr_manifest_binary {
+	char *path; /* absolute */
+	uint64_t size;
+	int64_t mtime_ns;
+	char *build_id; /* lower-case hex digits of the GNU build id, "" when it has none */
+};
+
+/* A directory that goes back to the checkpoint's state (--checkpoint-rollback). Since format 3. */
+struct cr_manifest_rollback {
+	char *path;   /* absolute */
+	char *stream; /* name of the stream of the index that has its content */
 };
 
 struct cr_manifest {
-	uint32_t format; /* 1 or 2, as read; 0 is written as CR_MANIFEST_FORMAT */
+	uint32_t format; /* 1 to CR_MANIFEST_FORMAT, as read; 0 is written as CR_MANIFEST_FORMAT */
 	/* who and where */
 	uint32_t job;
 	char *part; /* step and node rank, "batch.0" */
@@ -60,11 +80,14 @@ struct cr_manifest {
 	/* what it needs */
 	char *kernel; /* release and machine */
 	char *cpu_model;
-	char *cpu_flags;     /* space separated */
-	char *criu;	     /* version */
-	char *command;	     /* batch script path or argv */
-	char *script;	     /* absolute path of the batch script as the job has it open, or NULL */
-	uint64_t script_pos; /* where in it the job reads on, bytes */
+	char *cpu_flags;      /* space separated */
+	uint32_t xsave_bytes; /* of the processor's extended state, as the kernel has enabled it; 0: not known */
+	char *glibc;	      /* version, "" when not known */
+	char *net;	      /* "host" or "private"; NULL before format 3, which is "host" */
+	char *criu;	      /* version */
+	char *command;	      /* batch script path or argv */
+	char *script;	      /* absolute path of the batch script as the job has it open, or NULL */
+	uint64_t script_pos;  /* where in it the job reads on, bytes */
 	/* how it was */
 	int64_t monotonic_ns; /* the job's CLOCK_MONOTONIC and CLOCK_BOOTTIME at the freeze */
 	int64_t boottime_ns;
@@ -83,6 +106,10 @@ struct cr_manifest {
 	size_t n_packs;
 	struct cr_manifest_output *outputs;
 	size_t n_outputs;
+	struct cr_manifest_binary *binaries; /* none before format 3 */
+	size_t n_binaries;
+	struct cr_manifest_rollback *rollbacks; /* none before format 3 */
+	size_t n_rollbacks;
 };
 
 /* A part's name is one harmless path component: letters, digits, '.', '_' and '-', not beginning with '.', at
@@ -96,7 +123,9 @@ int cr_manifest_add_file(struct cr_manifest *m, const char *path, uint64_t size,
 			 struct cr_error *err);
 int cr_manifest_add_pack(struct cr_manifest *m, const struct cr_manifest_pack *pack, struct cr_error *err);
 int cr_manifest_add_output(struct cr_manifest *m, const struct cr_manifest_output *output,
-			   struct cr_error *err); /* copies the strings */
+			   struct cr_error *err); /* copies the strings, as the next two do */
+int cr_manifest_add_binary(struct cr_manifest *m, const struct cr_manifest_binary *binary, struct cr_error *err);
+int cr_manifest_add_rollback(struct cr_manifest *m, const char *path, const char *stream, struct cr_error *err);
 
 /* Hash every regular file below dir (not manifest.json, manifest.seal, pack) into m->files, sorted by path. Files
  * that m names already (hashed while they were written) are not read again. */

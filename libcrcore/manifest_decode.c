@@ -177,7 +177,7 @@ static int get_output(struct cr_manifest *m, const json_t *object, struct cr_err
 {
 	cleanup_free char *path = NULL;
 	cleanup_free char *saved = NULL;
-	int64_t size = 0, dev = 0, ino = 0, mode = 0;
+	int64_t size = 0, dev = 0, ino = 0, mode = 0, mtime = 0, offset = 0, flags = 0, mapped = 0;
 
 	if (get_path(object, "path", false, &path, err) < 0 ||
 	    get_number(object, "size", 0, INT64_MAX, &size, err) < 0 ||
@@ -186,14 +186,51 @@ static int get_output(struct cr_manifest *m, const json_t *object, struct cr_err
 	    get_number(object, "mode", 0, 07777, &mode, err) < 0 ||
 	    get_path(object, "saved", true, &saved, err) < 0)
 		return -1;
+	if (m->format >= 3 && (get_number(object, "mtime_ns", 0, INT64_MAX, &mtime, err) < 0 ||
+			       get_number(object, "offset", 0, INT64_MAX, &offset, err) < 0 ||
+			       get_number(object, "flags", 0, UINT32_MAX, &flags, err) < 0 ||
+			       get_number(object, "mapped", 0, 1, &mapped, err) < 0))
+		return -1;
 	return cr_manifest_add_output(m,
 				      &(struct cr_manifest_output){.path = path,
 								   .size = (uint64_t)size,
 								   .dev = (uint64_t)dev,
 								   .ino = (uint64_t)ino,
 								   .mode = (uint32_t)mode,
-								   .saved = saved},
+								   .saved = saved,
+								   .mtime_ns = mtime,
+								   .offset = (uint64_t)offset,
+								   .flags = (uint32_t)flags,
+								   .mapped = (uint32_t)mapped},
 				      err);
+}
+
+static int get_binary(struct cr_manifest *m, const json_t *object, struct cr_error *err)
+{
+	cleanup_free char *path = NULL;
+	cleanup_free char *build_id = NULL;
+	int64_t size = 0, mtime = 0;
+
+	if (get_path(object, "path", false, &path, err) < 0 ||
+	    get_number(object, "size", 0, INT64_MAX, &size, err) < 0 ||
+	    get_number(object, "mtime_ns", 0, INT64_MAX, &mtime, err) < 0 ||
+	    get_text(object, "build_id", &build_id, err) < 0)
+		return -1;
+	return cr_manifest_add_binary(
+		m,
+		&(struct cr_manifest_binary){
+			.path = path, .size = (uint64_t)size, .mtime_ns = mtime, .build_id = build_id},
+		err);
+}
+
+static int get_rollback(struct cr_manifest *m, const json_t *object, struct cr_error *err)
+{
+	cleanup_free char *path = NULL;
+	cleanup_free char *stream = NULL;
+
+	if (get_path(object, "path", false, &path, err) < 0 || get_path(object, "stream", false, &stream, err) < 0)
+		return -1;
+	return cr_manifest_add_rollback(m, path, stream, err);
 }
 
 static int get_array(struct cr_manifest *m, const json_t *root, const char *key,
@@ -226,12 +263,16 @@ static int manifest_load(struct cr_manifest *m, const char *text, size_t size, s
 		return cr_error_set(err, EBADMSG, "manifest: not a JSON object");
 	/* the format is the first: in a newer one every other key may mean something else */
 	for (size_t i = 0; i < cr_manifest_n_fields; i++)
-		if (get_field(m, root, &cr_manifest_fields[i], err) < 0)
+		if (cr_manifest_has(m, &cr_manifest_fields[i]) &&
+		    get_field(m, root, &cr_manifest_fields[i], err) < 0)
 			return -1;
 	if (get_array(m, root, "files", get_file, err) < 0 || get_array(m, root, "outputs", get_output, err) < 0)
 		return -1;
 	/* to format 1 the key means nothing */
 	if (m->format > 1 && get_array(m, root, "packs", get_pack, err) < 0)
+		return -1;
+	if (m->format > 2 && (get_array(m, root, "binaries", get_binary, err) < 0 ||
+			      get_array(m, root, "rollbacks", get_rollback, err) < 0))
 		return -1;
 	return cr_manifest_check(m, err);
 }

@@ -54,7 +54,7 @@ static int put_field(json_t *object, const struct cr_manifest *m, const struct c
 	case FIELD_U32:
 		return put_number(object, f->key, *(const uint32_t *)value);
 	case FIELD_U64:
-		return put_number(object, f->key, (int64_t)*(const uint64_t *)value);
+		return put_number(object, f->key, (int64_t) * (const uint64_t *)value);
 	case FIELD_I64:
 		return put_number(object, f->key, *(const int64_t *)value);
 	case FIELD_TEXT:
@@ -123,6 +123,47 @@ static int put_outputs(json_t *root, const struct cr_manifest *m)
 		    put_number(object, "ino", (int64_t)output->ino) < 0 ||
 		    put_number(object, "mode", output->mode) < 0 || put_path(object, "saved", output->saved) < 0)
 			return -1;
+		if (cr_manifest_format(m) >= 3 && (put_number(object, "mtime_ns", output->mtime_ns) < 0 ||
+						   put_number(object, "offset", (int64_t)output->offset) < 0 ||
+						   put_number(object, "flags", output->flags) < 0 ||
+						   put_number(object, "mapped", output->mapped) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+static int put_binaries(json_t *root, const struct cr_manifest *m)
+{
+	json_t *array = json_array();
+
+	if (json_object_set_new(root, "binaries", array) < 0)
+		return -1;
+	for (size_t i = 0; i < m->n_binaries; i++) {
+		const struct cr_manifest_binary *binary = &m->binaries[i];
+		json_t *object = json_object();
+
+		if (json_array_append_new(array, object) < 0 || put_path(object, "path", binary->path) < 0 ||
+		    put_number(object, "size", (int64_t)binary->size) < 0 ||
+		    put_number(object, "mtime_ns", binary->mtime_ns) < 0 ||
+		    json_object_set_new(object, "build_id", json_string(binary->build_id)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int put_rollbacks(json_t *root, const struct cr_manifest *m)
+{
+	json_t *array = json_array();
+
+	if (json_object_set_new(root, "rollbacks", array) < 0)
+		return -1;
+	for (size_t i = 0; i < m->n_rollbacks; i++) {
+		json_t *object = json_object();
+
+		if (json_array_append_new(array, object) < 0 ||
+		    put_path(object, "path", m->rollbacks[i].path) < 0 ||
+		    put_path(object, "stream", m->rollbacks[i].stream) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -136,9 +177,11 @@ static char *manifest_dump(const struct cr_manifest *m)
 	if (!root)
 		return NULL;
 	for (size_t i = 0; i < cr_manifest_n_fields; i++)
-		if (put_field(root, m, &cr_manifest_fields[i]) < 0)
+		if (cr_manifest_has(m, &cr_manifest_fields[i]) && put_field(root, m, &cr_manifest_fields[i]) < 0)
 			return NULL;
 	if (put_files(root, m) < 0 || put_packs(root, m) < 0 || put_outputs(root, m) < 0)
+		return NULL;
+	if (cr_manifest_format(m) >= 3 && (put_binaries(root, m) < 0 || put_rollbacks(root, m) < 0))
 		return NULL;
 	json = json_dumps(root, JSON_INDENT(2));
 	if (!json || asprintf(&text, "%s\n", json) < 0)

@@ -24,7 +24,8 @@ struct cr_manifest_field {
 	const char *key;
 	enum cr_manifest_kind kind;
 	uint32_t min;
-	size_t offset; /* in struct cr_manifest */
+	size_t offset;	/* in struct cr_manifest */
+	uint32_t since; /* the first format that has it */
 };
 
 /* In the order in which they are written; the format is the first. */
@@ -35,6 +36,12 @@ extern const size_t cr_manifest_n_fields;
 static inline uint32_t cr_manifest_format(const struct cr_manifest *m)
 {
 	return m->format ? m->format : CR_MANIFEST_FORMAT;
+}
+
+/* Whether a manifest of m's format has the field. */
+static inline bool cr_manifest_has(const struct cr_manifest *m, const struct cr_manifest_field *field)
+{
+	return cr_manifest_format(m) >= field->since;
 }
 
 /* What a manifest must say: the same for one to be written and one that was read. */

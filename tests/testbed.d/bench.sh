@@ -33,7 +33,7 @@ bench_main() {
 		. "$TESTBED_LIB/bench-$part.sh"
 	done
 	# nodes with room for the large workload, and with what the workloads are written in
-	export TESTBED_BENCH=1 TESTBED_MEMORY=${TESTBED_MEMORY:-16000}
+	export TESTBED_PROGRAMS=1 TESTBED_MEMORY=${TESTBED_MEMORY:-16000}
 	"$TESTBED" up
 	BENCH_DATA=$STATE/shared/bench/results
 	rm -rf "$STATE/shared/bench" "$STATE/log/bench.json"

@@ -66,7 +66,7 @@ cluster_prepare() {
 	host_need_tools
 	rootfs_make base
 	[ "${TESTBED_CRIU:-sid}" = base ] || rootfs_make criu-sid
-	[ -z "${TESTBED_BENCH:-}" ] || rootfs_make bench
+	[ -z "${TESTBED_PROGRAMS:-}" ] || rootfs_make programs
 	build_install
 }
 

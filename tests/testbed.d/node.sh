@@ -55,7 +55,7 @@ node_layers() {
 	install=$(build_install_path)
 	[ -z "$install" ] || layers+=("$install")
 	[ "${TESTBED_CRIU:-sid}" = base ] || layers+=(criu-sid)
-	[ -z "${TESTBED_BENCH:-}" ] || layers+=(bench)
+	[ -z "${TESTBED_PROGRAMS:-}" ] || layers+=(programs)
 	rootfs_layers "${layers[@]}" base
 }
 

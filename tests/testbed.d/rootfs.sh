@@ -5,25 +5,30 @@
 #   base      Debian 13 with Slurm, CRIU, compilers and test programs; enough for the VM
 #   criu-sid  an overlay layer on top of base: CRIU from Debian unstable
 #   fuzz      an overlay layer on top of base: what clang needs for libFuzzer
-#   bench     an overlay layer on top of base: what only the benchmark's workloads need
+#   programs  an overlay layer on top of base: what people run, for tests/cluster/programs.bats and the benchmark
 #   compat    Debian 12, to compile against the oldest Slurm supported (22.05)
 
 ROOTFS_BASE_PACKAGES=(
 	slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge criu tini
 	build-essential autoconf automake libtool pkg-config
-	libslurm-dev libmunge-dev libcap-dev libjansson-dev libsodium-dev libzstd-dev libxxhash-dev check
+	libslurm-dev libmunge-dev libcap-dev libjansson-dev libsodium-dev libzstd-dev libxxhash-dev
+	libarchive-dev libelf-dev check
 	bats python3 python3-numpy lammps openmpi-bin jq
 	procps psmisc iproute2 util-linux strace tar
 	clang-format clang-tidy cppcheck shellcheck mandoc
 )
 ROOTFS_COMPAT_PACKAGES=(
 	build-essential autoconf automake libtool pkg-config
-	libslurm-dev libmunge-dev libcap-dev libjansson-dev libsodium-dev libzstd-dev libxxhash-dev check
+	libslurm-dev libmunge-dev libcap-dev libjansson-dev libsodium-dev libzstd-dev libxxhash-dev
+	libarchive-dev libelf-dev check
 )
-ROOTFS_BENCH_PACKAGES=(openjdk-21-jre-headless)
+ROOTFS_PROGRAMS_PACKAGES=(
+	openjdk-21-jre-headless r-base-core octave nodejs golang-go libopenblas0-pthread sqlite3
+	mpich libmpich-dev libopenmpi-dev parallel screen btrfs-progs
+)
 ROOTFS_APT=(-y -q --no-install-recommends -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
 
-# rootfs_path base|criu-sid|fuzz|bench|compat - where it is or will be
+# rootfs_path base|criu-sid|fuzz|programs|compat - where it is or will be
 rootfs_path() {
 	local recipe
 	[ "$1:${TESTBED_BASE:+set}" != base:set ] || {
@@ -33,9 +38,9 @@ rootfs_path() {
 	case $1 in
 	base) recipe="${ROOTFS_BASE_PACKAGES[*]} $(declare -f rootfs_recipe_base rootfs_begin rootfs_finish)" ;;
 	criu-sid) recipe="$(rootfs_path base) $(declare -f rootfs_recipe_criu_sid rootfs_layer_begin rootfs_layer_finish)" ;;
-	bench)
-		recipe="$(rootfs_path base) ${ROOTFS_BENCH_PACKAGES[*]}"
-		recipe+=" $(declare -f rootfs_recipe_bench rootfs_layer_begin rootfs_layer_finish)"
+	programs)
+		recipe="$(rootfs_path base) ${ROOTFS_PROGRAMS_PACKAGES[*]}"
+		recipe+=" $(declare -f rootfs_recipe_programs rootfs_layer_begin rootfs_layer_finish)"
 		;;
 	fuzz)
 		recipe="$(rootfs_path base) $(declare -f rootfs_recipe_fuzz rootfs_layer_begin rootfs_layer_finish)"
@@ -47,7 +52,7 @@ rootfs_path() {
 }
 
 rootfs_verb() {
-	[ $# -eq 1 ] || die "usage: tests/testbed rootfs base|criu-sid|fuzz|bench|compat"
+	[ $# -eq 1 ] || die "usage: tests/testbed rootfs base|criu-sid|fuzz|programs|compat"
 	lock_take
 	rootfs_make "$1"
 	rootfs_path "$1"
@@ -59,7 +64,7 @@ rootfs_make() {
 	path=$(rootfs_path "$name")
 	[ ! -d "$path" ] || return 0
 	case $name in
-	criu-sid | fuzz | bench) rootfs_make base ;;
+	criu-sid | fuzz | programs) rootfs_make base ;;
 	*) host_keyring ;;
 	esac
 	host_need_tools
@@ -169,11 +174,11 @@ rootfs_recipe_criu_sid() {
 	rootfs_layer_finish "$dir"
 }
 
-rootfs_recipe_bench() {
+rootfs_recipe_programs() {
 	local dir=$1 root=$1/root
 	rootfs_layer_begin trixie "$dir"
 	chroot "$root" apt-get -q update
-	chroot "$root" apt-get "${ROOTFS_APT[@]}" install "${ROOTFS_BENCH_PACKAGES[@]}"
+	chroot "$root" apt-get "${ROOTFS_APT[@]}" install "${ROOTFS_PROGRAMS_PACKAGES[@]}"
 	chroot "$root" java --version
 	rootfs_layer_finish "$dir"
 }

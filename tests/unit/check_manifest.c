@@ -90,7 +90,6 @@ START_TEST(golden_round_trip_2)
 {
 	cleanup_free char *text = NULL;
 	cleanup_free char *again = NULL;
-	cleanup_free char *unnamed = NULL;
 	struct cr_error err = {0};
 	struct cr_manifest m;
 	size_t size = 0;
@@ -110,6 +109,44 @@ START_TEST(golden_round_trip_2)
 	ck_assert_str_eq(m.outputs[1].saved, "files/stdout");
 	unit_assert_ok(cr_manifest_encode(&m, &again, &err), &err);
 	ck_assert_str_eq(again, text);
+	cr_manifest_clear(&m);
+	ck_assert(cleared(&m));
+}
+END_TEST
+
+START_TEST(golden_round_trip_3)
+{
+	cleanup_free char *text = NULL;
+	cleanup_free char *again = NULL;
+	cleanup_free char *unnamed = NULL;
+	struct cr_error err = {0};
+	struct cr_manifest m;
+	size_t size = 0;
+
+	memset(&m, 0xff, sizeof(m));
+	text = golden_of(3, &size);
+	unit_assert_ok(cr_manifest_decode(&m, text, size, &err), &err);
+	ck_assert_uint_eq(m.format, 3);
+	ck_assert_uint_eq(m.xsave_bytes, 2696);
+	ck_assert_str_eq(m.glibc, "2.41");
+	ck_assert_str_eq(m.net, "private");
+	ck_assert_uint_eq(m.n_outputs, 2);
+	ck_assert_int_eq(m.outputs[0].mtime_ns, 1772368496123456789);
+	ck_assert_uint_eq(m.outputs[0].offset, 52114);
+	ck_assert_uint_eq(m.outputs[0].flags, 0102001);
+	ck_assert_uint_eq(m.outputs[0].mapped, 0);
+	ck_assert_uint_eq(m.outputs[1].mapped, 1);
+	ck_assert_uint_eq(m.n_binaries, 2);
+	ck_assert_str_eq(m.binaries[0].path, "/usr/bin/lmp");
+	ck_assert_uint_eq(m.binaries[0].size, 68112);
+	ck_assert_int_eq(m.binaries[1].mtime_ns, 1772300000000000001);
+	ck_assert_str_eq(m.binaries[0].build_id, "5c1c9d2f0a6fe25ff65ed1b3d0ad5f9f2c9d3f11");
+	ck_assert_str_eq(m.binaries[1].build_id, "");
+	ck_assert_uint_eq(m.n_rollbacks, 1);
+	ck_assert_str_eq(m.rollbacks[0].path, "/home/alice/db");
+	ck_assert_str_eq(m.rollbacks[0].stream, "rollback/0");
+	unit_assert_ok(cr_manifest_encode(&m, &again, &err), &err);
+	ck_assert_str_eq(again, text);
 	/* the newest format is what is written when none is named */
 	m.format = 0;
 	unit_assert_ok(cr_manifest_encode(&m, &unnamed, &err), &err);
@@ -118,6 +155,13 @@ START_TEST(golden_round_trip_2)
 	ck_assert(cleared(&m));
 }
 END_TEST
+
+/* An edit that makes a manifest bad, and part of what is said of it. */
+struct edit {
+	const char *old, *new;
+	int errnum;
+	const char *part;
+};
 
 /* text with the first old replaced */
 static char *edited(const char *text, const char *old, const char *new)
@@ -141,14 +185,24 @@ static void assert_refused(const char *text, size_t size, int errnum, const char
 	ck_assert(cleared(&m));
 }
 
+/* Each edit of the format's golden file is refused for its reason. */
+static void edits_refused(int format, const struct edit *cases, size_t n)
+{
+	cleanup_free char *text = NULL;
+	size_t size;
+
+	text = golden_of(format, &size);
+	for (size_t i = 0; i < n; i++) {
+		cleanup_free char *bad = edited(text, cases[i].old, cases[i].new);
+
+		assert_refused(bad, strlen(bad), cases[i].errnum, cases[i].part);
+	}
+}
+
 START_TEST(every_edit_is_refused)
 {
-	static const struct {
-		const char *old, *new;
-		int errnum;
-		const char *part;
-	} cases[] = {
-		{"\"format\": 1", "\"format\": 3", EPROTONOSUPPORT, "format 3 is newer than 2"},
+	static const struct edit cases[] = {
+		{"\"format\": 1", "\"format\": 4", EPROTONOSUPPORT, "format 4 is newer than 3"},
 		{"\"format\": 1", "\"format\": 2", EINVAL, "\"packs\" is missing"},
 		{"\"format\": 1", "\"format\": 0", ERANGE, "\"format\""},
 		{"\"format\": 1", "\"format\": -1", ERANGE, "\"format\""},
@@ -231,25 +285,14 @@ START_TEST(every_edit_is_refused)
 		{"\"saved\": null", "\"saved\": \"outputs/1\"", EINVAL, "not among its files"},
 		{"\"saved\": null", "\"saved\": 0", EINVAL, "\"saved\""},
 	};
-	cleanup_free char *text = NULL;
-	size_t size;
 
-	text = golden(&size);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		cleanup_free char *bad = edited(text, cases[i].old, cases[i].new);
-
-		assert_refused(bad, strlen(bad), cases[i].errnum, cases[i].part);
-	}
+	edits_refused(1, cases, sizeof(cases) / sizeof(cases[0]));
 }
 END_TEST
 
 START_TEST(every_edit_of_format_2_is_refused)
 {
-	static const struct {
-		const char *old, *new;
-		int errnum;
-		const char *part;
-	} cases[] = {
+	static const struct edit cases[] = {
 		{"\"packs\": [", "\"pax\": [", EINVAL, "\"packs\" is missing"},
 		{"\"packs\": [", "\"packs\": null, \"x\": [", EINVAL, "\"packs\""},
 		{"\"packs\": [", "\"packs\": {}, \"x\": [", EINVAL, "\"packs\""},
@@ -271,15 +314,36 @@ START_TEST(every_edit_of_format_2_is_refused)
 		{"\"files/stdout\"", "\"../stdout\"", EINVAL, "leads out"},
 		{"\"files/stdout\"", "\"/stdout\"", EINVAL, "leads out"},
 	};
-	cleanup_free char *text = NULL;
-	size_t size;
 
-	text = golden_of(2, &size);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		cleanup_free char *bad = edited(text, cases[i].old, cases[i].new);
+	edits_refused(2, cases, sizeof(cases) / sizeof(cases[0]));
+}
+END_TEST
 
-		assert_refused(bad, strlen(bad), cases[i].errnum, cases[i].part);
-	}
+START_TEST(every_edit_of_format_3_is_refused)
+{
+	static const struct edit cases[] = {
+		{"\"xsave_bytes\": 2696,", "", EINVAL, "\"xsave_bytes\" is missing"},
+		{"\"xsave_bytes\": 2696", "\"xsave_bytes\": -1", ERANGE, "\"xsave_bytes\""},
+		{"\"2.41\"", "241", EINVAL, "\"glibc\" is no text"},
+		{"\"private\"", "\"other\"", EINVAL, "\"net\" is neither host nor private"},
+		{"\"private\"", "\"\"", EINVAL, "\"net\" is missing or empty"},
+		{"\"offset\": 52114", "\"offset\": -1", ERANGE, "\"offset\""},
+		{"\"mtime_ns\": 1772368496123456789", "\"mtime_ns\": -1", ERANGE, "\"mtime_ns\""},
+		{"\"flags\": 33793", "\"flags\": \"w\"", EINVAL, "\"flags\""},
+		{"\"mapped\": 1", "\"mapped\": 2", ERANGE, "\"mapped\""},
+		{"\"mapped\": 1", "\"mapped\": true", EINVAL, "\"mapped\""},
+		{"\"binaries\": [", "\"binaries\": {}, \"x\": [", EINVAL, "\"binaries\""},
+		{"\"binaries\": [", "\"x\": [", EINVAL, "\"binaries\" is missing"},
+		{"\"/usr/bin/lmp\"", "\"usr/bin/lmp\"", EINVAL, "not absolute"},
+		{"\"5c1c", "\"5c1", EINVAL, "build id"},
+		{"\"5c1c", "\"5C1C", EINVAL, "build id"},
+		{"\"build_id\": \"\"", "\"build_id\": null", EINVAL, "\"build_id\" is no text"},
+		{"\"rollbacks\": [", "\"rollbacks\": [ 1,", EINVAL, "\"rollbacks\""},
+		{"\"/home/alice/db\"", "\"db\"", EINVAL, "not absolute"},
+		{"\"rollback/0\"", "\"../0\"", EINVAL, "leads out"},
+	};
+
+	edits_refused(3, cases, sizeof(cases) / sizeof(cases[0]));
 }
 END_TEST
 
@@ -311,7 +375,7 @@ START_TEST(garbage)
 	}
 	assert_refused("", (size_t)CR_MANIFEST_MAX + 1, EFBIG, "larger than");
 	/* a newer format is told as such, whatever else has changed */
-	assert_refused("{\"format\": 3}", 13, EPROTONOSUPPORT, "format 3 is newer than 2");
+	assert_refused("{\"format\": 4}", 13, EPROTONOSUPPORT, "format 4 is newer than 3");
 }
 END_TEST
 
@@ -423,7 +487,7 @@ START_TEST(encode_refuses_what_decode_would)
 	REFUSED(outputs[0].size, UINT64_MAX, "size of output");
 	REFUSED(outputs[0].mode, 010000, "mode of output");
 	REFUSED(outputs[1].saved, (char *)"nowhere", "not among");
-	REFUSED(format, 3, "\"format\"");
+	REFUSED(format, 4, "\"format\"");
 	unit_assert_ok(cr_manifest_add_pack(&m, &pack, &err), &err);
 	REFUSED(format, 1, "format 1 has no packs");
 	m.format = 2;
@@ -614,8 +678,9 @@ START_TEST(part_names)
 }
 END_TEST
 
-UNIT_MAIN("manifest", {golden_round_trip, false}, {golden_round_trip_2, false}, {every_edit_is_refused, false},
-	  {every_edit_of_format_2_is_refused, false}, {garbage, false}, {nested_garbage, false},
+UNIT_MAIN("manifest", {golden_round_trip, false}, {golden_round_trip_2, false}, {golden_round_trip_3, false},
+	  {every_edit_is_refused, false}, {every_edit_of_format_2_is_refused, false},
+	  {every_edit_of_format_3_is_refused, false}, {garbage, false}, {nested_garbage, false},
 	  {truncated, false}, {damaged_bytes, false}, {later_additions_are_ignored, false},
 	  {encode_refuses_what_decode_would, false}, {texts_that_are_no_utf8, false}, {adding, false},
 	  {hash_dir, true}, {verify, true}, {read_from_directory, true}, {part_names, false})

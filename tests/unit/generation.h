@@ -21,6 +21,8 @@ static inline struct cr_manifest generation_manifest(uint32_t generation, uint32
 				    .kernel = (char *)"",
 				    .cpu_model = (char *)"",
 				    .cpu_flags = (char *)"",
+				    .glibc = (char *)"",
+				    .net = (char *)"host",
 				    .criu = (char *)"",
 				    .command = (char *)"",
 				    .root_pid = 2,
