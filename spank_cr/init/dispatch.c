@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* dispatch.c - the worker's turn: what is wanted next, and what the one at work reports */
+
+#include "loop_state.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static void clients_reply(struct loop *l, const struct report *r)
+{
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *c = &l->control.clients[i];
+
+		if (c->fd < 0 || !c->taken)
+			continue;
+		if (r->type == REPORT_COMMITTED)
+			control_reply_done(c, r->generation, r->value, r->extra);
+		else
+			control_reply_error(c, r->text);
+	}
+}
+
+static void dump_failed(struct loop *l, const struct report *r)
+{
+	/* an error shows in the job's stderr: once, not at every interval */
+	job_log(l->job, l->failures++ ? 1 : 0, "no checkpoint: %s", r->text);
+	clients_reply(l, r);
+	/* The job is being ended and there is no newer checkpoint: the program gets what Slurm meant for it. */
+	if (l->mode == DUMP_TERM)
+		signals_term_pass(l, true);
+}
+
+static void report_dump(struct loop *l, const struct report *r)
+{
+	switch (r->type) {
+	case REPORT_FROZEN:
+		l->frozen_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
+		break;
+	case REPORT_THAWED:
+		l->drained = true;
+		break;
+	case REPORT_COMMITTED:
+		l->failures = 0;
+		l->committed = r->generation;
+		l->job->saved_ns = l->frozen_ns;
+		l->holding = l->mode != DUMP_RUNNING;
+		job_log(l->job, 1, "generation %u committed (%s), frozen %lld ms, %llu bytes", r->generation,
+			r->text, (long long)r->value, (unsigned long long)r->extra);
+		clients_reply(l, r);
+		break;
+	case REPORT_FAILED:
+		dump_failed(l, r);
+		break;
+	case REPORT_PASS:
+	case REPORT_CANCELLED:
+		signals_term_pass(l, r->type == REPORT_CANCELLED);
+		break;
+	case REPORT_FINISHED:
+		ending_set(l, SIGTERM);
+		break;
+	case REPORT_RESUMED:
+		l->holding = false;
+		if (l->root_gone)
+			ending_set(l, l->root_status);
+		if (l->mode == DUMP_TERM)
+			signals_term_pass(l, true);
+		job_log(l->job, 1, "nobody ended the job after generation %u: it goes on", r->generation);
+		break;
+	default:
+		job_log(l->job, 0, "the worker sent a report of type %u", r->type);
+	}
+}
+
+static void worker_gone(struct loop *l)
+{
+	struct report r = {.type = REPORT_FAILED};
+
+	close(l->worker.fd);
+	l->worker.pid = 0;
+	l->drained = false;
+	/* it ended before it could say what Slurm wants */
+	if (l->term == TERM_ASKED && !l->holding && !l->over)
+		signals_term_pass(l, true);
+	snprintf(r.text, sizeof(r.text), "the process that was making the checkpoint ended without a word");
+	clients_reply(l, &r);
+	if (l->holding && !l->over) {
+		/* it was killed with the tree frozen: criu may have killed the tree or not; reaping tells */
+		l->holding = false;
+		if (l->root_gone || kill(l->job->root, 0) < 0)
+			ending_set(l, l->root_gone ? l->root_status : SIGTERM);
+	}
+}
+
+int dispatch_report(struct loop *l, struct report *r)
+{
+	ssize_t n = recv(l->worker.fd, r, sizeof(*r), MSG_DONTWAIT);
+
+	if (n == (ssize_t)sizeof(*r)) {
+		r->text[sizeof(r->text) - 1] = '\0';
+		return 1;
+	}
+	return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+}
+
+void dispatch_serve(struct loop *l)
+{
+	struct report r;
+	int rc;
+
+	while ((rc = dispatch_report(l, &r)) == 1)
+		report_dump(l, &r);
+	if (rc < 0)
+		worker_gone(l);
+}
+
+static void clients_take(struct loop *l, enum control_verb verb)
+{
+	/* who has not said yet what he wants is not served by what begins now */
+	for (int i = 0; verb != CONTROL_NONE && i < CONTROL_CLIENTS; i++) {
+		struct control_client *c = &l->control.clients[i];
+
+		if (c->fd >= 0 && c->verb == verb)
+			c->taken = true;
+	}
+}
+
+static bool clients_want(struct loop *l, enum control_verb verb)
+{
+	bool want = false;
+
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *c = &l->control.clients[i];
+
+		if (c->fd < 0 || c->taken)
+			continue;
+		if (c->verb == CONTROL_STATUS)
+			control_reply_status(c, l->committed, l->worker.pid ? "draining" : "committed");
+		else if (c->verb == verb)
+			want = true;
+	}
+	return want;
+}
+
+static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, enum control_verb verb)
+{
+	struct report failed = {.type = REPORT_FAILED};
+	struct cr_error err;
+
+	clients_take(l, verb);
+	l->mode = mode;
+	l->drained = l->holding = false;
+	if (worker_start_dump(&l->worker, l->job, mode, reason, &err) == 0)
+		return;
+	snprintf(failed.text, sizeof(failed.text), "%s", err.text);
+	dump_failed(l, &failed);
+}
+
+void dispatch_next(struct loop *l)
+{
+	bool create = clients_want(l, CONTROL_CREATE), vacate = clients_want(l, CONTROL_VACATE);
+
+	if (l->over)
+		return;
+	if (l->worker.pid) {
+		/* what it still writes is older than what the last checkpoint will hold */
+		if (l->term == TERM_WANTED && l->mode == DUMP_RUNNING && l->drained) {
+			kill(l->worker.pid, SIGKILL);
+			worker_gone(l);
+		} else
+			return;
+	}
+	if (l->term == TERM_WANTED) {
+		l->term = TERM_ASKED;
+		dump_begin(l, DUMP_TERM, "term", CONTROL_NONE);
+	} else if (vacate) {
+		dump_begin(l, DUMP_VACATE, "vacate", CONTROL_VACATE);
+	} else if (create) {
+		dump_begin(l, DUMP_RUNNING, "user", CONTROL_CREATE);
+	} else if (l->due) {
+		l->due = false;
+		dump_begin(l, DUMP_RUNNING, "interval", CONTROL_NONE);
+	}
+}

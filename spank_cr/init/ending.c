@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* ending.c - the job's end: how it came about, and what becomes of its checkpoints */
+
+#include "loop_state.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TIDY_PATIENCE_S 20
+
+void ending_set(struct loop *l, int status)
+{
+	if (l->over)
+		return;
+	l->over = true;
+	l->status = status;
+}
+
+/* The job came to its end while nobody held a checkpoint of it. Whether Slurm was about to end it is what decides
+ * over the checkpoints: it may start the job again. */
+static void root_ended(struct loop *l, int status)
+{
+	bool by_itself = l->term == TERM_NONE && !l->ending;
+	char text[64];
+
+	/* a program that was told to go and did is not one that came to its end */
+	if (status == 0 && !l->ending) {
+		job_journal(l->job, "completed", l->committed, NULL, NULL, -1);
+	} else if (by_itself) {
+		snprintf(text, sizeof(text), WIFSIGNALED(status) ? "signal %d" : "exit code %d",
+			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		job_journal(l->job, "ended", l->committed, NULL, text, -1);
+	}
+	l->unwanted = by_itself && (status == 0 ? l->job->on_complete : l->job->on_failure);
+}
+
+void ending_reap(struct loop *l)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == l->job->root && !l->restoring) {
+			/* the tree of a final checkpoint is killed by criu; the worker says when that is it */
+			if (l->worker.pid && l->mode != DUMP_RUNNING && l->holding) {
+				l->root_gone = true;
+				l->root_status = status;
+				continue;
+			}
+			root_ended(l, status);
+			ending_set(l, status);
+		}
+		/* the worker's end shows as the end of its socket; anything else is an orphan, done */
+	}
+}
+
+/* Wait until a child has ended, but not for ever: storage that hangs keeps who uses it. Returns whether it has. */
+static bool child_wait(pid_t pid)
+{
+	static const struct timespec pause = {.tv_nsec = 20 * 1000000L};
+
+	for (int i = 0; i < TIDY_PATIENCE_S * 50; i++) {
+		pid_t gone = waitpid(pid, NULL, WNOHANG);
+
+		if (gone == pid || (gone < 0 && errno != EINTR))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+/* A checkpoint that is being written has no reader any more. */
+static void worker_stop(struct loop *l)
+{
+	if (!l->worker.pid)
+		return;
+	kill(l->worker.pid, SIGKILL);
+	if (!child_wait(l->worker.pid))
+		job_log(l->job, 1,
+			"the process that was making a checkpoint hangs: storage did not answer in time");
+}
+
+/* What the job leaves in the store, as the site wants it. */
+static void store_leave(const struct loop *l)
+{
+	struct cr_error err;
+
+	if (job_fence(l->job, &err) < 0)
+		job_log(l->job, 1, "%s", err.text);
+	else if ((l->unwanted ? cr_store_clear(&l->job->store, &err) : cr_store_sweep(&l->job->store, &err)) < 0)
+		job_log(l->job, 0, "removing what is not needed any more: %s", err.text);
+	else if (l->unwanted)
+		job_log(l->job, 1, "its checkpoints are removed");
+}
+
+/* In a process of its own, which a storage that hangs may keep: the job's end waits for so long and no longer, and
+ * what is left is for "scheckpoint gc". */
+static void store_tidy(const struct loop *l)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		store_leave(l);
+		_exit(0);
+	}
+	if (pid > 0 && child_wait(pid))
+		return;
+	if (pid > 0)
+		kill(pid, SIGKILL);
+	job_log(l->job, 1, "checkpoints are left behind: %s",
+		pid < 0 ? "no process to remove them" : "storage did not answer in time");
+}
+
+void ending_tidy(struct loop *l)
+{
+	worker_stop(l);
+	store_tidy(l);
+}

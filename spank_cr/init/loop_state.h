@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* loop_state.h - the loop's state, and its three nouns: signals (signals.c), the worker's turn (dispatch.c), the
+ * job's end (ending.c); for these files and loop.c alone
+ */
+
+#ifndef CR_INIT_LOOP_STATE_H
+#define CR_INIT_LOOP_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control.h"
+#include "job.h"
+#include "worker.h"
+
+enum term { TERM_NONE, TERM_WANTED, TERM_ASKED };
+
+struct loop {
+	struct job *job;
+	struct control control;
+	struct worker worker;
+	enum dump_mode mode; /* of the running worker */
+	bool restoring;
+	bool drained; /* the worker's tree is thawed: it only writes */
+	bool holding; /* a final checkpoint is committed, the tree frozen */
+	int signals, timer;
+	bool due;		   /* the interval has passed */
+	enum term term;		   /* SIGTERM from Slurm */
+	bool term_root, term_rest; /* whom it was for, should it be for the program */
+	unsigned failures;	   /* checkpoints in a row that failed */
+	int64_t frozen_ns;	   /* CLOCK_MONOTONIC of the newest dump */
+	uint32_t committed;	   /* newest generation of this crinit's */
+	bool root_gone;		   /* the tree's root ended while a final checkpoint was held */
+	int root_status;
+	bool ending;   /* Slurm is ending the job, and the program had to be told */
+	bool unwanted; /* the job ended by itself, in a way after which its checkpoints go */
+	bool over;
+	int status; /* wait status to hand to Slurm */
+};
+
+/* ---- signals.c ---- */
+
+/* Read what has arrived at crinit itself, or from T, and act on it. */
+void signals_read(struct loop *l);
+void signals_read_wire(struct loop *l);
+
+/* The SIGTERM that a worker was to look into is the program's after all. ending: Slurm ends the job. */
+void signals_term_pass(struct loop *l, bool ending);
+
+/* ---- dispatch.c ---- */
+
+/* Read the worker's reports and act on them. */
+void dispatch_serve(struct loop *l);
+
+/* Returns 1 with a report of the worker's, 0 as long as it may have more to say, -1 when it is gone. */
+int dispatch_report(struct loop *l, struct report *r);
+
+/* Start a worker when something is wanted: one at a time, the most urgent wish first. */
+void dispatch_next(struct loop *l);
+
+/* ---- ending.c ---- */
+
+/* What is learnt first is how the job ended; what follows is the clean-up. */
+void ending_set(struct loop *l, int status);
+
+/* Reap whatever has ended; the end of the tree's root is the job's. */
+void ending_reap(struct loop *l);
+
+/* The job is over: end the worker, and leave in the store what the site wants there. */
+void ending_tidy(struct loop *l);
+
+#endif
