@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "binaries.h"
 #include "capture.h"
 #include "cleanup.h"
 #include "criu.h"
@@ -34,6 +35,7 @@
 #include "outputs.h"
 #include "private.h"
 #include "proc.h"
+#include "processor.h"
 #include "slurm.h"
 #include "spawn.h"
 #include "token.h"
@@ -55,6 +57,7 @@ struct dump {
 	char dir[PATH_MAX];
 	struct cr_manifest m;
 	struct capture capture;
+	struct binaries binaries;
 	int64_t frozen_ns, thawed_ns; /* CLOCK_MONOTONIC */
 	bool committed, resumed;
 	bool failed;
@@ -82,6 +85,7 @@ static int manifest_begin(struct dump *d, const char *reason, struct cr_error *e
 	m->run = job->run;
 	m->generation = d->generation;
 	m->root_pid = (uint32_t)job->root;
+	m->xsave_bytes = cr_processor_xsave();
 	if (text_set(&m->part, job->part, err) < 0 || text_set(&m->node, job->node, err) < 0 ||
 	    text_set(&m->user, job->user, err) < 0 || text_set(&m->reason, reason, err) < 0 ||
 	    text_set(&m->criu, version, err) < 0 || text_set(&m->glibc, gnu_get_libc_version(), err) < 0 ||
@@ -90,6 +94,13 @@ static int manifest_begin(struct dump *d, const char *reason, struct cr_error *e
 	    cr_node_cpu(&m->cpu_model, &m->cpu_flags, err) < 0)
 		return -1;
 	return 0;
+}
+
+/* A checkpoint that does not say what the job runs is still one. */
+static void binaries_step(const struct dump *d, int rc, const struct cr_error *err)
+{
+	if (rc < 0)
+		job_log(d->job, 1, "what programs the job runs is not in the checkpoint: %s", err->text);
 }
 
 /* Wait until the site lets this job drain; or long enough. Without a token it is slower for all, never wrong. */
@@ -149,6 +160,7 @@ static int generation_commit(struct dump *d, struct cr_error *err)
 		return -1;
 	m->image_bytes = d->capture.image_bytes;
 	m->stored_bytes = d->capture.pack_bytes + d->capture.index_bytes;
+	binaries_step(d, binaries_record(&d->binaries, m, err), err);
 	m->drain_ms = d->thawed_ns ? (cr_time_clock_ns(CLOCK_MONOTONIC) - d->thawed_ns) / 1000000 : 0;
 	if (cr_manifest_encode(m, &text, err) < 0 ||
 	    notary_seal(d->job, d->generation, text, strlen(text), &seal, err) < 0 ||
@@ -177,6 +189,7 @@ static int frozen_record(struct dump *d, struct cr_error *err)
 	    cr_ns_last_pid_read(&d->m.last_pid, err) < 0 || outputs_record(d->job, &d->m, &d->capture, err) < 0 ||
 	    private_record(d, err) < 0)
 		return -1;
+	binaries_step(d, binaries_frozen(&d->binaries, d->job->root, err), err);
 	return capture_barrier(&d->capture, err);
 }
 
@@ -269,21 +282,25 @@ static int criu_run(struct dump *d, struct cr_error *err)
 
 /* The newest committed generation, for the next one to refer to; 0: none. One of an earlier run is not taken: the
  * job would have gone on from it if it could be read. */
-static uint32_t generation_past(const struct job *job, uint64_t *bytes)
+static uint32_t generation_past(struct dump *d, uint64_t *bytes)
 {
+	const struct job *job = d->job;
 	cleanup_free uint32_t *generations = NULL;
 	struct cr_manifest m = {0};
 	char dir[PATH_MAX];
+	struct cr_error err;
 	uint32_t past = 0;
 	size_t n = 0;
 
-	if (cr_store_list(&job->store, &generations, &n, NULL) < 0 || n == 0)
-		return 0;
-	cr_store_path(&job->store, generations[0], dir);
-	if (cr_manifest_read(&m, dir, NULL) == 0 && m.run == job->run) {
+	if (cr_store_list(&job->store, &generations, &n, NULL) < 0)
+		n = 0;
+	if (n > 0)
+		cr_store_path(&job->store, generations[0], dir);
+	if (n > 0 && cr_manifest_read(&m, dir, NULL) == 0 && m.run == job->run) {
 		past = generations[0];
 		*bytes = m.image_bytes;
 	}
+	binaries_step(d, binaries_begin(&d->binaries, job->root, &m, &err), &err);
 	cr_manifest_clear(&m);
 	return past;
 }
@@ -300,7 +317,7 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	    cr_store_sweep(&job->store, err) < 0 || cr_store_begin(&job->store, d->generation, d->dir, err) < 0 ||
 	    manifest_begin(d, reason, err) < 0)
 		return -1;
-	past = generation_past(job, &past_bytes);
+	past = generation_past(d, &past_bytes);
 	if (capture_start(&d->capture, job, d->generation, d->dir, past, past_bytes, err) < 0)
 		return -1;
 	if (criu_run(d, err) < 0)
@@ -344,5 +361,6 @@ void dump_work(struct job *job, int fd, enum dump_mode mode, const char *reason)
 	} else if (mode != DUMP_RUNNING) {
 		report_send(fd, REPORT_FINISHED, d.generation, d.m.freeze_ms, 0, NULL);
 	}
+	binaries_clear(&d.binaries);
 	cr_manifest_clear(&d.m);
 }
