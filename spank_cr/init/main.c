@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* crinit - started by spank_cr.so: "plan" before the launch, "run" and "restore" as pid 1 of a job's namespaces */
+/* crinit - started by spank_cr.so: "plan" and "requeue" before the launch, "run" and "restore" as pid 1 of a job's
+ * namespaces */
 
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "job.h"
 #include "loop.h"
 #include "plan.h"
+#include "requeue.h"
 #include "wire.h"
 
 static int supervise(struct job *job, int (*loop)(struct job *))
@@ -50,6 +52,8 @@ int main(int argc, char *argv[])
 	}
 	if (strcmp(argv[1], "plan") == 0)
 		return plan_main(&job);
+	if (strcmp(argv[1], "requeue") == 0 && job.generation > 0)
+		return requeue_main(&job);
 	if (strcmp(argv[1], "run") == 0 && job.wire >= 0 && job.root > 0 && job.go >= 0)
 		return supervise(&job, loop_run);
 	if (strcmp(argv[1], "restore") == 0 && job.wire >= 0 && job.generation > 0)

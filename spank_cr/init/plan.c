@@ -4,6 +4,7 @@
 #include "plan.h"
 
 #include <errno.h>
+#include <gnu/libc-version.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "buildid.h"
 #include "cleanup.h"
 #include "criu.h"
+#include "fit.h"
 #include "notary.h"
 #include "proc.h"
+#include "processor.h"
 
 static int refuse(const struct cr_error *err)
 {
@@ -53,35 +57,53 @@ static int completed_line(const struct cr_journal_event *event, void *arg)
 	return 0;
 }
 
-/* The first of the processor features in needed that this node lacks, into buf; returns whether there is one. */
-static bool cpu_lacks(const char *needed, char *buf, size_t size)
+/* What is learnt on the way through the generations. */
+struct survey {
+	struct job *job;
+	uint32_t completed; /* the newest run that came to its end */
+	struct cr_fit_node node;
+	const char *blocked; /* why this node can restore nothing at all, or NULL */
+	int good, unfit;
+};
+
+static void fit_judge(const struct survey *s, const struct cr_manifest *m, struct cr_fit *fit)
 {
-	cleanup_free char *model = NULL, *flags = NULL;
-	struct cr_error err;
-
-	if (cr_node_cpu(&model, &flags, &err) < 0)
-		return false;
-	for (const char *at = needed; *at; at += strcspn(at, " "), at += strspn(at, " ")) {
-		int n = (int)strcspn(at, " ");
-		bool has = false;
-
-		for (const char *f = flags; *f && !has; f += strcspn(f, " "), f += strspn(f, " "))
-			has = strcspn(f, " ") == (size_t)n && memcmp(f, at, (size_t)n) == 0;
-		if (!has) {
-			snprintf(buf, size, "%.*s", n, at);
-			return true;
-		}
+	if (s->blocked) {
+		*fit = (struct cr_fit){.reasons = 1, .said = 1};
+		snprintf(fit->text, sizeof(fit->text), "%s", s->blocked);
+	} else {
+		cr_fit_compare(fit, m, &s->node);
 	}
-	return false;
 }
 
-static bool candidate_print(const struct job *job, uint32_t generation, uint32_t completed)
+/* The newest that is sound decides: if it is only that this node cannot go on with it, another one may. Work that
+ * was done since an older one is worth more than a wait. */
+static void candidate_judge(struct survey *s, const struct cr_manifest *m)
 {
-	char feature[64];
+	struct cr_fit fit;
+
+	fit_judge(s, m, &fit);
+	if (fit.reasons == 0) {
+		printf("candidate %u %" PRId64 " %" PRId64 "\n", m->generation, m->monotonic_ns, m->boottime_ns);
+		s->good++;
+		return;
+	}
+	if (s->good == 0 && s->unfit == 0) {
+		s->job->run = m->run;
+		job_journal(s->job, "unfit", m->generation, NULL, fit.text, -1);
+		printf("unfit %u %s\n", m->generation, fit.text);
+	} else {
+		printf("note job %u: generation %u is passed over: %s\n", m->job, m->generation, fit.text);
+	}
+	s->unfit++;
+}
+
+static void candidate_look(struct survey *s, uint32_t generation)
+{
+	const struct job *job = s->job;
 	struct cr_manifest m = {0};
 	char dir[PATH_MAX];
 	struct cr_error err;
-	bool good = false;
 
 	cr_store_path(&job->store, generation, dir);
 	if (cr_manifest_read(&m, dir, &err) < 0 || notary_check(job, generation, dir, &err) < 0)
@@ -91,61 +113,82 @@ static bool candidate_print(const struct job *job, uint32_t generation, uint32_t
 		printf("warn job %u: generation %u is passed over: its manifest is of job %u, part %s, generation "
 		       "%u\n",
 		       job->id, generation, m.job, m.part, m.generation);
-	else if (m.run <= completed)
+	else if (m.run <= s->completed)
 		printf("note job %u: generation %u is of a run that was complete\n", job->id, generation);
-	else if (cpu_lacks(m.cpu_flags, feature, sizeof(feature)))
-		printf("warn job %u: generation %u is passed over: it was taken on %s, whose processor has %s, "
-		       "and %s has "
-		       "not: keep the job on like nodes with --constraint\n",
-		       job->id, generation, m.node, feature, job->node);
-	else {
-		printf("candidate %u %" PRId64 " %" PRId64 "\n", generation, m.monotonic_ns, m.boottime_ns);
-		good = true;
-	}
+	else
+		candidate_judge(s, &m);
 	cr_manifest_clear(&m);
-	return good;
 }
 
-/* Returns how many there are. */
-static int candidates_print(const struct job *job)
+/* Returns how many there are that this node can go on with. */
+static int candidates_print(struct survey *s)
 {
+	const struct job *job = s->job;
 	cleanup_free uint32_t *generations = NULL;
-	uint32_t completed = 0;
 	struct cr_error err;
 	size_t n = 0;
-	int good = 0;
 
 	if (cr_store_list(&job->store, &generations, &n, &err) < 0 ||
-	    cr_journal_each(&job->store, completed_line, &completed, &err) < 0)
+	    cr_journal_each(&job->store, completed_line, &s->completed, &err) < 0)
 		printf("note job %u: %s\n", job->id, err.text);
 	for (size_t i = 0; i < n; i++)
-		good += candidate_print(job, generations[i], completed);
-	if (n > 0 && good == 0 && !completed)
+		candidate_look(s, generations[i]);
+	if (n > 0 && s->good == 0 && s->unfit == 0 && !s->completed)
 		printf("warn job %u: none of its checkpoints can be used, it starts from the beginning; they stay "
 		       "in "
 		       "%s\n",
 		       job->id, job->store.dir);
-	return good;
+	return s->good;
+}
+
+/* No checkpoints on this node, and why. One that is there already may go on elsewhere. */
+static int blocked(struct survey *s, const struct cr_error *err)
+{
+	struct cr_error ignored;
+
+	s->blocked = err->text;
+	if (job_open(s->job, false, &ignored) == 0)
+		candidates_print(s);
+	return refuse(err);
+}
+
+static int node_look(struct survey *s, char **kernel, char **model, char **flags, const char *criu,
+		     struct cr_error *err)
+{
+	if (cr_node_kernel(kernel, err) < 0 || cr_node_cpu(model, flags, err) < 0)
+		return -1;
+	s->node = (struct cr_fit_node){.kernel = *kernel,
+				       .cpu_flags = *flags,
+				       .xsave_bytes = cr_processor_xsave(),
+				       .criu = criu,
+				       .glibc = gnu_get_libc_version(),
+				       .file = buildid_file};
+	return 0;
 }
 
 int plan_main(struct job *job)
 {
+	cleanup_free char *kernel = NULL, *model = NULL, *flags = NULL;
+	struct survey s = {.job = job};
 	char version[CRIU_VERSION_TEXT];
 	struct cr_error err;
 
-	if (criu_version(job->criu, version, &err) < 0 || strangers_set_aside(job, &err) < 0)
+	if (strangers_set_aside(job, &err) < 0)
 		return refuse(&err);
+	if (criu_version(job->criu, version, &err) < 0 ||
+	    node_look(&s, &kernel, &model, &flags, version, &err) < 0)
+		return blocked(&s, &err);
 	if (job_open(job, true, &err) < 0) {
 		struct cr_error again;
 
 		/* no new checkpoints then, but one that can be read is still worth more than none */
-		if (job_open(job, false, &again) < 0 || candidates_print(job) == 0)
+		if (job_open(job, false, &again) < 0 || candidates_print(&s) == 0)
 			return refuse(&err);
 		printf("note job %u: %s\n", job->id, err.text);
 	} else {
 		if (cr_store_sweep(&job->store, &err) < 0)
 			printf("note job %u: %s\n", job->id, err.text);
-		candidates_print(job);
+		candidates_print(&s);
 	}
 	printf("ready\n");
 	return 0;

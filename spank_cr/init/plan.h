@@ -13,6 +13,7 @@
  *   warn TEXT                                   for the job's stderr too
  *   refused TEXT                                no supervision here: why, and what to do
  *   candidate GENERATION MONOTONIC BOOTTIME     to restore, newest first; clocks in nanoseconds
+ *   unfit GENERATION WHY                        the newest sound one, which another node may go on with
  *   ready                                       the end of a good plan
  * Returns the exit status. */
 int plan_main(struct job *job);

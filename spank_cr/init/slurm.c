@@ -11,8 +11,7 @@
 #include "notice.h"
 #include "spawn.h"
 
-/* The value of "Key=value" in scontrol's text, into buf; empty when absent. */
-static const char *value_of(const char *text, const char *key, char *buf, size_t size)
+const char *slurm_value(const char *text, const char *key, char *buf, size_t size)
 {
 	size_t n = strlen(key);
 
@@ -35,10 +34,10 @@ struct slurm_state slurm_interpret(const char *text, uint32_t restart, const cha
 	const char *told = notice_reason(notice);
 	bool again;
 
-	value_of(text, "JobState", state, sizeof(state));
-	value_of(text, "Restarts", restarts, sizeof(restarts));
-	value_of(text, "PreemptTime", preempt, sizeof(preempt));
-	value_of(text, "Reason", why, sizeof(why));
+	slurm_value(text, "JobState", state, sizeof(state));
+	slurm_value(text, "Restarts", restarts, sizeof(restarts));
+	slurm_value(text, "PreemptTime", preempt, sizeof(preempt));
+	slurm_value(text, "Reason", why, sizeof(why));
 	/* slurmctld counts the restart when it requeues, before it has the job killed */
 	again = *restarts && strtoul(restarts, NULL, 10) > restart;
 	if (!*state)

@@ -6,6 +6,8 @@
 #ifndef CR_INIT_SLURM_H
 #define CR_INIT_SLURM_H
 
+#include <stddef.h>
+
 #include "job.h"
 
 enum slurm_fate {
@@ -27,5 +29,8 @@ struct slurm_state slurm_ask(const struct job *job, int timeout_ms);
 /* What scontrol's text means for a job that was started for the restart-th time. notice: the end of the job's
  * stderr, where slurmstepd says why. */
 struct slurm_state slurm_interpret(const char *text, uint32_t restart, const char *notice);
+
+/* The value of "Key=value" in scontrol's text, into buf; empty when absent. Returns buf. */
+const char *slurm_value(const char *text, const char *key, char *buf, size_t size);
 
 #endif

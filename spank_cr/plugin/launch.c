@@ -25,10 +25,12 @@
 #include "cgroup.h"
 #include "cleanup.h"
 #include "launch_job.h"
+#include "lines.h"
 #include "ns.h"
 #include "options.h"
 #include "relay.h"
 #include "stage.h"
+#include "unfit.h"
 
 #define CANDIDATES 16 /* generations that a launch tries at the most */
 
@@ -42,6 +44,7 @@ struct plan {
 	char refused[1024];
 	struct candidate candidates[CANDIDATES];
 	int n;
+	struct unfit unfit;
 };
 
 static char step_cgroup[PATH_MAX]; /* in slurmstepd */
@@ -65,15 +68,17 @@ int launch_privileged(spank_t sp)
 
 /* ---- the plan: crinit, as the plain user, looks at the node and the store ---- */
 
-static void plan_line(struct plan *plan, char *line)
+static void plan_line(char *line, void *arg)
 {
+	struct plan *plan = arg;
 	struct candidate c;
 
-	line[strcspn(line, "\n")] = '\0';
 	if (strcmp(line, "ready") == 0)
 		plan->ready = true;
 	else if (strncmp(line, "refused ", 8) == 0)
 		snprintf(plan->refused, sizeof(plan->refused), "%s", line + 8);
+	else if (strncmp(line, "unfit ", 6) == 0)
+		unfit_read(&plan->unfit, line + 6);
 	else if (strncmp(line, "warn ", 5) == 0) /* for the user too: the job's stderr */
 		slurm_error(LOG "%s", line + 5);
 	else if (strncmp(line, "note ", 5) == 0)
@@ -84,47 +89,15 @@ static void plan_line(struct plan *plan, char *line)
 		plan->candidates[plan->n++] = c;
 }
 
-static _Noreturn void plan_exec(const struct launch_job *job, int out)
-{
-	struct launch_args args;
-	struct cr_error err;
-
-	launch_args_common(&args, "plan", job);
-	if (cr_caps_drop(&err) == 0 && dup2(out, 1) >= 0 &&
-	    syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
-		launch_exec(CR_CRINIT, &args, &err);
-	dprintf(out, "refused %s\n", err.text);
-	_exit(127);
-}
-
 static int plan_make(const struct launch_job *job, struct plan *plan, struct cr_error *err)
 {
-	cleanup_fclose FILE *in = NULL;
-	char line[1024];
-	int fds[2];
-	pid_t pid;
-
 	memset(plan, 0, sizeof(*plan));
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return cr_error_sys(err, errno, "pipe");
-	pid = fork();
-	if (pid == 0)
-		plan_exec(job, fds[1]);
-	close(fds[1]);
-	in = fdopen(fds[0], "r");
-	if (pid < 0 || !in) {
-		cr_error_sys(err, errno, "starting crinit plan");
-		if (!in)
-			close(fds[0]);
+	if (lines_read(job, "plan", 0, false, plan_line, plan, err) < 0)
 		return -1;
-	}
-	while (fgets(line, sizeof(line), in))
-		plan_line(plan, line);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	if (plan->refused[0])
+	/* what this node refuses, another one may not */
+	if (plan->refused[0] && !plan->unfit.generation)
 		return cr_error_set(err, ENOTSUP, "%.700s", plan->refused);
-	if (!plan->ready)
+	if (!plan->ready && !plan->refused[0])
 		return cr_error_set(err, ECHILD, "crinit plan ended without a result");
 	return 0;
 }
@@ -210,7 +183,7 @@ static int attempts(const struct launch_job *job, const struct cr_budget *budget
 		slurm_error(LOG "job %u: generation %u cannot be restored: %s", job->id,
 			    plan->candidates[i].generation, err->text);
 	}
-	if (plan->n > 0)
+	if (plan->n > 0 || plan->unfit.generation)
 		slurm_error(LOG "job %u starts from the beginning; its checkpoints stay in %s/%u", job->id,
 			    job->dir, job->id);
 	return attempt(job, budget, NULL, relay, err);
@@ -268,6 +241,12 @@ static int launch_supervised(struct launch_job *job, struct cr_error *err)
 	lock = cr_runtime_lock(&job->runtime, err);
 	if (lock < 0 || relay_init(&relay, err) < 0)
 		return -1;
+	if (plan.unfit.generation)
+		unfit_requeue(job, &plan.unfit, &relay);
+	if (plan.refused[0]) {
+		relay_restore_mask();
+		return cr_error_set(err, ENOTSUP, "%.700s", plan.refused);
+	}
 	relay.notary = notary_start(job, err);
 	rc = relay.notary < 0 ? -1 : attempts(job, &budget, &plan, &relay, err);
 	if (rc != 0) {

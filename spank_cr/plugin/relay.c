@@ -111,7 +111,7 @@ static void reap(pid_t pid)
 		;
 }
 
-static _Noreturn void end_as(int status)
+_Noreturn void relay_end(int status)
 {
 	if (WIFSIGNALED(status)) {
 		const struct rlimit none = {0, 0};
@@ -153,5 +153,5 @@ _Noreturn void relay_run(struct relay *relay)
 	close(relay->wire);
 	reap(relay->crinit);
 	reap(relay->notary); /* it ends when the last other end of its socket is closed */
-	end_as(status);
+	relay_end(status);
 }

@@ -30,4 +30,7 @@ int relay_wait_started(struct relay *relay, struct cr_error *err);
 /* Until the job ends; then end as it did. */
 _Noreturn void relay_run(struct relay *relay);
 
+/* End T with a wait status: exit, or die by the same signal. */
+_Noreturn void relay_end(int status);
+
 #endif

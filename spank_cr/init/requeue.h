@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* requeue.h - "crinit requeue": a job whose newest checkpoint does not fit this node has Slurm start it elsewhere
+ *
+ * As the job's user, with scontrol: requeue, and then this node into the job's ExcNodeList, which slurmctld takes
+ * for pending jobs only. In between the job waits for its old processes and credential to go, so that it is not
+ * started again at once. If it comes back all the same, the journal knows that it was sent away from here once,
+ * and it stays.
+ */
+
+#ifndef CR_INIT_REQUEUE_H
+#define CR_INIT_REQUEUE_H
+
+#include <stdbool.h>
+
+#include "job.h"
+
+#define REQUEUE_MOST 3 /* in a row, without having run in between */
+
+/* What scontrol says of the job. */
+struct requeue_facts {
+	char name[64];	     /* what scontrol calls it: an element of an array has a name of its own */
+	char excluded[4096]; /* ExcNodeList, "" when there is none */
+	char partition[512];
+};
+
+/* Read the line of job id in the text of "scontrol --oneliner show job"; ENOTSUP with the reason when it can or
+ * should not be requeued. */
+int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, struct cr_error *err);
+
+/* What the journal has to say: -1 when the job was sent away from this node before, or too often in a row. */
+int requeue_past(const struct job *job, struct cr_error *err);
+
+/* Is there a name in nodes, one a line, that is not in gone, one a line too? */
+bool requeue_elsewhere(const char *nodes, const char *gone);
+
+/* Prints "requeued" or "refused WHY". Every signal must be blocked: Slurm ends the step as soon as it has requeued
+ * the job. Returns the exit status. */
+int requeue_main(struct job *job);
+
+#endif

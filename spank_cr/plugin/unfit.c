@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "unfit.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "caps.h"
+#include "lines.h"
+#include "options.h"
+
+#define WAIT_MS 120000 /* for Slurm's SIGTERM; without it T goes by itself */
+
+struct answer {
+	bool requeued;
+	char refused[768];
+};
+
+void unfit_read(struct unfit *unfit, const char *text)
+{
+	char *end;
+
+	unfit->generation = (uint32_t)strtoul(text, &end, 10);
+	snprintf(unfit->why, sizeof(unfit->why), "%s", end + strspn(end, " "));
+}
+
+static void answer_line(char *line, void *arg)
+{
+	struct answer *answer = arg;
+
+	if (strcmp(line, "requeued") == 0)
+		answer->requeued = true;
+	else if (strncmp(line, "refused ", 8) == 0)
+		snprintf(answer->refused, sizeof(answer->refused), "%s", line + 8);
+	else if (strncmp(line, "note ", 5) == 0)
+		slurm_error(LOG "%s", line + 5);
+}
+
+/* The job is pending again, and this start of it over: nothing of the user's has run. */
+static _Noreturn void ended_wait(struct relay *relay)
+{
+	struct pollfd p = {.fd = relay->signals, .events = POLLIN};
+	struct signalfd_siginfo info;
+	struct cr_error err;
+
+	if (cr_caps_drop(&err) < 0)
+		slurm_error(LOG "%s", err.text);
+	while (poll(&p, 1, WAIT_MS) > 0) {
+		if (read(relay->signals, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
+		    info.ssi_signo == SIGTERM)
+			break;
+	}
+	relay_end(SIGTERM);
+}
+
+void unfit_requeue(const struct launch_job *job, const struct unfit *unfit, struct relay *relay)
+{
+	struct answer answer = {.refused = "crinit requeue ended without a result"};
+	struct cr_error err;
+
+	/* Slurm ends all that is in its own cgroup as soon as it has requeued the job */
+	if (lines_read(job, "requeue", unfit->generation, true, answer_line, &answer, &err) < 0)
+		snprintf(answer.refused, sizeof(answer.refused), "%s", err.text);
+	if (answer.requeued) {
+		slurm_error(LOG
+			    "job %u: generation %u cannot be restored on %s: %s; the job is requeued, and not to "
+			    "be started on %s again",
+			    job->id, unfit->generation, job->node, unfit->why, job->node);
+		ended_wait(relay);
+	}
+	slurm_error(LOG "job %u: generation %u cannot be restored on %s: %s; not requeued: %s", job->id,
+		    unfit->generation, job->node, unfit->why, answer.refused);
+}
