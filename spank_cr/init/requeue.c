@@ -15,8 +15,9 @@
 
 #define SCONTROL    CR_SLURM_BINDIR "/scontrol"
 #define SINFO	    CR_SLURM_BINDIR "/sinfo"
-#define ANSWER_MS   5000
-#define EXCLUDE_MS  20000 /* less than Slurm's KillWait, 30 s by default */
+#define ANSWER_MS   15000
+#define QUESTION_MS 120000 /* for a slurmctld that is busy or starts anew: nothing runs yet that would wait */
+#define EXCLUDE_MS  20000  /* less than Slurm's KillWait, 30 s by default */
 #define PAUSE_MS    500
 #define ANSWER_SIZE 65536
 
@@ -68,8 +69,9 @@ int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, str
 	memset(facts, 0, sizeof(*facts));
 	if (!line_of(text, id, line, sizeof(line)))
 		return cr_error_set(err, EPROTO, "scontrol shows no job %u", id);
+	facts->restarts = (uint32_t)strtoul(slurm_value(line, "Restarts", value, sizeof(value)), NULL, 10);
 	slurm_value(line, "JobState", value, sizeof(value));
-	if (strcmp(value, "RUNNING") != 0)
+	if (strcmp(value, "RUNNING") != 0 && strcmp(value, "CONFIGURING") != 0)
 		return cr_error_set(err, ENOTSUP, "it is %s", value);
 	if (strcmp(slurm_value(line, "Requeue", value, sizeof(value)), "1") != 0)
 		return cr_error_set(err, ENOTSUP, "it may not be (--no-requeue)");
@@ -174,43 +176,69 @@ static int event_append(const struct job *job, const char *event, const char *re
 	return cr_journal_append(&job->store, &e, err);
 }
 
+/* As often as it takes, for so long. */
+static int ask_until(const char *const *argv, int patience_ms, char *text, struct cr_error *err)
+{
+	int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + patience_ms * INT64_C(1000000);
+
+	while (ask(argv, text, err) < 0) {
+		if (cr_time_clock_ns(CLOCK_MONOTONIC) > end)
+			return -1;
+		poll(NULL, 0, PAUSE_MS);
+	}
+	return 0;
+}
+
+static int facts_ask(const struct job *job, struct requeue_facts *facts, struct cr_error *err)
+{
+	static char answer[ANSWER_SIZE];
+	char id[16];
+	const char *const argv[] = {SCONTROL, "--oneliner", "show", "job", id, NULL};
+
+	snprintf(id, sizeof(id), "%u", job->id);
+	if (ask_until(argv, QUESTION_MS, answer, err) < 0)
+		return -1;
+	return requeue_read(answer, job->id, facts, err);
+}
+
 /* From the moment on in which the job is pending. */
 static int node_exclude(const struct requeue_facts *facts, const char *list, struct cr_error *err)
 {
 	static char answer[ANSWER_SIZE];
-	int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + EXCLUDE_MS * INT64_C(1000000);
 	char id[80], exclude[sizeof(facts->excluded) + 512];
 	const char *const argv[] = {SCONTROL, "update", id, exclude, NULL};
 
 	snprintf(id, sizeof(id), "JobId=%s", facts->name);
 	snprintf(exclude, sizeof(exclude), "ExcNodeList=%s", list);
-	for (;;) {
-		if (ask(argv, answer, err) == 0)
-			return 0;
-		if (cr_time_clock_ns(CLOCK_MONOTONIC) > end)
-			return -1;
-		poll(NULL, 0, PAUSE_MS);
-	}
+	return ask_until(argv, EXCLUDE_MS, answer, err);
+}
+
+/* slurmctld may have done it without an answer in time, or somebody else has. */
+static int pending_make(const struct job *job, const struct requeue_facts *facts, struct cr_error *err)
+{
+	static char answer[ANSWER_SIZE];
+	const char *const argv[] = {SCONTROL, "requeue", facts->name, NULL};
+	struct requeue_facts now = {0};
+
+	if (ask(argv, answer, err) == 0)
+		return 0;
+	(void)facts_ask(job, &now, NULL);
+	return now.restarts > job->restart ? 0 : -1;
 }
 
 static int job_requeue(const struct job *job, struct cr_error *err)
 {
-	static char answer[ANSWER_SIZE];
-	char id[16], list[sizeof(((struct requeue_facts *)0)->excluded) + 300];
-	const char *const show[] = {SCONTROL, "--oneliner", "show", "job", id, NULL};
-	struct requeue_facts facts;
-	const char *const again[] = {SCONTROL, "requeue", facts.name, NULL};
+	char list[sizeof(((struct requeue_facts *)0)->excluded) + 300];
+	struct requeue_facts facts = {0};
 	struct cr_error late;
 
-	snprintf(id, sizeof(id), "%u", job->id);
-	if (requeue_past(job, err) < 0 || ask(show, answer, err) < 0 ||
-	    requeue_read(answer, job->id, &facts, err) < 0)
+	if (requeue_past(job, err) < 0 || facts_ask(job, &facts, err) < 0)
 		return -1;
 	snprintf(list, sizeof(list), "%s%s%.256s", facts.excluded, *facts.excluded ? "," : "", job->node);
 	/* written down first: what has been done is not done a second time, whatever comes in between */
 	if (elsewhere_check(&facts, list, err) < 0 || event_append(job, "requeue", "unfit", NULL, err) < 0)
 		return -1;
-	if (ask(again, answer, err) < 0) {
+	if (pending_make(job, &facts, err) < 0) {
 		(void)event_append(job, "requeue-failed", "unfit", err->text, &late);
 		return -1;
 	}

@@ -23,6 +23,7 @@ struct requeue_facts {
 	char name[64];	     /* what scontrol calls it: an element of an array has a name of its own */
 	char excluded[4096]; /* ExcNodeList, "" when there is none */
 	char partition[512];
+	uint32_t restarts;
 };
 
 /* Read the line of job id in the text of "scontrol --oneliner show job"; ENOTSUP with the reason when it can or

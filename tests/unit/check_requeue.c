@@ -21,6 +21,7 @@ START_TEST(plain)
 	ck_assert_str_eq(facts.name, "3");
 	ck_assert_str_eq(facts.excluded, "");
 	ck_assert_str_eq(facts.partition, "main");
+	ck_assert_uint_eq(facts.restarts, 1);
 	unit_assert_ok(
 		requeue_read(LINE("JobId=3 JobName=x", "1", "RUNNING", "ReqNodeList=(null) ExcNodeList=n[4-6],n9"),
 			     3, &facts, &err),
