@@ -124,6 +124,7 @@ static void print_need(const json_t *record)
 	       (long long)json_integer_value(json_object_get(record, "restart")));
 	print_string("kernel", record, "kernel");
 	print_string("criu", record, "criu");
+	print_string("glibc", record, "glibc");
 	print_string("cpu", record, "cpu_model");
 	print_string("cpu flags", record, "cpu_flags");
 	print_string("script", record, "script");
