@@ -137,6 +137,18 @@ static void binary_compare(struct cr_fit *fit, const struct cr_manifest_binary *
 		reason_add(fit, "%s may have changed (it has no build id, and its time is another one)", b->path);
 }
 
+/* Files there go back to the checkpoint's state before the job does. */
+static bool is_put_back(const struct cr_manifest *m, const char *path)
+{
+	for (size_t i = 0; i < m->n_rollbacks; i++) {
+		size_t n = strlen(m->rollbacks[i].path);
+
+		if (strncmp(path, m->rollbacks[i].path, n) == 0 && path[n] == '/')
+			return true;
+	}
+	return false;
+}
+
 void cr_fit_compare(struct cr_fit *fit, const struct cr_manifest *m, const struct cr_fit_node *node)
 {
 	*fit = (struct cr_fit){0};
@@ -144,6 +156,7 @@ void cr_fit_compare(struct cr_fit *fit, const struct cr_manifest *m, const struc
 	kernel_compare(fit, m, node);
 	software_compare(fit, m, node);
 	for (size_t i = 0; i < m->n_binaries; i++)
-		binary_compare(fit, &m->binaries[i], node);
+		if (!is_put_back(m, m->binaries[i].path))
+			binary_compare(fit, &m->binaries[i], node);
 	reasons_end(fit);
 }

@@ -206,6 +206,21 @@ START_TEST(binaries)
 }
 END_TEST
 
+START_TEST(put_back)
+{
+	struct cr_manifest_rollback dir = {.path = (char *)"/usr/bi"};
+	struct cr_fit_node node = node_make();
+	struct cr_manifest m = manifest_make();
+
+	there.found = false;
+	m.rollbacks = &dir;
+	m.n_rollbacks = 1;
+	ck_assert_str_eq(reasons(&m, &node), "/usr/bin/lmp is missing");
+	dir.path = (char *)"/usr";
+	ck_assert_str_eq(reasons(&m, &node), "");
+}
+END_TEST
+
 START_TEST(many)
 {
 	static struct cr_manifest_binary some[300];
@@ -251,4 +266,4 @@ END_TEST
 
 UNIT_MAIN("fit", {same, false}, {processor, false}, {processor_of_another_kind, false}, {extended_state, false},
 	  {extended_state_of_this_machine, false}, {software, false}, {versions, false}, {binaries, false},
-	  {many, false}, {long_path, false})
+	  {put_back, false}, {many, false}, {long_path, false})
