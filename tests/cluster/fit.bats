@@ -94,10 +94,10 @@ fakes_lift() {
 	rm -rf /run/fit
 }
 
-# start SCRIPT - a job on n1 that counts, with a checkpoint; prints its number
+# start [SBATCH-OPTION]... SCRIPT - a job on n1 that counts, with a checkpoint; prints its number
 start() {
 	local job
-	job=$(submit --checkpoint=1h --output=out.%j --error=errors.%j "$1")
+	job=$(submit --checkpoint=1h --output=out.%j --error=errors.%j "$@")
 	wait_file alice "out.$job" '^5$' 30
 	on n0 alice scheckpoint create "$job" >&2
 	echo "$job"
@@ -232,9 +232,30 @@ back_on_n1() {
 	back_on_n1 "$gone" 2
 }
 
-@test "no other node is left: from the beginning, and not excluded from all there are" {
+@test "an older checkpoint that would fit: not while the job can go to another node; no other node is left" {
+	# the second checkpoint is of a program that n2 has not
+	# shellcheck disable=SC2016 # expanded in the job
+	local later='i=0; until [ -e "stop.$SLURM_JOB_ID" ]; do [ ! -e "next.$SLURM_JOB_ID" ] || exec /usr/local/bin/fit-missing
+		echo $((i++)); sleep 0.1; done; echo end' job
+	goes=$(start --checkpoint-keep=5 "$later")
+	stays=$(start --checkpoint-keep=5 "$later")
 	only=$(start "$COUNT")
-	to_n2 "$only"
+	for job in "$goes" "$stays"; do
+		on n0 alice touch "next.$job"
+		# shellcheck disable=SC2016 # it counts from 0 again
+		wait_until 30 on n0 alice sh -c '[ "$(grep -cx 0 "out.$1")" = 2 ]' sh "$job"
+		wait_longer "out.$job" 20
+		on n0 alice scheckpoint create "$job"
+	done
+	to_n2 "$goes" "$stays" "$only"
+	on n0 alice rm "next.$goes" "next.$stays"
+	on n0 alice scontrol update JobId="$stays" Requeue=0
+	release "$goes" "$stays"
+	sent_away "$goes" 'fit-missing is missing'
+	wait_journal "$stays" '.event == "restored" and .node == "n2" and .generation == 1'
+	finish "$stays"
+	counted "out.$stays"
+	# n2 is all that is left to this one
 	on n2 root bash -c "$(declare -f fakes_lay); fakes_lay"
 	on n0 alice scontrol update JobId="$only" ExcNodeList=n1
 	release "$only"
