@@ -164,11 +164,10 @@ void job_log(const struct job *job, int level, const char *fmt, ...)
 	}
 }
 
-void job_journal(const struct job *job, const char *event, uint32_t generation, const char *reason,
-		 const char *text, int64_t ms)
+int job_journal_append(const struct job *job, const char *event, uint32_t generation, const char *reason,
+		       const char *text, int64_t ms, struct cr_error *err)
 {
 	char when[64];
-	struct cr_error err;
 	const struct cr_journal_event e = {
 		.event = event,
 		.generation = generation,
@@ -181,7 +180,15 @@ void job_journal(const struct job *job, const char *event, uint32_t generation, 
 		.ms = ms,
 	};
 
-	if (cr_journal_append(&job->store, &e, &err) < 0)
+	return cr_journal_append(&job->store, &e, err);
+}
+
+void job_journal(const struct job *job, const char *event, uint32_t generation, const char *reason,
+		 const char *text, int64_t ms)
+{
+	struct cr_error err;
+
+	if (job_journal_append(job, event, generation, reason, text, ms, &err) < 0)
 		job_log(job, 0, "journal: %s", err.text);
 }
 

@@ -64,7 +64,11 @@ void job_log(const struct job *job, int level, const char *fmt, ...) __attribute
  * Slurm started later owns it, and nothing there is to be published or swept. ESTALE when it does not. */
 int job_fence(const struct job *job, struct cr_error *err);
 
-/* Append to the journal; a failure is logged. */
+/* Append to the journal. */
+int job_journal_append(const struct job *job, const char *event, uint32_t generation, const char *reason,
+		       const char *text, int64_t ms, struct cr_error *err);
+
+/* The same; a failure is logged. */
 void job_journal(const struct job *job, const char *event, uint32_t generation, const char *reason,
 		 const char *text, int64_t ms);
 

@@ -145,7 +145,7 @@ bool requeue_elsewhere(const char *nodes, const char *gone)
 static int elsewhere_check(const struct requeue_facts *facts, const char *list, struct cr_error *err)
 {
 	static char nodes[ANSWER_SIZE], gone[ANSWER_SIZE];
-	const char *const partition[] = {SINFO, "-h", "-N", "-o", "%N", "-p", facts->partition, NULL};
+	const char *const partition[] = {SINFO, "-a", "-h", "-N", "-o", "%N", "-p", facts->partition, NULL};
 	const char *const names[] = {SCONTROL, "show", "hostnames", list, NULL};
 
 	if (ask(partition, nodes, err) < 0 || ask(names, gone, err) < 0)
@@ -157,23 +157,9 @@ static int elsewhere_check(const struct requeue_facts *facts, const char *list, 
 
 /* ---- it may ---- */
 
-static int event_append(const struct job *job, const char *event, const char *reason, const char *text,
-			struct cr_error *err)
+static int event_append(const struct job *job, const char *event, const char *text, struct cr_error *err)
 {
-	char when[64];
-	const struct cr_journal_event e = {
-		.event = event,
-		.generation = job->generation,
-		.run = job->run,
-		.restart = job->restart,
-		.node = job->node,
-		.time = cr_time_format(cr_time_now_ns(), when, sizeof(when)),
-		.reason = reason,
-		.text = text,
-		.ms = -1,
-	};
-
-	return cr_journal_append(&job->store, &e, err);
+	return job_journal_append(job, event, job->generation, "unfit", text, -1, err);
 }
 
 /* As often as it takes, for so long. */
@@ -236,16 +222,16 @@ static int job_requeue(const struct job *job, struct cr_error *err)
 		return -1;
 	snprintf(list, sizeof(list), "%s%s%.256s", facts.excluded, *facts.excluded ? "," : "", job->node);
 	/* written down first: what has been done is not done a second time, whatever comes in between */
-	if (elsewhere_check(&facts, list, err) < 0 || event_append(job, "requeue", "unfit", NULL, err) < 0)
+	if (elsewhere_check(&facts, list, err) < 0 || event_append(job, "requeue", NULL, err) < 0)
 		return -1;
 	if (pending_make(job, &facts, err) < 0) {
-		(void)event_append(job, "requeue-failed", "unfit", err->text, &late);
+		(void)event_append(job, "requeue-failed", err->text, &late);
 		return -1;
 	}
 	/* Slurm ends this start now, in any case */
 	if (node_exclude(&facts, list, &late) < 0) {
 		printf("note job %u: slurmctld does not exclude %s: %s\n", job->id, job->node, late.text);
-		(void)event_append(job, "requeue-failed", "unfit", late.text, err);
+		(void)event_append(job, "requeue-failed", late.text, err);
 	}
 	return 0;
 }
