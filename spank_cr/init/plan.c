@@ -152,6 +152,16 @@ static int blocked(struct survey *s, const struct cr_error *err)
 	return refuse(err);
 }
 
+static int kernel_check(const struct job *job, struct cr_error *err)
+{
+	if (access("/proc/sys/kernel/ns_last_pid", F_OK) == 0)
+		return 0;
+	return cr_error_set(err, ENOTSUP,
+			    "the kernel of %s is built without CONFIG_CHECKPOINT_RESTORE: "
+			    "use nodes that have it (Slurm's --constraint)",
+			    job->node);
+}
+
 static int node_look(struct survey *s, char **kernel, char **model, char **flags, const char *criu,
 		     struct cr_error *err)
 {
@@ -175,7 +185,7 @@ int plan_main(struct job *job)
 
 	if (strangers_set_aside(job, &err) < 0)
 		return refuse(&err);
-	if (criu_version(job->criu, version, &err) < 0 ||
+	if (kernel_check(job, &err) < 0 || criu_version(job->criu, version, &err) < 0 ||
 	    node_look(&s, &kernel, &model, &flags, version, &err) < 0)
 		return blocked(&s, &err);
 	if (job_open(job, true, &err) < 0) {

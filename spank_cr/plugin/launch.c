@@ -191,18 +191,13 @@ static int attempts(const struct launch_job *job, const struct cr_budget *budget
 
 /* ---- T ---- */
 
-/* What needs the node: the budget, the kernel, the cgroup, the directories. */
+/* What needs the node: the budget, the cgroup, the directories. */
 static int node_prepare(struct launch_job *job, struct cr_budget *budget, struct cr_error *err)
 {
 	uint64_t bounding;
 	int last_cap;
 	char text[512];
 
-	if (access("/proc/sys/kernel/ns_last_pid", F_OK) < 0)
-		return cr_error_set(err, ENOTSUP,
-				    "the kernel of %s is built without CONFIG_CHECKPOINT_RESTORE: "
-				    "use nodes that have it (Slurm's --constraint)",
-				    job->node);
 	if (cr_caps_bounding(&bounding, &last_cap, err) < 0 ||
 	    cr_budget_compute(budget, bounding, last_cap, cr_caps_ptrace_scope(), err) < 0)
 		return -1;
