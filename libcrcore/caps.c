@@ -34,6 +34,10 @@ static const char *cap_label(int cap)
 		return "CAP_SETPCAP";
 	case CAP_SYS_PTRACE:
 		return "CAP_SYS_PTRACE";
+	case CAP_NET_ADMIN:
+		return "CAP_NET_ADMIN";
+	case CAP_NET_RAW:
+		return "CAP_NET_RAW";
 	default:
 		return "CAP_?";
 	}
@@ -48,7 +52,7 @@ static void budget_add(struct cr_budget *budget, int cap, const char *reason)
 }
 
 int cr_budget_compute(struct cr_budget *budget, uint64_t bounding, int last_cap, int ptrace_scope,
-		      struct cr_error *err)
+		      bool private_net, struct cr_error *err)
 {
 	uint64_t all;
 
@@ -67,6 +71,11 @@ int cr_budget_compute(struct cr_budget *budget, uint64_t bounding, int last_cap,
 		budget_add(budget, CAP_SETPCAP, "bounding set not full: criu drops each missing capability");
 	if (ptrace_scope > 0)
 		budget_add(budget, CAP_SYS_PTRACE, "Yama ptrace_scope is not 0: criu is no ancestor");
+	/* over the job's own network and no other: without CAP_SYS_ADMIN nobody enters one */
+	if (private_net) {
+		budget_add(budget, CAP_NET_ADMIN, "private network: TCP connections are read and put back");
+		budget_add(budget, CAP_NET_RAW, "private network: connections that one end has closed");
+	}
 	for (int i = 0; i < budget->n; i++) {
 		const char *label = cap_label(budget->why[i].cap);
 

@@ -16,7 +16,7 @@
 
 #include "error.h"
 
-#define CR_CAPS_REASONS 4
+#define CR_CAPS_REASONS 5
 
 struct cr_budget {
 	uint64_t caps; /* bit N is capability N */
@@ -27,10 +27,11 @@ struct cr_budget {
 	int n;
 };
 
-/* Decide what this node needs. Fails when CAP_CHECKPOINT_RESTORE is outside of the bounding set or unknown to
- * the kernel. bounding and ptrace_scope as cr_caps_bounding and cr_caps_ptrace_scope give them. */
+/* Decide what this node needs; private_net: for a job in a network namespace of its own. Fails when one of them is
+ * outside of the bounding set or CAP_CHECKPOINT_RESTORE unknown to the kernel. bounding and ptrace_scope as
+ * cr_caps_bounding and cr_caps_ptrace_scope give them. */
 int cr_budget_compute(struct cr_budget *budget, uint64_t bounding, int last_cap, int ptrace_scope,
-		      struct cr_error *err);
+		      bool private_net, struct cr_error *err);
 
 /* "CAP_CHECKPOINT_RESTORE (always), …" into buf; returns buf. */
 const char *cr_budget_describe(const struct cr_budget *budget, char *buf, size_t size);

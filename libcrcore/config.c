@@ -157,6 +157,14 @@ int cr_config_keep(const char *text, int *keep, struct cr_error *err)
 	return config_range(text, 1, KEEP_MAX, keep, err);
 }
 
+int cr_config_net(const char *text, int *private_net, struct cr_error *err)
+{
+	if (strcmp(text, "host") != 0 && strcmp(text, "private") != 0)
+		return cr_error_set(err, EINVAL, "not one of host, private");
+	*private_net = text[0] == 'p';
+	return 0;
+}
+
 static int set_ghost_limit(struct cr_config *config, const char *value, struct cr_error *err)
 {
 	return config_size(value, &config->ghost_limit, err);
@@ -215,6 +223,11 @@ static int set_max_age(struct cr_config *config, const char *value, struct cr_er
 	return cr_duration_parse(value, &config->max_age, err);
 }
 
+static int set_net(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return cr_config_net(value, &config->private_net, err);
+}
+
 static int set_log(struct cr_config *config, const char *value, struct cr_error *err)
 {
 	static const char *const levels[] = {"error", "info", "debug"};
@@ -247,6 +260,7 @@ static const struct {
 	{"on_complete", set_on_complete},
 	{"on_failure", set_on_failure},
 	{"max_age", set_max_age},
+	{"net", set_net},
 	{"log", set_log},
 };
 
@@ -266,7 +280,7 @@ static int config_apply(struct cr_config *config, const char *arg, struct cr_err
 	return cr_error_set(err, EINVAL,
 			    "argument \"%s\" is unknown: known are dir=, scratch=, criu=, interval=, "
 			    "min_interval=, ghost_limit=, keep=, compress=, pool=, drain_share=, bandwidth=, "
-			    "drain_jobs=, on_complete=, on_failure=, max_age= and log=",
+			    "drain_jobs=, on_complete=, on_failure=, max_age=, net= and log=",
 			    arg);
 }
 

@@ -32,18 +32,20 @@ struct cr_config {
 	int on_complete;	/* on_complete= remove (1) or keep (0) the checkpoints of a completed job */
 	int on_failure;		/* on_failure= the same for one that failed */
 	int64_t max_age;	/* max_age= seconds after which "scheckpoint gc" removes those of a failed job */
+	int private_net;	/* net=     host (0) or private (1), a network namespace for each job */
 	int log_level;		/* log=     error|info|debug as 0|1|2 */
 };
 
 /* Fill config with the defaults: dir "" (must be set), scratch /var/spool/spank_cr, criu /usr/sbin/criu,
  * interval 1 h, min_interval 1 s, ghost_limit 64M, keep 2, compress fast, pool auto, drain_share 75, bandwidth and
- * drain_jobs without limit, on_complete remove, on_failure keep, max_age 30 days, log info. */
+ * drain_jobs without limit, on_complete remove, on_failure keep, max_age 30 days, net host, log info. */
 void cr_config_init(struct cr_config *config);
 
-/* The values of compress=, pool= and keep=, which users write as well. Only written on success. */
+/* The values of compress=, pool=, keep= and net=, which users write as well. Only written on success. */
 int cr_config_compress(const char *text, int *level, struct cr_error *err);
 int cr_config_pool(const char *text, uint64_t *bytes, struct cr_error *err);
 int cr_config_keep(const char *text, int *keep, struct cr_error *err);
+int cr_config_net(const char *text, int *private_net, struct cr_error *err);
 
 /* Apply "key=value" arguments over what config holds. Every unknown key, missing value, relative path or
  * number out of range is an error that names the argument. */

@@ -6,11 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -64,6 +67,29 @@ int cr_ns_time(int64_t monotonic_ns, int64_t boottime_ns, struct cr_error *err)
 	if (fd < 0 || write(fd, text, (size_t)n) != n)
 		return cr_error_sys(err, errno, "setting the clocks of the job's time namespace");
 	return 0;
+}
+
+int cr_ns_net(struct cr_error *err)
+{
+	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	cleanup_close int fd = -1;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		return cr_error_sys(err, errno, "making a network namespace");
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) < 0)
+		return cr_error_sys(err, errno, "starting loopback in the job's network namespace");
+	return 0;
+}
+
+bool cr_ns_net_alone(void)
+{
+	struct if_nameindex *all = if_nameindex();
+	bool alone = all && strcmp(all[0].if_name ? all[0].if_name : "", "lo") == 0 && !all[1].if_name;
+
+	if (all)
+		if_freenameindex(all);
+	return alone;
 }
 
 pid_t cr_ns_fork(struct cr_error *err)

@@ -6,6 +6,7 @@
 #ifndef CR_NS_H
 #define CR_NS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -14,6 +15,12 @@
 /* A new time namespace for the children of the caller, in which CLOCK_MONOTONIC and CLOCK_BOOTTIME read
  * monotonic_ns and boottime_ns now. Both 0: the node's own values. May be called again for the next child. */
 int cr_ns_time(int64_t monotonic_ns, int64_t boottime_ns, struct cr_error *err);
+
+/* Leave the node's network for a new one with loopback alone, which is up. */
+int cr_ns_net(struct cr_error *err);
+
+/* Whether the caller's network has loopback alone. */
+bool cr_ns_net_alone(void);
 
 /* fork into new pid and mount namespaces: the child is pid 1 there. Returns as fork does, -1 with err. */
 pid_t cr_ns_fork(struct cr_error *err);

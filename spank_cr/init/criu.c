@@ -81,6 +81,9 @@ static void command_init(struct command *c, const struct job *job, const struct 
 	addf(c, "%s.log", verb);
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 		add(c, flags[i]);
+	/* a connection has both its ends in the job then, and criu may repair it */
+	if (job->private_net)
+		add(c, "--tcp-established");
 	add(c, "--action-script");
 	add(c, CR_HOOK);
 	snprintf(c->env[0], sizeof(c->env[0]), "HOME=%s", job->home);

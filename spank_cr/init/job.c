@@ -45,10 +45,12 @@ static const struct key {
 	{"criu", TEXT, offsetof(struct job, criu)},
 	{"ghost-limit", U64, offsetof(struct job, ghost_limit)},
 	{"script", TEXT, offsetof(struct job, script)},
+	{"private-net", INT, offsetof(struct job, private_net)},
 	{"log-level", INT, offsetof(struct job, log_level)},
 	{"wire-fd", INT, offsetof(struct job, wire)},
 	{"notary-fd", INT, offsetof(struct job, notary)},
 	{"cgroup-fd", INT, offsetof(struct job, cgroup)},
+	{"ask-fd", INT, offsetof(struct job, ask)},
 	{"go-fd", INT, offsetof(struct job, go)},
 	{"root-pid", INT, offsetof(struct job, root)},
 	{"generation", U32, offsetof(struct job, generation)},
@@ -88,7 +90,7 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 	job->drain_share = 75;
 	job->part = job->node = job->user = job->script = job->criu = "";
 	job->dir = job->site_dir = job->token_dir = job->run_dir = "";
-	job->wire = job->notary = job->cgroup = job->go = job->log = -1;
+	job->wire = job->notary = job->cgroup = job->ask = job->go = job->log = -1;
 	for (int i = 0; i < argc; i++) {
 		const char *arg = argv[i], *equals = strchr(arg, '=');
 		const struct key *key = NULL;

@@ -38,9 +38,10 @@ struct job {
 	uint64_t ghost_limit;
 	const char *script;
 	int log_level;
-	int wire, notary, cgroup, go; /* descriptors, -1 when absent */
-	pid_t root;		      /* in the pid namespace */
-	uint32_t generation;	      /* to restore; 0: none */
+	int private_net;		   /* 1: the job has a network namespace of its own */
+	int wire, notary, cgroup, ask, go; /* descriptors, -1 when absent */
+	pid_t root;			   /* in the pid namespace */
+	uint32_t generation;		   /* to restore; 0: none */
 
 	/* from elsewhere */
 	const char *home; /* criu's private tmpfs */

@@ -2,7 +2,7 @@
  * Copyright (C) 2026 the spank_cr authors */
 
 /* crinit - started by spank_cr.so: "plan" and "requeue" before the launch, "run" and "restore" as pid 1 of a job's
- * namespaces */
+ * namespaces, "ask" beside it for what needs the node's network */
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "caps.h"
 #include "job.h"
 #include "loop.h"
@@ -54,6 +55,8 @@ int main(int argc, char *argv[])
 		return plan_main(&job);
 	if (strcmp(argv[1], "requeue") == 0 && job.generation > 0)
 		return requeue_main(&job);
+	if (strcmp(argv[1], "ask") == 0 && job.ask >= 0)
+		return ask_main(&job);
 	if (strcmp(argv[1], "run") == 0 && job.wire >= 0 && job.root > 0 && job.go >= 0)
 		return supervise(&job, loop_run);
 	if (strcmp(argv[1], "restore") == 0 && job.wire >= 0 && job.generation > 0)

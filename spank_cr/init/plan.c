@@ -84,7 +84,8 @@ static void candidate_judge(struct survey *s, const struct cr_manifest *m)
 
 	fit_judge(s, m, &fit);
 	if (fit.reasons == 0) {
-		printf("candidate %u %" PRId64 " %" PRId64 "\n", m->generation, m->monotonic_ns, m->boottime_ns);
+		printf("candidate %u %" PRId64 " %" PRId64 " %s\n", m->generation, m->monotonic_ns, m->boottime_ns,
+		       m->net ? m->net : "host");
 		s->good++;
 		return;
 	}

@@ -12,7 +12,7 @@
  *   note TEXT                                   for slurmd's log
  *   warn TEXT                                   for the job's stderr too
  *   refused TEXT                                no supervision here: why, and what to do
- *   candidate GENERATION MONOTONIC BOOTTIME     to restore, newest first; clocks in nanoseconds
+ *   candidate GENERATION MONOTONIC BOOTTIME NET to restore, newest first; clocks in nanoseconds, host or private
  *   unfit GENERATION WHY                        the newest sound one, which another node may go on with
  *   ready                                       the end of a good plan
  * Returns the exit status. */

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ask.h"
 #include "notice.h"
-#include "spawn.h"
 
 const char *slurm_value(const char *text, const char *key, char *buf, size_t size)
 {
@@ -72,7 +72,7 @@ struct slurm_state slurm_ask(const struct job *job, int timeout_ms)
 
 	snprintf(id, sizeof(id), "%u", job->id);
 	notice_read(job, notice, sizeof(notice));
-	if (spawn_capture(argv, spawn_environment(), job->cgroup, -1, timeout_ms, text, sizeof(text), &err) < 0) {
+	if (ask_capture(job, argv, timeout_ms, text, sizeof(text), &err) < 0) {
 		job_log(job, 1, "slurmctld does not say what becomes of the job: %s", err.text);
 		s.reason = notice_reason(notice) ? notice_reason(notice) : "term";
 		return s;

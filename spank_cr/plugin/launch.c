@@ -37,6 +37,7 @@
 struct candidate {
 	uint32_t generation;
 	int64_t monotonic_ns, boottime_ns;
+	char net[16]; /* host or private */
 };
 
 struct plan {
@@ -83,8 +84,8 @@ static void plan_line(char *line, void *arg)
 		slurm_error(LOG "%s", line + 5);
 	else if (strncmp(line, "note ", 5) == 0)
 		slurm_info(LOG "%s", line + 5);
-	else if (sscanf(line, "candidate %" SCNu32 " %" SCNd64 " %" SCNd64, &c.generation, &c.monotonic_ns,
-			&c.boottime_ns) == 3 &&
+	else if (sscanf(line, "candidate %" SCNu32 " %" SCNd64 " %" SCNd64 " %15s", &c.generation, &c.monotonic_ns,
+			&c.boottime_ns, c.net) == 4 &&
 		 plan->n < CANDIDATES)
 		plan->candidates[plan->n++] = c;
 }
@@ -170,12 +171,43 @@ static int attempt(const struct launch_job *job, const struct cr_budget *budget,
 	return -1;
 }
 
+static int budget_make(const struct launch_job *job, struct cr_budget *budget, struct cr_error *err)
+{
+	uint64_t bounding;
+	int last_cap;
+	char text[512];
+
+	if (cr_caps_bounding(&bounding, &last_cap, err) < 0 ||
+	    cr_budget_compute(budget, bounding, last_cap, cr_caps_ptrace_scope(), job->private_net, err) < 0)
+		return -1;
+	slurm_info(LOG "job %u: ambient capabilities for crinit and criu: %s", job->id,
+		   cr_budget_describe(budget, text, sizeof(text)));
+	return 0;
+}
+
+/* A checkpoint goes on with the network that it was taken in, whatever the option says now. */
+static int net_choose(struct launch_job *job, const struct candidate *c, struct cr_budget *budget,
+		      struct cr_error *err)
+{
+	int private_net = c ? strcmp(c->net, "private") == 0 : options.config.private_net;
+
+	if (job->private_net == private_net)
+		return 0;
+	job->private_net = private_net;
+	if (c)
+		slurm_error(LOG "job %u: generation %u was taken with --checkpoint-net=%s, and goes on with it",
+			    job->id, c->generation, c->net);
+	return budget_make(job, budget, err);
+}
+
 /* Newest generation first, then from the beginning. Returns as attempt. */
-static int attempts(const struct launch_job *job, const struct cr_budget *budget, const struct plan *plan,
-		    struct relay *relay, struct cr_error *err)
+static int attempts(struct launch_job *job, struct cr_budget *budget, const struct plan *plan, struct relay *relay,
+		    struct cr_error *err)
 {
 	for (int i = 0; i < plan->n; i++) {
-		if (attempt(job, budget, &plan->candidates[i], relay, err) == 0) {
+		const struct candidate *c = &plan->candidates[i];
+
+		if (net_choose(job, c, budget, err) == 0 && attempt(job, budget, c, relay, err) == 0) {
 			slurm_info(LOG "job %u goes on from generation %u", job->id,
 				   plan->candidates[i].generation);
 			return 0;
@@ -186,7 +218,7 @@ static int attempts(const struct launch_job *job, const struct cr_budget *budget
 	if (plan->n > 0 || plan->unfit.generation)
 		slurm_error(LOG "job %u starts from the beginning; its checkpoints stay in %s/%u", job->id,
 			    job->dir, job->id);
-	return attempt(job, budget, NULL, relay, err);
+	return net_choose(job, NULL, budget, err) < 0 ? -1 : attempt(job, budget, NULL, relay, err);
 }
 
 /* ---- T ---- */
@@ -194,15 +226,8 @@ static int attempts(const struct launch_job *job, const struct cr_budget *budget
 /* What needs the node: the budget, the cgroup, the directories. */
 static int node_prepare(struct launch_job *job, struct cr_budget *budget, struct cr_error *err)
 {
-	uint64_t bounding;
-	int last_cap;
-	char text[512];
-
-	if (cr_caps_bounding(&bounding, &last_cap, err) < 0 ||
-	    cr_budget_compute(budget, bounding, last_cap, cr_caps_ptrace_scope(), err) < 0)
+	if (budget_make(job, budget, err) < 0)
 		return -1;
-	slurm_info(LOG "job %u: ambient capabilities for crinit and criu: %s", job->id,
-		   cr_budget_describe(budget, text, sizeof(text)));
 	if (cr_runtime_create(&job->runtime, job->uid, job->gid, err) < 0)
 		return -1;
 	job->cgroup = cr_cgroup_open_child(err);
@@ -260,6 +285,13 @@ static int launch_supervised(struct launch_job *job, struct cr_error *err)
 	relay_run(&relay);
 }
 
+/* mpiexec of MPICH starts even the ranks on its own node with srun, which a private network keeps from Slurm */
+static void net_tell(spank_t sp)
+{
+	if (spank_setenv(sp, "HYDRA_LAUNCHER", "fork", 0) == ESPANK_ERROR)
+		slurm_error(LOG "setting HYDRA_LAUNCHER for the job");
+}
+
 int launch_task(spank_t sp)
 {
 	struct launch_job job;
@@ -272,6 +304,8 @@ int launch_task(spank_t sp)
 		cr_error_set(&err, EINVAL, "the plugin's arguments in plugstack.conf are wrong on this node");
 	else if (launch_job_read(sp, &job, &err) == 0)
 		rc = launch_supervised(&job, &err);
+	if (rc == 1 && job.private_net)
+		net_tell(sp);
 	if (rc < 0) {
 		/* the job is worth more than the checkpoint; the line reaches slurmd's log and the job's stderr */
 		slurm_error(LOG "this job runs without checkpoints: %s", err.text);

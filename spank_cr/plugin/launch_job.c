@@ -47,6 +47,7 @@ int launch_job_read(spank_t sp, struct launch_job *job, struct cr_error *err)
 	if (!job->dir[0])
 		return cr_error_set(err, EINVAL,
 				    "no checkpoint directory: the site sets no dir=, use --checkpoint-dir=DIR");
+	job->private_net = options.config.private_net;
 	cr_runtime_paths(&job->runtime, options.config.scratch, job->id);
 	return 0;
 }
@@ -103,6 +104,7 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	launch_args_add(args, "--criu=%s", config->criu);
 	launch_args_add(args, "--ghost-limit=%" PRIu64, config->ghost_limit);
 	launch_args_add(args, "--script=%s", job->script);
+	launch_args_add(args, "--private-net=%d", job->private_net);
 	launch_args_add(args, "--log-level=%d", config->log_level);
 }
 

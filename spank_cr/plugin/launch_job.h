@@ -30,8 +30,9 @@ struct launch_job {
 	char site_dir[PATH_MAX];  /* the site's for this user, expanded */
 	char token_dir[PATH_MAX]; /* where all jobs of the site take turns to drain */
 	struct cr_runtime runtime;
-	int cgroup; /* cgroup.procs of the child cgroup, or -1 */
-	int notary; /* socket to the notary, or -1 */
+	int private_net; /* 1: this attempt has a network of its own; a checkpoint knows better than the option */
+	int cgroup;	 /* cgroup.procs of the child cgroup, or -1 */
+	int notary;	 /* socket to the notary, or -1 */
 };
 
 struct launch_args {

@@ -14,8 +14,9 @@
 
 #include "duration.h"
 #include "fs.h"
+#include "ns.h"
 
-enum { OPTION_TIME = 1, OPTION_DIR, OPTION_KEEP, OPTION_COMPRESS, OPTION_POOL };
+enum { OPTION_TIME = 1, OPTION_DIR, OPTION_KEEP, OPTION_COMPRESS, OPTION_POOL, OPTION_NET };
 
 struct options options;
 static char site_mistake[sizeof(((struct cr_error *)0)->text) + 32];
@@ -38,6 +39,10 @@ static struct spank_option option_table[] = {
 	 "hold up to SIZE bytes (K, M, G) of a checkpoint in the job's memory until they are written (implies "
 	 "--checkpoint)",
 	 1, OPTION_POOL, option_set},
+	{"checkpoint-net", "host|private",
+	 "private: a network of the job's own, with loopback alone, where connections go into the checkpoint "
+	 "(implies --checkpoint)",
+	 1, OPTION_NET, option_set},
 };
 
 #define N_OPTIONS (sizeof(option_table) / sizeof(option_table[0]))
@@ -53,6 +58,12 @@ static int program_check(void)
 {
 	if (spank_context() == S_CTX_LOCAL && !getenv("SLURM_JOB_ID")) {
 		slurm_error(LOG "--checkpoint works with batch jobs only so far: use sbatch instead of srun");
+		return -1;
+	}
+	/* where it would try for a long time, and then blame slurmctld */
+	if (spank_context() == S_CTX_LOCAL && cr_ns_net_alone()) {
+		slurm_error(LOG "this job has a network of its own (--checkpoint-net=private): srun cannot reach "
+				"Slurm from here; start the program without it");
 		return -1;
 	}
 	if (spank_context() == S_CTX_ALLOCATOR && strcmp(program_invocation_short_name, "salloc") == 0) {
@@ -134,6 +145,8 @@ static int config_set(int val, const char *value)
 		rc = cr_config_keep(value, &config->keep, &err);
 	else if (val == OPTION_COMPRESS)
 		rc = cr_config_compress(value, &config->compress, &err);
+	else if (val == OPTION_NET)
+		rc = cr_config_net(value, &config->private_net, &err);
 	else
 		rc = cr_config_pool(value, &config->pool, &err);
 	for (size_t i = 0; rc < 0 && i < N_OPTIONS; i++)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -101,8 +102,42 @@ static int descriptor_pass(int fd, struct cr_error *err)
 	return 0;
 }
 
-static int crinit_exec(const struct launch_job *job, const struct cr_budget *budget, int wire, int go, pid_t root,
-		       uint32_t restore, struct cr_error *err)
+static _Noreturn void ask_exec(const struct launch_job *job, int fd)
+{
+	struct launch_args args;
+	struct cr_error err;
+
+	launch_args_common(&args, "ask", job);
+	launch_args_add(&args, "--cgroup-fd=%d", job->cgroup);
+	launch_args_add(&args, "--ask-fd=%d", fd);
+	if (cr_caps_drop(&err) == 0 && syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0 &&
+	    descriptor_pass(job->cgroup, &err) == 0 && descriptor_pass(fd, &err) == 0)
+		launch_exec(CR_CRINIT, &args, &err);
+	_exit(127);
+}
+
+/* A network of the job's own. Who asks Slurm stays in the node's. *fd becomes crinit's socket to it. */
+static int net_leave(const struct launch_job *job, int *fd, struct cr_error *err)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return cr_error_sys(err, errno, "socketpair");
+	pid = fork();
+	if (pid == 0) {
+		close(fds[0]);
+		ask_exec(job, fds[1]);
+	}
+	close(fds[1]);
+	*fd = fds[0];
+	if (pid < 0)
+		return cr_error_sys(err, errno, "fork");
+	return cr_ns_net(err);
+}
+
+static int crinit_exec(const struct launch_job *job, const struct cr_budget *budget, int wire, int ask, int go,
+		       pid_t root, uint32_t restore, struct cr_error *err)
 {
 	struct launch_args args;
 
@@ -110,6 +145,7 @@ static int crinit_exec(const struct launch_job *job, const struct cr_budget *bud
 	launch_args_add(&args, "--wire-fd=%d", wire);
 	launch_args_add(&args, "--notary-fd=%d", job->notary);
 	launch_args_add(&args, "--cgroup-fd=%d", job->cgroup);
+	launch_args_add(&args, "--ask-fd=%d", ask);
 	if (restore)
 		launch_args_add(&args, "--generation=%u", restore);
 	else {
@@ -120,7 +156,7 @@ static int crinit_exec(const struct launch_job *job, const struct cr_budget *bud
 	if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return cr_error_sys(err, errno, "close_range");
 	if (descriptor_pass(wire, err) < 0 || descriptor_pass(job->notary, err) < 0 ||
-	    descriptor_pass(job->cgroup, err) < 0 || descriptor_pass(go, err) < 0)
+	    descriptor_pass(job->cgroup, err) < 0 || descriptor_pass(ask, err) < 0 || descriptor_pass(go, err) < 0)
 		return -1;
 	if (cr_caps_set_ambient(budget, err) < 0)
 		return -1;
@@ -143,10 +179,11 @@ int stage_run(const struct launch_job *job, const struct cr_budget *budget, int 
 		.gid = job->gid,
 	};
 	struct cr_error err;
-	int go[2] = {-1, -1};
+	int go[2] = {-1, -1}, ask = -1;
 	pid_t root = 0;
 
-	if (cr_caps_shield(&err) < 0 || cr_ns_mount(&mounts, &err) < 0)
+	if (cr_caps_shield(&err) < 0 || cr_ns_mount(&mounts, &err) < 0 ||
+	    (job->private_net && net_leave(job, &ask, &err) < 0))
 		stage_fail(wire, &err);
 	if (!restore) {
 		if (cr_ns_last_pid_write(CR_NS_PID_FIRST - 1, &err) < 0)
@@ -166,6 +203,6 @@ int stage_run(const struct launch_job *job, const struct cr_budget *budget, int 
 		}
 		close(go[0]);
 	}
-	crinit_exec(job, budget, wire, go[1], root, restore, &err);
+	crinit_exec(job, budget, wire, ask, go[1], root, restore, &err);
 	stage_fail(wire, &err);
 }

@@ -28,7 +28,7 @@ static struct cr_budget budget_of(uint64_t bounding, int last_cap, int ptrace_sc
 	struct cr_budget budget;
 	struct cr_error err = {0};
 
-	unit_assert_ok(cr_budget_compute(&budget, bounding, last_cap, ptrace_scope, &err), &err);
+	unit_assert_ok(cr_budget_compute(&budget, bounding, last_cap, ptrace_scope, false, &err), &err);
 	return budget;
 }
 
@@ -77,7 +77,7 @@ START_TEST(budget_yama)
 	ck_assert_ptr_nonnull(strstr(cr_budget_describe(&budget, text, sizeof(text)), "CAP_SYS_PTRACE ("));
 	/* above 1 a restore would need it too, with the user's paths in reach */
 	for (int scope = 2; scope <= 3; scope++) {
-		ck_assert_int_eq(cr_budget_compute(&none, FULL(40), 40, scope, &err), -1);
+		ck_assert_int_eq(cr_budget_compute(&none, FULL(40), 40, scope, false, &err), -1);
 		unit_assert_error(&err, EPERM, "ptrace_scope");
 		ck_assert_uint_eq(none.caps, 0);
 	}
@@ -86,18 +86,44 @@ START_TEST(budget_yama)
 }
 END_TEST
 
+START_TEST(budget_private_net)
+{
+	struct cr_budget budget;
+	struct cr_error err = {0};
+	char text[512];
+
+	unit_assert_ok(cr_budget_compute(&budget, FULL(40), 40, 0, true, &err), &err);
+	ck_assert_uint_eq(budget.caps, BIT(CR) | BIT(CAP_NET_ADMIN) | BIT(CAP_NET_RAW));
+	cr_budget_describe(&budget, text, sizeof(text));
+	ck_assert_ptr_nonnull(strstr(text, "CAP_NET_ADMIN (private network"));
+	ck_assert_ptr_nonnull(strstr(text, "CAP_NET_RAW (private network"));
+	/* all reasons at once have room */
+	unit_assert_ok(cr_budget_compute(&budget, FULL(40) & ~BIT(CAP_CHOWN), 40, 1, true, &err), &err);
+	ck_assert_int_eq(budget.n, CR_CAPS_REASONS);
+	/* without either of them there is no checkpoint, and the node's network does not need them */
+	for (int cap = CAP_NET_ADMIN; cap <= CAP_NET_RAW; cap++) {
+		ck_assert_int_eq(cr_budget_compute(&budget, FULL(40) & ~BIT(cap), 40, 0, true, &err), -1);
+		unit_assert_error(&err, EPERM,
+				  cap == CAP_NET_ADMIN ? "CAP_NET_ADMIN is not in slurmd's"
+						       : "CAP_NET_RAW is not in slurmd's");
+		ck_assert_uint_eq(budget.caps, 0);
+		ck_assert_uint_eq(budget_of(FULL(40) & ~BIT(cap), 40, 0).caps, BIT(CR) | BIT(CAP_SETPCAP));
+	}
+}
+END_TEST
+
 START_TEST(budget_refused)
 {
 	struct cr_budget budget;
 	struct cr_error err = {0};
 
-	ck_assert_int_eq(cr_budget_compute(&budget, FULL(40) & ~BIT(CR), 40, 0, &err), -1);
+	ck_assert_int_eq(cr_budget_compute(&budget, FULL(40) & ~BIT(CR), 40, 0, false, &err), -1);
 	unit_assert_error(&err, EPERM, "CAP_CHECKPOINT_RESTORE is not in slurmd's bounding set");
 	unit_assert_error(&err, EPERM, "CapabilityBoundingSet=");
 	ck_assert_uint_eq(budget.caps, 0);
 	/* Linux 5.8 ends with CAP_BPF; a kernel that tells nothing */
 	for (int last = -1; last < CR; last++) {
-		ck_assert_int_eq(cr_budget_compute(&budget, UINT64_MAX, last, 0, &err), -1);
+		ck_assert_int_eq(cr_budget_compute(&budget, UINT64_MAX, last, 0, false, &err), -1);
 		unit_assert_error(&err, ENOTSUP, "Linux 5.9");
 		ck_assert_uint_eq(budget.caps, 0);
 		ck_assert_int_eq(budget.n, 0);
@@ -602,9 +628,9 @@ START_TEST(task_has_unclear)
 END_TEST
 
 UNIT_MAIN("caps", {budget_full_bounding, false}, {budget_partial_bounding, false}, {budget_yama, false},
-	  {budget_refused, false}, {describe_is_bounded, false}, {bounding_is_the_kernels, false},
-	  {ptrace_scope_is_the_kernels, false}, {keep_survives_setuid, false}, {set_ambient_smallest, false},
-	  {set_ambient_largest, false}, {set_ambient_without_rights, true}, {drop_is_for_good, false},
-	  {drop_ptrace, false}, {drop_as_root, false}, {bare_root, false}, {bare_root_without_rights, true},
-	  {shield_from_same_uid, true}, {shield_dies_with_parent, false}, {task_has_none, true},
-	  {task_has_any, true}, {task_has_unclear, true})
+	  {budget_private_net, false}, {budget_refused, false}, {describe_is_bounded, false},
+	  {bounding_is_the_kernels, false}, {ptrace_scope_is_the_kernels, false}, {keep_survives_setuid, false},
+	  {set_ambient_smallest, false}, {set_ambient_largest, false}, {set_ambient_without_rights, true},
+	  {drop_is_for_good, false}, {drop_ptrace, false}, {drop_as_root, false}, {bare_root, false},
+	  {bare_root_without_rights, true}, {shield_from_same_uid, true}, {shield_dies_with_parent, false},
+	  {task_has_none, true}, {task_has_any, true}, {task_has_unclear, true})

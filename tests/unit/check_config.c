@@ -37,6 +37,7 @@ START_TEST(defaults)
 	ck_assert_int_eq(config.on_complete, 1);
 	ck_assert_int_eq(config.on_failure, 0);
 	ck_assert_int_eq(config.max_age, 2592000);
+	ck_assert_int_eq(config.private_net, 0);
 	ck_assert_int_eq(config.log_level, 1);
 	ck_assert_int_eq(cr_config_parse(&config, 0, NULL, NULL), 0);
 }
@@ -109,6 +110,10 @@ START_TEST(every_key_of_the_store)
 	ck_assert_int_eq(config.on_complete, 1);
 	unit_assert_ok(parse(&config, "on_failure=keep", &err), &err);
 	ck_assert_int_eq(config.on_failure, 0);
+	unit_assert_ok(parse(&config, "net=private", &err), &err);
+	ck_assert_int_eq(config.private_net, 1);
+	unit_assert_ok(parse(&config, "net=host", &err), &err);
+	ck_assert_int_eq(config.private_net, 0);
 }
 END_TEST
 
@@ -117,7 +122,7 @@ START_TEST(values_of_users)
 {
 	struct cr_error err = {0};
 	uint64_t pool = 77;
-	int level = 77, keep = 77;
+	int level = 77, keep = 77, private_net = 77;
 
 	ck_assert_int_eq(cr_config_compress("20", &level, &err), -1);
 	unit_assert_error(&err, EINVAL, "not fast, none or a level from 1 to 19");
@@ -125,6 +130,9 @@ START_TEST(values_of_users)
 	unit_assert_error(&err, ERANGE, "less than 1M");
 	ck_assert_int_eq(cr_config_pool("much", &pool, &err), -1);
 	unit_assert_error(&err, EINVAL, "not auto and not a number of bytes");
+	ck_assert_int_eq(cr_config_net("none", &private_net, &err), -1);
+	unit_assert_error(&err, EINVAL, "not one of host, private");
+	ck_assert_int_eq(private_net, 77);
 	ck_assert_int_eq(cr_config_keep("0", &keep, &err), -1);
 	unit_assert_error(&err, ERANGE, "not a number from 1 to 1000");
 	ck_assert_int_eq(level, 77);
@@ -196,6 +204,10 @@ START_TEST(errors_name_the_argument)
 		"bandwidth=",
 		"bandwidth=fast",
 		"bandwidth=1Gbit",
+		"net=",
+		"net=Private",
+		"net=hostile",
+		"net=1",
 		"drain_jobs=-1",
 		"drain_jobs=x",
 		"drain_jobs=100001",

@@ -29,10 +29,12 @@ static const char *const good[] = {
 	"--run-dir=/run/spank_cr/4711",
 	"--ghost-limit=67108864",
 	"--script=/shared/home/alice/a b.sh",
+	"--private-net=1",
 	"--log-level=1",
 	"--wire-fd=3",
 	"--notary-fd=4",
 	"--cgroup-fd=5",
+	"--ask-fd=8",
 	"--go-fd=6",
 	"--root-pid=1000",
 	"--generation=7",
@@ -89,10 +91,12 @@ START_TEST(everything_is_read)
 	ck_assert_str_eq(job.criu, "/usr/sbin/criu");
 	ck_assert_uint_eq(job.ghost_limit, 67108864);
 	ck_assert_str_eq(job.script, "/shared/home/alice/a b.sh");
+	ck_assert_int_eq(job.private_net, 1);
 	ck_assert_int_eq(job.log_level, 1);
 	ck_assert_int_eq(job.wire, 3);
 	ck_assert_int_eq(job.notary, 4);
 	ck_assert_int_eq(job.cgroup, 5);
+	ck_assert_int_eq(job.ask, 8);
 	ck_assert_int_eq(job.go, 6);
 	ck_assert_int_eq(job.root, 1000);
 	ck_assert_uint_eq(job.generation, 7);
@@ -116,6 +120,8 @@ START_TEST(what_is_absent)
 	ck_assert_int_eq(job.wire, -1);
 	ck_assert_int_eq(job.notary, -1);
 	ck_assert_int_eq(job.cgroup, -1);
+	ck_assert_int_eq(job.ask, -1);
+	ck_assert_int_eq(job.private_net, 0);
 	ck_assert_int_eq(job.go, -1);
 	ck_assert_uint_eq(job.generation, 0);
 	/* each of them is needed */
