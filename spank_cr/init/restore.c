@@ -25,6 +25,7 @@
 #include "cleanup.h"
 #include "criu.h"
 #include "hook.h"
+#include "netlock.h"
 #include "notary.h"
 #include "ns.h"
 #include "outputs.h"
@@ -80,6 +81,9 @@ static int on_action(const char *action, void *arg)
 {
 	struct restore *r = arg;
 
+	/* criu has tried out by then what the kernel can, with a connection of its own */
+	if (strcmp(action, "pre-restore") == 0 && r->job->private_net && netlock_hold(&r->err) < 0)
+		job_log(r->job, 0, "connections that one end has closed may be lost: %s", r->err.text);
 	if (strcmp(action, "pre-resume") != 0)
 		return 0;
 	/* criu goes on whatever is answered here: crinit ends the whole namespace before this call returns */
@@ -89,6 +93,8 @@ static int on_action(const char *action, void *arg)
 			pause();
 	}
 	r->checked = true;
+	if (r->job->private_net && netlock_release(&r->err) < 0)
+		job_log(r->job, 0, "%s", r->err.text);
 	if (cr_ns_last_pid_write(r->m.last_pid < CR_NS_PID_FIRST ? CR_NS_PID_FIRST : r->m.last_pid, &r->err) < 0)
 		job_log(r->job, 0, "%s", r->err.text);
 	return 0;
