@@ -60,12 +60,6 @@ static int program_check(void)
 		slurm_error(LOG "--checkpoint works with batch jobs only so far: use sbatch instead of srun");
 		return -1;
 	}
-	/* where it would try for a long time, and then blame slurmctld */
-	if (spank_context() == S_CTX_LOCAL && cr_ns_net_alone()) {
-		slurm_error(LOG "this job has a network of its own (--checkpoint-net=private): srun cannot reach "
-				"Slurm from here; start the program without it");
-		return -1;
-	}
 	if (spank_context() == S_CTX_ALLOCATOR && strcmp(program_invocation_short_name, "salloc") == 0) {
 		slurm_error(LOG "--checkpoint works with batch jobs only so far: use sbatch instead of salloc");
 		return -1;
@@ -207,6 +201,15 @@ int options_register(spank_t sp, int argc, char **argv)
 		}
 	}
 	return rc;
+}
+
+void options_warn(void)
+{
+	/* it will try for a quarter of a minute, whatever is returned here, and then blame slurmctld */
+	if (!options.wanted || spank_context() != S_CTX_LOCAL || !cr_ns_net_alone())
+		return;
+	slurm_error(LOG "this job has a network of its own (--checkpoint-net=private): srun cannot reach Slurm "
+			"from here; start the program without it");
 }
 
 void options_recall(spank_t sp, int argc, char **argv)

@@ -31,7 +31,11 @@ extern struct options options;
  * that ask for checkpoints. Returns 0 or -1. */
 int options_register(spank_t sp, int argc, char **argv);
 
-/* The same for the prolog and epilog, where Slurm calls neither slurm_spank_init nor an option's callback. */
+/* When the command line has been read, and before srun tries to reach Slurm: say so when it cannot. */
+void options_warn(void);
+
+/* As options_register for the prolog and epilog, where Slurm calls neither slurm_spank_init nor an option's
+ * callback. */
 void options_recall(spank_t sp, int argc, char **argv);
 
 #endif

@@ -26,6 +26,15 @@ int slurm_spank_init(spank_t sp, int argc, char **argv)
 	return ESPANK_SUCCESS;
 }
 
+int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
+{
+	(void)sp;
+	(void)argc;
+	(void)argv;
+	options_warn();
+	return ESPANK_SUCCESS;
+}
+
 int slurm_spank_job_prolog(spank_t sp, int argc, char **argv)
 {
 	return script_prolog(sp, argc, argv);
