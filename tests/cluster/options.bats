@@ -73,6 +73,12 @@ refused() {
 	done
 }
 
+@test "a network that is none is refused" {
+	for word in none Private ''; do
+		refused "--checkpoint-net=$word: not one of host, private" sbatch --checkpoint-net="$word"
+	done
+}
+
 @test "a compression that is none is refused" {
 	for word in 0 20 -1 best; do
 		refused "--checkpoint-compress=$word: not fast, none or a level from 1 to 19" \

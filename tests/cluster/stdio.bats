@@ -25,7 +25,7 @@ setup_file() {
 			count() { $COUNT; }; export -f count
 			mkfifo /tmp/fifo; cat /tmp/fifo >fifo.\$SLURM_JOB_ID & count >/tmp/fifo &
 			(exec >&- 2>&-; count >closed.\$SLURM_JOB_ID) &
-			script -q -e -c 'tty >tty.\$SLURM_JOB_ID; count' /dev/null </dev/null >script.\$SLURM_JOB_ID &
+			python3 -c 'import pty; pty.spawn([\"bash\", \"-c\", \"tty >tty.\$SLURM_JOB_ID; count\"])' </dev/null >pty.\$SLURM_JOB_ID &
 			export SCREENDIR=/tmp/screens; mkdir -m 700 /tmp/screens
 			screen -dmS s bash -c 'tty >screentty.\$SLURM_JOB_ID; count >screen.\$SLURM_JOB_ID; sleep 3'
 			slowly < <(exec cat numbers) > >(exec tee process.\$SLURM_JOB_ID >process2.\$SLURM_JOB_ID) &
@@ -40,13 +40,13 @@ setup_file() {
 	wait_file alice "out.$(job input).n1" '^10$' 60
 	wait_file alice "out.$(job same)" '^10$' 60
 	wait_file alice appended '^10$' 60
-	for name in fifo closed script screen process process2 here; do
+	for name in fifo closed pty $(have_screen && echo screen) process process2 here; do
 		wait_file alice "$name.$(job null)" '^10.?$' 60
 	done
 	for name in "${NAMES[@]}"; do
 		on n0 alice scheckpoint create "$(job $name)"
 	done
-	wait_longer "screen.$(job null)" 10
+	wait_longer "closed.$(job null)" 10
 	on n0 root scontrol update nodename=n2 state=resume
 	"$TESTBED" kill-node n1
 	for name in "${NAMES[@]}"; do
@@ -56,6 +56,11 @@ setup_file() {
 		on n0 alice touch "stop.$(job $name)"
 	done
 	all_started
+}
+
+# have_screen - it is in the root file system (TESTBED_PROGRAMS=1)
+have_screen() {
+	on n0 alice sh -c 'command -v screen' >/dev/null
 }
 
 submit_one() {
@@ -123,15 +128,16 @@ all_numbers() {
 	counted "closed.$(job null)"
 }
 
-@test "a terminal that script has made" {
+@test "a terminal that a program has made for another" {
 	ended null
 	on n0 alice grep -q '^/dev/pts/' "tty.$(job null)"
 	# shellcheck disable=SC2016 # expanded over there
-	on n0 alice sh -c 'tr -d "\r" <"$1" >"$1.plain"' sh "script.$(job null)"
-	counted "script.$(job null).plain"
+	on n0 alice sh -c 'tr -d "\r" <"$1" >"$1.plain"' sh "pty.$(job null)"
+	counted "pty.$(job null).plain"
 }
 
 @test "a terminal that screen has made" {
+	have_screen || skip "no screen: TESTBED_PROGRAMS=1 has it"
 	ended null
 	counted "screen.$(job null)"
 	on n0 alice grep -q '^/dev/pts/' "screentty.$(job null)"
