@@ -18,6 +18,7 @@
 #include "lanes.h"
 #include "memory.h"
 #include "pace.h"
+#include "pipe.h"
 #include "private.h"
 #include "proc.h"
 #include "streamer.h"
@@ -128,7 +129,7 @@ static int input_add(struct taker *t, const char *name, int fd, struct cr_error 
 		return cr_error_sys(err, errno, "stream %s", name);
 	/* fewer wake-ups where most of it comes from; a smaller pipe does, too */
 	if (strncmp(name, "images/pages-", 13) == 0)
-		(void)fcntl(fd, F_SETPIPE_SZ, IMGPROC_PIPE);
+		(void)pipe_grow(fd);
 	t->inputs[t->n++] = in;
 	return 0;
 }

@@ -86,6 +86,4 @@ int imgproc_accept(int *listening, pid_t criu, int *fd, struct cr_error *err);
 int imgproc_room(void **array, size_t element, struct pollfd **polls, size_t own, size_t n, size_t *room,
 		 struct cr_error *err);
 
-#define IMGPROC_PIPE (1 << 20) /* bytes of a large pipe: what anybody may ask for */
-
 #endif

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "imgproc.h"
+#include "pipe.h"
 
 #define LANES	   8u
-#define LANE_BYTES IMGPROC_PIPE
+#define LANE_BYTES PIPE_LARGE
 
 /* A pipe, and what is in it. */
 struct lane {
@@ -97,7 +97,7 @@ int lanes_open(struct lanes **lanes, struct cr_writer *writer, struct cr_error *
 		if (pipe2(fds, O_CLOEXEC) < 0)
 			return cr_error_sys(err, errno, "pipe");
 		/* fewer wake-ups; a smaller one does, too */
-		(void)fcntl(fds[1], F_SETPIPE_SZ, LANE_BYTES);
+		(void)pipe_grow(fds[1]);
 		l->lanes[i] = (struct lane){.in = fds[1], .out = fds[0]};
 	}
 	pthread_mutex_init(&l->lock, NULL);

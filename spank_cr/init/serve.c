@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "image.h"
+#include "pipe.h"
 #include "streamer.h"
 
 #define AT_ONCE	   (4u << 20)  /* bytes moved or written before the others are looked at */
@@ -160,10 +161,10 @@ static int mover_add(struct giver *g, int64_t stream, int fd, bool tell, struct 
 		return -1;
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		return cr_error_sys(err, errno, "image reader");
-	if (cr_image_stream_size(g->image, (size_t)stream) >= IMGPROC_PIPE) {
+	if (cr_image_stream_size(g->image, (size_t)stream) >= PIPE_LARGE) {
 		/* fewer wake-ups */
-		(void)fcntl(fd, F_SETPIPE_SZ, IMGPROC_PIPE);
-		(void)fcntl(fds[1], F_SETPIPE_SZ, IMGPROC_PIPE);
+		(void)pipe_grow(fd);
+		(void)pipe_grow(fds[1]);
 	}
 	mover.in = fds[0];
 	order.fd = fds[1];
@@ -177,7 +178,7 @@ static int mover_add(struct giver *g, int64_t stream, int fd, bool tell, struct 
 static int mover_move(struct mover *m, struct cr_error *err)
 {
 	for (size_t sum = 0; sum < AT_ONCE;) {
-		ssize_t n = splice(m->in, NULL, m->out, NULL, IMGPROC_PIPE, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		ssize_t n = splice(m->in, NULL, m->out, NULL, PIPE_LARGE, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 		int waiting = 0;
 
 		if (n == 0)
