@@ -389,7 +389,7 @@ int capture_barrier(struct capture *c, struct cr_error *err)
 	struct imgproc_message m = {.type = IMGPROC_BARRIER};
 
 	if (imgproc_send(c->proc.fd, &m, -1, err) < 0) {
-		(void)imgproc_failure(&c->proc, err);
+		(void)imgproc_failure(&c->proc, IMGPROC_WORDS_MS, err);
 		return -1;
 	}
 	if (imgproc_expect(&c->proc, IMGPROC_STAGED, &m, err) < 0)

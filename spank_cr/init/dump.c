@@ -276,7 +276,7 @@ static int criu_run(struct dump *d, struct cr_error *err)
 	else
 		(void)criu_failure(d->job, "dump", status, err);
 	/* both fail when the writer does */
-	(void)imgproc_failure(&d->capture.proc, err);
+	(void)imgproc_failure(&d->capture.proc, IMGPROC_WORDS_MS, err);
 	return -1;
 }
 

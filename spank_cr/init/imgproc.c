@@ -214,17 +214,39 @@ int imgproc_expect(struct imgproc *p, enum imgproc_type type, struct imgproc_mes
 	return rc < 0 ? -1 : imgproc_want(m, type, err);
 }
 
-int imgproc_failure(struct imgproc *p, struct cr_error *err)
+/* It has closed its end: was that not its own will? */
+static bool was_killed(pid_t pid)
+{
+	for (int i = 0; i < REAP_TRIES; i++) {
+		siginfo_t info = {0};
+
+		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+			return false;
+		if (info.si_pid == pid)
+			return info.si_code == CLD_KILLED;
+		nanosleep(&(const struct timespec){.tv_nsec = REAP_NS}, NULL);
+	}
+	return false;
+}
+
+int imgproc_failure(struct imgproc *p, int wait_ms, struct cr_error *err)
 {
 	struct imgproc_message m;
+	int rc = 0;
 
-	while (p->pid && imgproc_receive(p->fd, &m, NULL, 0, NULL) == 1) {
+	while (p->pid && (rc = imgproc_receive(p->fd, &m, NULL, wait_ms, NULL)) == 1) {
 		if (m.type != IMGPROC_FAILED)
 			continue;
 		(void)failed(&m, err);
 		return 1;
 	}
-	return 0;
+	if (!p->pid || rc == 0 || !was_killed(p->pid))
+		return 0;
+	/* criu only saw a broken pipe */
+	cr_error_set(
+		err, ENOMEM,
+		"the image process was killed: has the job enough memory (--mem) for itself and a checkpoint?");
+	return 1;
 }
 
 void imgproc_end(struct imgproc *p)

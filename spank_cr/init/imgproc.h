@@ -58,11 +58,14 @@ int imgproc_untraced(const struct imgproc *p, struct cr_error *err);
 /* Is it a message of that type? Any other is an error, and FAILED says which. */
 int imgproc_want(const struct imgproc_message *m, enum imgproc_type type, struct cr_error *err);
 
+#define IMGPROC_WORDS_MS 200 /* for the last words of one that something has just failed for */
+
 /* Wait for a message of a type; any other, and the end of the process, are errors. */
 int imgproc_expect(struct imgproc *p, enum imgproc_type type, struct imgproc_message *m, struct cr_error *err);
 
-/* If it has said why it failed, put that into err and return 1. */
-int imgproc_failure(struct imgproc *p, struct cr_error *err);
+/* If it has said why it failed, or was killed, put that into err and return 1. It may still be about to do so for
+ * wait_ms. */
+int imgproc_failure(struct imgproc *p, int wait_ms, struct cr_error *err);
 
 /* criu has been started. */
 int imgproc_criu(const struct imgproc *p, pid_t pid, struct cr_error *err);

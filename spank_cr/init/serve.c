@@ -361,9 +361,9 @@ int serve_streamed(struct serve *s, struct cr_error *err)
 	return imgproc_expect(&s->proc, IMGPROC_STREAMED, &m, err);
 }
 
-int serve_failure(struct serve *s, struct cr_error *err)
+int serve_failure(struct serve *s, int wait_ms, struct cr_error *err)
 {
-	return imgproc_failure(&s->proc, err);
+	return imgproc_failure(&s->proc, wait_ms, err);
 }
 
 void serve_end(struct serve *s)

@@ -28,7 +28,7 @@ int serve_stream(struct serve *s, const char *name, struct cr_error *err);
 int serve_streamed(struct serve *s, struct cr_error *err);
 
 /* Why it failed, if it did: into err, returning 1. */
-int serve_failure(struct serve *s, struct cr_error *err);
+int serve_failure(struct serve *s, int wait_ms, struct cr_error *err);
 
 void serve_end(struct serve *s);
 

@@ -50,13 +50,13 @@ int source_criu(struct source *s, pid_t pid, struct cr_error *err)
 
 int source_failed(struct source *s, struct cr_error *err)
 {
-	return s->files ? 0 : serve_failure(&s->serve, err);
+	return s->files ? 0 : serve_failure(&s->serve, 0, err);
 }
 
 void source_blame(struct source *s, struct cr_error *err)
 {
 	if (!s->files)
-		(void)serve_failure(&s->serve, err);
+		(void)serve_failure(&s->serve, IMGPROC_WORDS_MS, err);
 }
 
 void source_close(struct source *s)

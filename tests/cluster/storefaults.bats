@@ -263,6 +263,7 @@ killed_frozen() {
 
 @test "the image writer is killed while the job stands still: the job goes on, and so do its checkpoints" {
 	killed_frozen crwriter 0 0.5
+	grep 'the image process was killed' "$BATS_TEST_TMPDIR/created"
 }
 
 @test "the worker is killed while the job stands still: the job goes on, and so do its checkpoints" {
