@@ -200,6 +200,8 @@ check_lint() {
 # check_cluster - tests/cluster/*.bats against the cluster, which is left up
 check_cluster() {
 	local files=("$CLONE"/tests/cluster/*.bats) log=$CHECK_LOGS/cluster.tap filter=()
+	# for programs.bats: what it runs, and nodes with room for all of it
+	[ -n "${TESTBED_IN_VM:-}" ] || local -x TESTBED_PROGRAMS=1 TESTBED_MEMORY="${TESTBED_MEMORY:-8000}"
 	if [ ! -e "${files[0]}" ]; then
 		check_skip cluster "there are no tests/cluster/*.bats"
 		return

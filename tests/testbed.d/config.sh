@@ -97,7 +97,8 @@ config_slurm_conf() {
 	SchedulerType=sched/backfill
 	SchedulerParameters=sched_interval=1,sched_min_interval=100000,batch_sched_delay=0,bf_interval=1
 	NodeName=n[1-$nodes] CPUs=$CONFIG_CPUS RealMemory=$memory State=UNKNOWN
-	PartitionName=main Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE PriorityTier=1
+	# jobs that say --oversubscribe share the processors
+	PartitionName=main Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE PriorityTier=1 OverSubscribe=YES:8
 	PartitionName=urgent Nodes=n[1-$nodes] MaxTime=INFINITE PriorityTier=10
 	EOF
 }
