@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* preflight.c - what is in the way of a checkpoint: the kinds, and the look at a job's tree */
+
+#include "preflight_part.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+#define EACH_MAX 8 /* findings of one kind in one process that are told */
+
+static const struct {
+	const char *name, *what, *remedy;
+	bool certain;
+} kinds[CR_PREFLIGHT_KINDS] = {
+	[CR_PREFLIGHT_SRUN] = {"srun", "it waits for an srun step",
+			       "start the program without srun, or take checkpoints between steps", false},
+	[CR_PREFLIGHT_SETUID] = {"setuid", "a program with other rights than the job's",
+				 "let it end; do not start set-user-id, set-group-id or capable programs", true},
+	[CR_PREFLIGHT_UNDUMPABLE] = {"undumpable", "it does not let itself be looked at (PR_SET_DUMPABLE)",
+				     "leave out what keeps secrets, such as ssh-agent or gpg-agent", true},
+	[CR_PREFLIGHT_SECCOMP] = {"seccomp", "a seccomp filter",
+				  "switch the program's sandbox off; leave containers out", true},
+	[CR_PREFLIGHT_NAMESPACE] = {"namespace", "a namespace of its own, as containers have",
+				    "run the program without unshare, apptainer, podman or bubblewrap", true},
+	[CR_PREFLIGHT_TRACED] = {"traced", "a debugger or tracer is attached",
+				 "detach it: strace, gdb and the like cannot be in a checkpoint", false},
+	[CR_PREFLIGHT_THREAD] = {"thread", "its first thread has ended and others run on",
+				 "let main() wait for its threads instead of pthread_exit", false},
+	[CR_PREFLIGHT_IO_URING] = {"io_uring", "an io_uring ring",
+				   "switch it off in the program (Node.js, libuv: UV_USE_IO_URING=0)", true},
+	[CR_PREFLIGHT_PERF] = {"perf", "a performance counter", "run the program without perf, PAPI or the like",
+			       true},
+	[CR_PREFLIGHT_USERFAULTFD] = {"userfaultfd", "a userfaultfd",
+				      "switch off what handles page faults in the program", true},
+	[CR_PREFLIGHT_BPF] = {"bpf", "a BPF object", "leave out the tools that load BPF programs", false},
+	[CR_PREFLIGHT_SECRETMEM] = {"secretmem", "secret memory (memfd_secret)",
+				    "have the program keep its keys in ordinary memory", true},
+	[CR_PREFLIGHT_UPROBES] = {"uprobes", "probes are set in it", "remove them (perf probe, bpftrace)", false},
+	[CR_PREFLIGHT_SYSV_SHM] = {"sysv_shm", "attached System V shared memory",
+				   "use POSIX shared memory (shm_open) or a shared mapping", true},
+	[CR_PREFLIGHT_GPU] = {"gpu", "a GPU", "GPUs cannot be in a checkpoint: run on processors alone", false},
+	[CR_PREFLIGHT_INFINIBAND] = {"infiniband", "an InfiniBand or other fast network device",
+				     "use TCP or shared memory (OMPI_MCA_btl=self,sm; UCX_TLS=self,sm)", false},
+	[CR_PREFLIGHT_DEVICE] = {"device", "a device", "close it before the checkpoint", false},
+	[CR_PREFLIGHT_PTY] = {"pty", "a terminal from outside of the job",
+			      "start what needs one under script(1) or screen inside of the job", false},
+	[CR_PREFLIGHT_TCP_SELF] = {"tcp_self", "a TCP connection of the job to itself",
+				   "submit with --checkpoint-net=private", false},
+	[CR_PREFLIGHT_TCP] = {"tcp", "a TCP connection", "close it while it is not needed", false},
+	[CR_PREFLIGHT_SOCKET] = {"socket", "a socket of a kind that criu does not know",
+				 "use TCP, UDP or UNIX sockets (Go: GODEBUG=multipathtcp=0)", false},
+	[CR_PREFLIGHT_UNIX] = {"unix", "a UNIX socket connected to outside of the job",
+			       "close it while it is not needed", false},
+	[CR_PREFLIGHT_INOTIFY] = {"inotify", "it watches a file (inotify)",
+				  "have it poll instead (tail: ---disable-inotify)", false},
+	[CR_PREFLIGHT_PIDFD] = {"pidfd", "a pidfd of a process outside of the job", "close it", false},
+	[CR_PREFLIGHT_DELETED] = {"deleted", "a deleted file that is too big",
+				  "keep its name while it is open, or ask the site for a greater ghost_limit",
+				  false},
+	[CR_PREFLIGHT_UNLINKED] = {"unlinked", "an open file that is not at its path any more",
+				   "do not remove, rename over or hide it while it is open", false},
+	[CR_PREFLIGHT_OBJECT] = {"object", "a kernel object that criu does not know", "close it", false},
+	[CR_PREFLIGHT_OUTSIDE] = {"outside",
+				  "a file opened outside of the job's mounts, which not every criu takes",
+				  "open it by its name inside of the job", false},
+	[CR_PREFLIGHT_LISTEN] = {"listen", "it listens at a port, which must be free where the job goes on",
+				 "submit with --checkpoint-net=private, or keep the node to the job", false},
+	[CR_PREFLIGHT_SYSV_SEM] = {"sysv_sem", "System V semaphores are not part of a checkpoint",
+				   "use POSIX semaphores", false},
+	[CR_PREFLIGHT_SYSV_MSG] = {"sysv_msg", "System V message queues are not part of a checkpoint",
+				   "use POSIX message queues, pipes or sockets", false},
+};
+
+const char *cr_preflight_name(uint32_t kind)
+{
+	return kind < CR_PREFLIGHT_KINDS ? kinds[kind].name : "unknown";
+}
+
+const char *cr_preflight_remedy(uint32_t kind)
+{
+	return kind < CR_PREFLIGHT_KINDS ? kinds[kind].remedy : "";
+}
+
+bool cr_preflight_blocks(uint32_t kind)
+{
+	return kind < CR_PREFLIGHT_OUTSIDE;
+}
+
+bool cr_preflight_certain(uint32_t kind)
+{
+	return kind < CR_PREFLIGHT_KINDS && kinds[kind].certain;
+}
+
+void cr_preflight_text(const struct cr_finding *finding, bool remedy, char *buf, size_t size)
+{
+	const char *what = finding->kind < CR_PREFLIGHT_KINDS ? kinds[finding->kind].what : "unknown";
+	char who[64] = "", at[32] = "";
+
+	if (finding->pid)
+		snprintf(who, sizeof(who), "pid %d %.15s", (int)finding->pid, finding->name);
+	if (finding->fd >= 0)
+		snprintf(at, sizeof(at), ", descriptor %d", (int)finding->fd);
+	snprintf(buf, size, "%s%s%s%s%s%.199s%s%s", who, at, *who ? ": " : "", what, *finding->detail ? ": " : "",
+		 finding->detail, remedy ? "; " : "", remedy ? cr_preflight_remedy(finding->kind) : "");
+}
+
+/* What others have named goes to terminals, logs and JSON. */
+static void text_plain(char *text)
+{
+	for (; *text; text++)
+		if (*text < 0x20 || *text > 0x7e || *text == '"' || *text == '\\')
+			*text = '?';
+}
+
+static unsigned told(const struct cr_preflight *found, uint32_t kind, pid_t pid)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < found->n; i++)
+		n += found->findings[i].kind == kind && found->findings[i].pid == pid;
+	return n;
+}
+
+/* Room for one more: a blocker takes the place of a warning. */
+static struct cr_finding *room_make(struct cr_preflight *found, bool blocks)
+{
+	if (found->n < CR_PREFLIGHT_MAX)
+		return &found->findings[found->n++];
+	for (uint32_t i = 0; blocks && i < found->n; i++)
+		if (!cr_preflight_blocks(found->findings[i].kind))
+			return &found->findings[i];
+	return NULL;
+}
+
+void preflight_add(struct preflight *p, enum cr_preflight_kind kind, const struct preflight_process *process,
+		   int fd, const char *fmt, ...)
+{
+	struct cr_preflight *found = p->found;
+	bool blocks = cr_preflight_blocks(kind);
+	pid_t pid = process ? process->pid : 0;
+	struct cr_finding *f;
+	va_list ap;
+
+	if (blocks)
+		found->blockers++;
+	else
+		found->warnings++;
+	if (told(found, kind, pid) >= EACH_MAX)
+		return;
+	f = room_make(found, blocks);
+	if (!f)
+		return;
+	memset(f, 0, sizeof(*f));
+	f->pid = pid;
+	f->fd = fd;
+	f->kind = kind;
+	snprintf(f->name, sizeof(f->name), "%s", process ? process->name : "");
+	va_start(ap, fmt);
+	vsnprintf(f->detail, sizeof(f->detail), fmt, ap);
+	va_end(ap);
+	text_plain(f->name);
+	text_plain(f->detail);
+}
+
+FILE *preflight_open(const struct preflight *p, const char *fmt, ...)
+{
+	char path[128];
+	va_list ap;
+	FILE *f;
+	int fd;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	fd = openat(p->proc, path, O_RDONLY | O_CLOEXEC);
+	f = fd >= 0 ? fdopen(fd, "r") : NULL;
+	if (!f && fd >= 0)
+		close(fd);
+	return f;
+}
+
+enum cr_preflight_kind preflight_device(const char *path)
+{
+	static const struct {
+		const char *prefix;
+		enum cr_preflight_kind kind;
+	} known[] = {
+		{"/dev/nvidia", CR_PREFLIGHT_GPU},	  {"/dev/kfd", CR_PREFLIGHT_GPU},
+		{"/dev/dri/", CR_PREFLIGHT_GPU},	  {"/dev/accel", CR_PREFLIGHT_GPU},
+		{"/dmabuf:", CR_PREFLIGHT_GPU},		  {"/dev/infiniband/", CR_PREFLIGHT_INFINIBAND},
+		{"/dev/hfi1", CR_PREFLIGHT_INFINIBAND},	  {"/dev/cxi", CR_PREFLIGHT_INFINIBAND},
+		{"/dev/knem", CR_PREFLIGHT_INFINIBAND},	  {"/dev/xpmem", CR_PREFLIGHT_INFINIBAND},
+		{"/dev/gdrdrv", CR_PREFLIGHT_INFINIBAND},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strncmp(path, known[i].prefix, strlen(known[i].prefix)) == 0)
+			return known[i].kind;
+	return CR_PREFLIGHT_DEVICE;
+}
+
+enum cr_preflight_kind preflight_object(const char *name)
+{
+	static const struct {
+		const char *name;
+		enum cr_preflight_kind kind;
+	} known[] = {
+		{"[eventfd]", CR_PREFLIGHT_KINDS},   {"[eventpoll]", CR_PREFLIGHT_KINDS},
+		{"[timerfd]", CR_PREFLIGHT_KINDS},   {"[signalfd]", CR_PREFLIGHT_KINDS},
+		{"inotify", CR_PREFLIGHT_INOTIFY},   {"[fanotify]", CR_PREFLIGHT_INOTIFY},
+		{"[pidfd]", CR_PREFLIGHT_PIDFD},     {"[io_uring]", CR_PREFLIGHT_IO_URING},
+		{"[perf_event]", CR_PREFLIGHT_PERF}, {"[userfaultfd]", CR_PREFLIGHT_USERFAULTFD},
+		{"bpf", CR_PREFLIGHT_BPF},	     {"[bpf", CR_PREFLIGHT_BPF},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strncmp(name, known[i].name, strlen(known[i].name)) == 0)
+			return known[i].kind;
+	return CR_PREFLIGHT_OBJECT;
+}
+
+void preflight_deleted(struct preflight *p, const struct preflight_process *process, int fd, const char *path,
+		       const struct stat *st)
+{
+	uint64_t bytes = (uint64_t)st->st_blocks * 512;
+
+	if (st->st_nlink > 0)
+		preflight_add(p, CR_PREFLIGHT_UNLINKED, process, fd, "%s", path);
+	else if (bytes > p->job->ghost_limit)
+		preflight_add(p, CR_PREFLIGHT_DELETED, process, fd,
+			      "%" PRIu64 " bytes, %" PRIu64 " are allowed: %s", bytes, p->job->ghost_limit, path);
+}
+
+/* Lost without a word by a checkpoint, whose ever they are: the kernel does not tell which process made them. */
+static void lost_look(struct preflight *p, const char *name, enum cr_preflight_kind kind)
+{
+	cleanup_fclose FILE *f = preflight_open(p, "sysvipc/%s", name);
+	unsigned uid, n = 0;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		/* key id perms, then nsems; or cbytes qnum lspid lrpid */
+		const char *fmt =
+			kind == CR_PREFLIGHT_SYSV_SEM ? "%*d %*d %*o %*u %u" : "%*d %*d %*o %*u %*u %*u %*u %u";
+
+		n += sscanf(line, fmt, &uid) == 1 && uid == getuid();
+	}
+	if (n)
+		preflight_add(p, kind, NULL, -1, "this user has %u on this node", n);
+}
+
+/* By severity and kind, then as they are in the job. */
+static int finding_compare(const void *a, const void *b)
+{
+	const struct cr_finding *x = a, *y = b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	return x->fd < y->fd ? -1 : x->fd > y->fd;
+}
+
+static int tree_look(struct preflight *p, struct cr_error *err)
+{
+	if (preflight_processes(p, err) < 0 || preflight_mounts(p, err) < 0)
+		return -1;
+	for (size_t i = 0; i < p->n; i++) {
+		struct preflight_process *process = &p->processes[i];
+
+		if (!process->in || process->srun)
+			continue;
+		preflight_process_look(p, process);
+		if (process->state == 'Z' || process->closed)
+			continue;
+		if (preflight_descriptors(p, process, err) < 0 || preflight_mappings(p, process, err) < 0)
+			return -1;
+	}
+	if (preflight_sockets(p, err) < 0)
+		return -1;
+	lost_look(p, "sem", CR_PREFLIGHT_SYSV_SEM);
+	lost_look(p, "msg", CR_PREFLIGHT_SYSV_MSG);
+	qsort(p->found->findings, p->found->n, sizeof(p->found->findings[0]), finding_compare);
+	return 0;
+}
+
+int cr_preflight_look(const struct cr_preflight_job *job, struct cr_preflight *found, struct cr_error *err)
+{
+	cleanup_close int proc = open(job->proc, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct preflight p = {.job = job, .found = found, .proc = proc};
+	int rc;
+
+	memset(found, 0, sizeof(*found));
+	if (proc < 0)
+		return cr_error_sys(err, errno, "%s", job->proc);
+	rc = tree_look(&p, err);
+	free(p.processes);
+	free(p.sockets);
+	free(p.mounts);
+	return rc;
+}

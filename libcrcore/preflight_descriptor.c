@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* preflight_descriptor.c - open descriptors that criu does not carry */
+
+#include "preflight_part.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+/* One descriptor of one process. */
+struct descriptor {
+	const struct preflight_process *process;
+	int fd;
+	char link[PATH_MAX];
+	struct stat st;
+};
+
+/* ---- where it was opened ---- */
+
+static int id_compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+int preflight_mounts(struct preflight *p, struct cr_error *err)
+{
+	cleanup_fclose FILE *f = preflight_open(p, "%d/mountinfo", (int)p->job->root);
+	cleanup_free char *line = NULL;
+	size_t room = 0, size = 0;
+
+	while (f && getline(&line, &size, f) > 0) {
+		uint32_t id, *more;
+
+		if (sscanf(line, "%" SCNu32, &id) != 1)
+			continue;
+		if (p->n_mounts == room) {
+			more = realloc(p->mounts, (room = room ? 2 * room : 64) * sizeof(*more));
+			if (!more)
+				return cr_error_sys(err, ENOMEM, "the list of mounts");
+			p->mounts = more;
+		}
+		p->mounts[p->n_mounts++] = id;
+	}
+	if (p->n_mounts)
+		qsort(p->mounts, p->n_mounts, sizeof(*p->mounts), id_compare);
+	return 0;
+}
+
+/* The number behind name in the descriptor's fdinfo. Returns 0, or -1 when there is none. */
+static int info_number(const struct preflight *p, const struct descriptor *d, const char *name, long *number)
+{
+	cleanup_fclose FILE *f = preflight_open(p, "%d/fdinfo/%d", (int)d->process->pid, d->fd);
+	size_t length = strlen(name);
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, name, length) == 0 && sscanf(line + length, " %ld", number) == 1)
+			return 0;
+	}
+	return -1;
+}
+
+static bool mount_known(const struct preflight *p, const struct descriptor *d)
+{
+	uint32_t id;
+	long number;
+
+	if (p->n_mounts == 0 || info_number(p, d, "mnt_id:", &number) < 0)
+		return true; /* no telling */
+	id = (uint32_t)number;
+	return bsearch(&id, p->mounts, p->n_mounts, sizeof(id), id_compare) != NULL;
+}
+
+/* ---- files and devices ---- */
+
+static void path_look(struct preflight *p, const struct descriptor *d)
+{
+	static const char gone[] = " (deleted)";
+	size_t length = strlen(d->link);
+	struct stat st;
+
+	/* criu 4.1 refuses it for that alone, 4.2 finds it by its path */
+	if (!mount_known(p, d))
+		preflight_add(p, CR_PREFLIGHT_OUTSIDE, d->process, d->fd, "%s", d->link);
+	/* criu makes up for processes that are gone, and sysfs is not removed from */
+	if (strncmp(d->link, "/proc/", 6) == 0)
+		return;
+	if (d->st.st_nlink == 0 ||
+	    (length > sizeof(gone) && strcmp(d->link + length - (sizeof(gone) - 1), gone) == 0)) {
+		preflight_deleted(p, d->process, d->fd, d->link, &d->st);
+		return;
+	}
+	if (stat(d->link, &st) < 0)
+		preflight_add(p, CR_PREFLIGHT_UNLINKED, d->process, d->fd, "%s: %s", d->link, strerror(errno));
+	else if (st.st_ino != d->st.st_ino || st.st_dev != d->st.st_dev)
+		preflight_add(p, CR_PREFLIGHT_UNLINKED, d->process, d->fd, "another file is at %s", d->link);
+}
+
+static bool is_terminal(const struct stat *st)
+{
+	unsigned major = major(st->st_rdev);
+
+	return major == 4 || major == 5 || (major >= 128 && major <= 143);
+}
+
+static void device_look(struct preflight *p, const struct descriptor *d)
+{
+	unsigned major = major(d->st.st_rdev), minor = minor(d->st.st_rdev);
+
+	if (is_terminal(&d->st)) {
+		if (!mount_known(p, d))
+			preflight_add(p, CR_PREFLIGHT_PTY, d->process, d->fd, "%s", d->link);
+		return;
+	}
+	/* /dev/null and its like; a tunnel, autofs */
+	if (S_ISCHR(d->st.st_mode) && (major == 1 || (major == 10 && (minor == 200 || minor == 235))))
+		path_look(p, d);
+	else
+		preflight_add(p, preflight_device(d->link), d->process, d->fd, "%s", d->link);
+}
+
+/* ---- what has no path ---- */
+
+/* Does criu find the path of a watched file? It opens the handle only as root, and otherwise looks through these.
+ * What of the kernel's device numbers does not fit is as it encodes them itself. */
+static bool watch_found(uint64_t device, uint64_t ino)
+{
+	char etc[] = "/etc", spool[] = "/var/spool", log[] = "/var/log", root[] = "/.";
+	char *const places[] = {etc, spool, log, NULL}, *const only[] = {root, NULL};
+	dev_t dev = makedev(device >> 20, device & 0xfffff);
+	bool found = false;
+	struct stat st;
+	FTSENT *e;
+	FTS *fts;
+
+	if (stat(only[0], &st) == 0 && st.st_dev == dev && st.st_ino == ino)
+		return true;
+	fts = fts_open(places, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	while (fts && !found && (e = fts_read(fts)))
+		found = e->fts_info != FTS_DP && e->fts_statp && e->fts_statp->st_dev == dev &&
+			e->fts_statp->st_ino == ino;
+	if (fts)
+		fts_close(fts);
+	return found;
+}
+
+static void watches_look(struct preflight *p, const struct descriptor *d)
+{
+	cleanup_fclose FILE *f = preflight_open(p, "%d/fdinfo/%d", (int)d->process->pid, d->fd);
+	uint64_t ino, device, lost = 0;
+	unsigned watches = 0;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		const char *at = strstr(line, "ino:");
+
+		if ((strncmp(line, "inotify ", 8) != 0 && strncmp(line, "fanotify ", 9) != 0) || !at ||
+		    sscanf(at, "ino:%" SCNx64 " sdev:%" SCNx64, &ino, &device) != 2)
+			continue;
+		watches++;
+		/* one is enough, and looking costs */
+		if (lost == 0 && !watch_found(device, ino))
+			lost = ino;
+	}
+	if (lost)
+		preflight_add(p, CR_PREFLIGHT_INOTIFY, d->process, d->fd, "%u %s, inode %" PRIu64 " among them",
+			      watches, watches == 1 ? "file" : "files", lost);
+}
+
+static void pidfd_look(struct preflight *p, const struct descriptor *d)
+{
+	long pid;
+
+	if (info_number(p, d, "Pid:", &pid) < 0 || pid == -1)
+		return; /* of a process that is gone */
+	for (size_t i = 0; pid > 0 && i < p->n; i++)
+		if (p->processes[i].pid == pid && p->processes[i].in)
+			return;
+	if (pid > 0)
+		preflight_add(p, CR_PREFLIGHT_PIDFD, d->process, d->fd, "pid %ld", pid);
+	else
+		preflight_add(p, CR_PREFLIGHT_PIDFD, d->process, d->fd, "%s", "");
+}
+
+static void object_look(struct preflight *p, const struct descriptor *d, const char *name)
+{
+	enum cr_preflight_kind kind = preflight_object(name);
+
+	if (kind == CR_PREFLIGHT_INOTIFY)
+		watches_look(p, d);
+	else if (kind == CR_PREFLIGHT_PIDFD)
+		pidfd_look(p, d);
+	else if (kind == CR_PREFLIGHT_OBJECT || kind == CR_PREFLIGHT_BPF)
+		preflight_add(p, kind, d->process, d->fd, "%s", name);
+	else if (kind != CR_PREFLIGHT_KINDS)
+		preflight_add(p, kind, d->process, d->fd, "%s", "");
+}
+
+static int socket_note(struct preflight *p, const struct descriptor *d, struct cr_error *err)
+{
+	struct preflight_socket *s;
+	char path[64 + PATH_MAX];
+	ssize_t n;
+
+	if (p->n_sockets == p->room_sockets) {
+		size_t room = p->room_sockets ? 2 * p->room_sockets : 64;
+
+		s = realloc(p->sockets, room * sizeof(*s));
+		if (!s)
+			return cr_error_sys(err, ENOMEM, "the list of sockets");
+		p->sockets = s;
+		p->room_sockets = room;
+	}
+	s = &p->sockets[p->n_sockets++];
+	memset(s, 0, sizeof(*s));
+	s->ino = preflight_inode(d->link);
+	s->process = (size_t)(d->process - p->processes);
+	s->fd = d->fd;
+	snprintf(path, sizeof(path), "%s/%d/fd/%d", p->job->proc, (int)d->process->pid, d->fd);
+	n = getxattr(path, "system.sockprotoname", s->proto, sizeof(s->proto) - 1);
+	s->proto[n > 0 ? n : 0] = '\0';
+	return 0;
+}
+
+/* ---- one by one ---- */
+
+static int descriptor_look(struct preflight *p, const struct descriptor *d, struct cr_error *err)
+{
+	static const char anon[] = "anon_inode:";
+	const char *link = d->link;
+
+	if (strncmp(link, "socket:[", 8) == 0)
+		return socket_note(p, d, err);
+	if (strncmp(link, anon, sizeof(anon) - 1) == 0)
+		object_look(p, d, link + sizeof(anon) - 1);
+	else if (strncmp(link, "pidfd:", 6) == 0)
+		pidfd_look(p, d);
+	else if (strncmp(link, "/secretmem", 10) == 0)
+		preflight_add(p, CR_PREFLIGHT_SECRETMEM, d->process, d->fd, "%s", "");
+	else if (strncmp(link, "/dmabuf:", 8) == 0)
+		preflight_add(p, preflight_device(link), d->process, d->fd, "%s", link);
+	else if (strncmp(link, "pipe:[", 6) == 0 || strncmp(link, "/memfd:", 7) == 0)
+		return 0;
+	else if (link[0] == '/' && (S_ISCHR(d->st.st_mode) || S_ISBLK(d->st.st_mode)))
+		device_look(p, d);
+	else if (link[0] == '/')
+		path_look(p, d);
+	else if (strchr(link, '[') && !preflight_namespace_known(p, preflight_inode(link)))
+		preflight_add(p, CR_PREFLIGHT_NAMESPACE, d->process, d->fd, "%s", link);
+	return 0;
+}
+
+int preflight_descriptors(struct preflight *p, struct preflight_process *process, struct cr_error *err)
+{
+	cleanup_closedir DIR *dir = NULL;
+	struct descriptor d = {.process = process};
+	struct dirent *e;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "%d/fd", (int)process->pid);
+	fd = openat(p->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!dir) {
+		int errnum = errno;
+
+		if (fd >= 0)
+			close(fd);
+		/* it is in its exec or its end for a moment, or it has closed itself to others */
+		process->closed = true;
+		if (errnum == EACCES && preflight_closed(p, process->pid))
+			preflight_add(p, CR_PREFLIGHT_UNDUMPABLE, process, -1, "%s", "");
+		return 0;
+	}
+	while ((e = readdir(dir))) {
+		ssize_t n = readlinkat(dirfd(dir), e->d_name, d.link, sizeof(d.link) - 1);
+
+		if (n <= 0)
+			continue; /* . and .., or closed meanwhile */
+		d.link[n] = '\0';
+		/* what has no path is known by its link alone */
+		if (d.link[0] == '/' && fstatat(dirfd(dir), e->d_name, &d.st, 0) < 0)
+			continue;
+		d.fd = atoi(e->d_name);
+		if (descriptor_look(p, &d, err) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* preflight_mapping.c - mapped memory that criu cannot read or bring back */
+
+#include "preflight_part.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "cleanup.h"
+
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* What lies behind the mapping from start to end. */
+static int mapping_stat(const struct preflight *p, pid_t pid, uint64_t start, uint64_t end, struct stat *st)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, start, end);
+	return fstatat(p->proc, path, st, 0);
+}
+
+static void file_look(struct preflight *p, const struct preflight_process *s, const char *path, uint64_t start,
+		      uint64_t end)
+{
+	static const char gone[] = " (deleted)";
+	size_t length = strlen(path);
+	bool dev = begins(path, "/dev/") && !begins(path, "/dev/shm/") && !begins(path, "/dev/zero") &&
+		   !begins(path, "/dev/hugepages") && !begins(path, "/dev/mqueue");
+	bool deleted = length >= sizeof(gone) && strcmp(path + length - (sizeof(gone) - 1), gone) == 0;
+	struct stat st;
+
+	/* two looks a mapping only where there may be something to see */
+	if (!dev && !deleted)
+		return;
+	if (mapping_stat(p, s->pid, start, end, &st) < 0) {
+		if (dev)
+			preflight_add(p, preflight_device(path), s, -1, "mapped %s", path);
+	} else if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
+		if (st.st_rdev != makedev(1, 5))
+			preflight_add(p, preflight_device(path), s, -1, "mapped %s", path);
+	} else if (deleted) {
+		preflight_deleted(p, s, -1, path, &st);
+	}
+}
+
+static void mapping_look(struct preflight *p, const struct preflight_process *s, const char *path, uint64_t start,
+			 uint64_t end)
+{
+	static const char anon[] = "anon_inode:";
+	enum cr_preflight_kind kind =
+		begins(path, anon) ? preflight_object(path + sizeof(anon) - 1) : CR_PREFLIGHT_KINDS;
+
+	if (begins(path, "/SYSV"))
+		preflight_add(p, CR_PREFLIGHT_SYSV_SHM, s, -1, "key %.8s at %" PRIx64, path + 5, start);
+	else if (kind == CR_PREFLIGHT_OBJECT)
+		preflight_add(p, kind, s, -1, "mapped %s", path + sizeof(anon) - 1);
+	else if (kind != CR_PREFLIGHT_KINDS)
+		preflight_add(p, kind, s, -1, "mapped at %" PRIx64, start);
+	else if (begins(path, "/secretmem"))
+		preflight_add(p, CR_PREFLIGHT_SECRETMEM, s, -1, "mapped at %" PRIx64, start);
+	else if (begins(path, "[uprobes]"))
+		preflight_add(p, CR_PREFLIGHT_UPROBES, s, -1, "%s", "");
+	else if (begins(path, "/dmabuf:"))
+		preflight_add(p, preflight_device(path), s, -1, "mapped %s", path);
+	else if (path[0] == '/' && !begins(path, "/memfd:") && !begins(path, "/anon_hugepage") &&
+		 !begins(path, "/[aio]"))
+		file_look(p, s, path, start, end);
+}
+
+int preflight_mappings(struct preflight *p, const struct preflight_process *process, struct cr_error *err)
+{
+	cleanup_fclose FILE *f = preflight_open(p, "%d/maps", (int)process->pid);
+	cleanup_free char *line = NULL, *last = NULL;
+	size_t room = 0;
+
+	/* a library is mapped in pieces, one behind the other: each path is looked at once in a row */
+	while (f && getline(&line, &room, f) > 0) {
+		uint64_t start, end;
+		int at = 0;
+
+		line[strcspn(line, "\n")] = '\0';
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*4s %*x %*x:%*x %*u %n", &start, &end, &at) != 2 ||
+		    at == 0 || !line[at] || (last && strcmp(last, line + at) == 0))
+			continue;
+		mapping_look(p, process, line + at, start, end);
+		free(last);
+		last = strdup(line + at);
+		if (!last)
+			return cr_error_sys(err, ENOMEM, "the list of mappings");
+	}
+	return 0;
+}

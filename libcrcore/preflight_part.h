@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* preflight_part.h - what the files preflight*.c share, and nobody else includes */
+
+#ifndef CR_PREFLIGHT_PART_H
+#define CR_PREFLIGHT_PART_H
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "preflight.h"
+
+#define CR_PREFLIGHT_NAMESPACES 8
+
+/* A process of /proc. */
+struct preflight_process {
+	pid_t pid, parent, tracer;
+	char state;
+	char name[16];
+	uint32_t uid[4], gid[4];
+	uint64_t caps; /* permitted */
+	unsigned threads;
+	int seccomp;
+	bool in;     /* of the job's tree */
+	bool srun;   /* nothing more to say about it */
+	bool nested; /* in a namespace of its own */
+	bool closed; /* its descriptors and mappings cannot be read */
+};
+
+/* A descriptor that is a socket. */
+struct preflight_socket {
+	uint64_t ino;
+	size_t process; /* index */
+	int fd;
+	char proto[24]; /* as the kernel calls it; "" when it does not say */
+};
+
+struct preflight {
+	const struct cr_preflight_job *job;
+	struct cr_preflight *found;
+	int proc;
+	struct preflight_process *processes;
+	size_t n;
+	struct preflight_socket *sockets;
+	size_t n_sockets, room_sockets;
+	uint32_t *mounts; /* ids, ascending */
+	size_t n_mounts;
+	uint64_t namespaces[CR_PREFLIGHT_NAMESPACES]; /* of the tree's root */
+};
+
+/* ---- preflight.c ---- */
+
+/* process may be NULL. */
+void preflight_add(struct preflight *p, enum cr_preflight_kind kind, const struct preflight_process *process,
+		   int fd, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/* A stream of PROC/PATH, or NULL. */
+FILE *preflight_open(const struct preflight *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* GPU, INFINIBAND or DEVICE, by the name of a device's file. */
+enum cr_preflight_kind preflight_device(const char *path);
+
+/* The kind of a kernel object by its name, as in "[io_uring]"; CR_PREFLIGHT_KINDS: criu takes it. */
+enum cr_preflight_kind preflight_object(const char *name);
+
+/* A file whose name is gone, as st says. */
+void preflight_deleted(struct preflight *p, const struct preflight_process *process, int fd, const char *path,
+		       const struct stat *st);
+
+/* ---- preflight_process.c ---- */
+
+int preflight_processes(struct preflight *p, struct cr_error *err);
+void preflight_process_look(struct preflight *p, struct preflight_process *process);
+
+/* Does it keep others from looking at it, and not just for the moment of its exec or its end? */
+bool preflight_closed(const struct preflight *p, pid_t pid);
+
+/* The number in a link like "net:[4026531840]"; 0: none. */
+uint64_t preflight_inode(const char *link);
+
+/* Is that namespace the one of the tree's root? */
+bool preflight_namespace_known(const struct preflight *p, uint64_t ino);
+
+/* ---- preflight_descriptor.c ---- */
+
+int preflight_mounts(struct preflight *p, struct cr_error *err);
+int preflight_descriptors(struct preflight *p, struct preflight_process *process, struct cr_error *err);
+
+/* ---- preflight_mapping.c ---- */
+
+int preflight_mappings(struct preflight *p, const struct preflight_process *process, struct cr_error *err);
+
+/* ---- preflight_socket.c ---- */
+
+int preflight_sockets(struct preflight *p, struct cr_error *err);
+
+/* ---- preflight_unix.c ---- */
+
+/* All UNIX sockets of this network namespace into a malloc'ed array, ascending by inode. */
+int preflight_unix(struct cr_preflight_unix **sockets, size_t *n, struct cr_error *err);
+
+#endif

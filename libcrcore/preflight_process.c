@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* preflight_process.c - processes that criu cannot seize or bring back, whatever they have open */
+
+#include "preflight_part.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+static const char *const namespaces[CR_PREFLIGHT_NAMESPACES] = {"user", "pid", "mnt",	 "net",
+								"ipc",	"uts", "cgroup", "time"};
+
+static void status_line(struct preflight_process *s, char *line)
+{
+	line[strcspn(line, "\n")] = '\0';
+	if (strncmp(line, "Name:\t", 6) == 0)
+		snprintf(s->name, sizeof(s->name), "%.15s", line + 6);
+	if (sscanf(line, "State: %c", &s->state) == 1 || sscanf(line, "PPid: %d", &s->parent) == 1 ||
+	    sscanf(line, "TracerPid: %d", &s->tracer) == 1 || sscanf(line, "Threads: %u", &s->threads) == 1 ||
+	    sscanf(line, "Seccomp: %d", &s->seccomp) == 1 || sscanf(line, "CapPrm: %" SCNx64, &s->caps) == 1 ||
+	    sscanf(line, "Uid: %u %u %u %u", &s->uid[0], &s->uid[1], &s->uid[2], &s->uid[3]) == 4)
+		return;
+	(void)sscanf(line, "Gid: %u %u %u %u", &s->gid[0], &s->gid[1], &s->gid[2], &s->gid[3]);
+}
+
+/* Returns 0, or -1 when it is gone. */
+static int status_read(struct preflight_process *s, FILE *f)
+{
+	char line[512];
+
+	s->state = 0;
+	while (f && fgets(line, sizeof(line), f))
+		status_line(s, line);
+	return s->state ? 0 : -1;
+}
+
+static int process_add(struct preflight *p, size_t *room, const char *name, struct cr_error *err)
+{
+	cleanup_fclose FILE *f = preflight_open(p, "%.20s/status", name);
+	struct preflight_process s = {.pid = (pid_t)atoi(name)};
+
+	if (s.pid <= 0 || status_read(&s, f) < 0)
+		return 0;
+	if (p->n == *room) {
+		struct preflight_process *more =
+			realloc(p->processes, (*room = *room ? 2 * *room : 256) * sizeof(*more));
+
+		if (!more)
+			return cr_error_sys(err, ENOMEM, "the list of processes");
+		p->processes = more;
+	}
+	p->processes[p->n++] = s;
+	return 0;
+}
+
+static struct preflight_process *process_find(const struct preflight *p, pid_t pid)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->processes[i].pid == pid)
+			return &p->processes[i];
+	return NULL;
+}
+
+/* A program named srun, not a script that is called so. */
+static bool is_srun(const struct preflight *p, const struct preflight_process *process)
+{
+	char path[64], link[4096];
+	const char *base;
+	ssize_t n;
+
+	if (strcmp(process->name, "srun") != 0)
+		return false;
+	snprintf(path, sizeof(path), "%d/exe", (int)process->pid);
+	n = readlinkat(p->proc, path, link, sizeof(link) - 1);
+	if (n <= 0)
+		return true;
+	link[n] = '\0';
+	base = strrchr(link, '/');
+	return base && strncmp(base, "/srun", 5) == 0;
+}
+
+/* Mark the tree below the root, and one srun of those that are each other's children. */
+static void tree_mark(struct preflight *p)
+{
+	struct preflight_process *root = process_find(p, p->job->root), *parent;
+	bool grown = root != NULL;
+
+	if (root)
+		root->in = true;
+	while (grown) {
+		grown = false;
+		for (size_t i = 0; i < p->n; i++) {
+			struct preflight_process *s = &p->processes[i];
+
+			parent = s->in ? NULL : process_find(p, s->parent);
+			if (parent && parent->in)
+				s->in = grown = true;
+		}
+	}
+	for (size_t i = 0; i < p->n; i++)
+		p->processes[i].srun = p->processes[i].in && is_srun(p, &p->processes[i]);
+	for (size_t i = 0; i < p->n; i++) {
+		parent = process_find(p, p->processes[i].parent);
+		if (p->processes[i].srun && !(parent && parent->srun))
+			preflight_add(p, CR_PREFLIGHT_SRUN, &p->processes[i], -1, "%s", "");
+	}
+}
+
+uint64_t preflight_inode(const char *link)
+{
+	const char *at = strchr(link, '[');
+
+	return at ? strtoull(at + 1, NULL, 10) : 0;
+}
+
+static uint64_t namespace_read(const struct preflight *p, pid_t pid, const char *name)
+{
+	char path[64], link[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%d/ns/%s", (int)pid, name);
+	n = readlinkat(p->proc, path, link, sizeof(link) - 1);
+	link[n > 0 ? n : 0] = '\0';
+	return preflight_inode(link);
+}
+
+bool preflight_namespace_known(const struct preflight *p, uint64_t ino)
+{
+	for (int i = 0; i < CR_PREFLIGHT_NAMESPACES; i++)
+		if (p->namespaces[i] == ino)
+			return true;
+	return false;
+}
+
+static int pid_compare(const void *a, const void *b)
+{
+	const struct preflight_process *x = a, *y = b;
+
+	return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+int preflight_processes(struct preflight *p, struct cr_error *err)
+{
+	cleanup_closedir DIR *d = NULL;
+	int fd = openat(p->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *e;
+	size_t room = 0;
+
+	d = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!d) {
+		cr_error_sys(err, errno, "%s", p->job->proc);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	while ((e = readdir(d)))
+		if (isdigit((unsigned char)e->d_name[0]) && process_add(p, &room, e->d_name, err) < 0)
+			return -1;
+	if (p->n)
+		qsort(p->processes, p->n, sizeof(*p->processes), pid_compare);
+	tree_mark(p);
+	for (int i = 0; i < CR_PREFLIGHT_NAMESPACES; i++)
+		p->namespaces[i] = namespace_read(p, p->job->root, namespaces[i]);
+	return 0;
+}
+
+bool preflight_closed(const struct preflight *p, pid_t pid)
+{
+	static const struct timespec pause = {.tv_nsec = 20 * 1000000L};
+	cleanup_fclose FILE *f = NULL;
+	struct preflight_process s = {0};
+	char path[64];
+
+	nanosleep(&pause, NULL);
+	snprintf(path, sizeof(path), "%d/fd", (int)pid);
+	if (faccessat(p->proc, path, R_OK, AT_EACCESS) == 0 || errno != EACCES)
+		return false;
+	f = preflight_open(p, "%d/status", (int)pid);
+	return status_read(&s, f) == 0 && s.state != 'Z' && s.state != 'X';
+}
+
+/* What it may do beyond what the job's user may. */
+static void rights_look(struct preflight *p, struct preflight_process *s)
+{
+	const uint32_t me = getuid();
+
+	if (s->uid[0] != me || s->uid[1] != me || s->uid[2] != me || s->uid[3] != me)
+		preflight_add(p, CR_PREFLIGHT_SETUID, s, -1, "user id %u, effective %u", s->uid[0], s->uid[1]);
+	else if (s->gid[0] != s->gid[1] || s->gid[0] != s->gid[2] || s->gid[0] != s->gid[3])
+		preflight_add(p, CR_PREFLIGHT_SETUID, s, -1, "group id %u, effective %u", s->gid[0], s->gid[1]);
+	else if (s->caps && !s->nested)
+		preflight_add(p, CR_PREFLIGHT_SETUID, s, -1, "capabilities %" PRIx64, s->caps);
+	else
+		return;
+	s->closed = true;
+}
+
+static void namespaces_look(struct preflight *p, struct preflight_process *s)
+{
+	uint64_t time = namespace_read(p, s->pid, "time"),
+		 children = namespace_read(p, s->pid, "time_for_children");
+	char which[128] = "";
+	size_t used = 0;
+
+	for (int i = 0; i < CR_PREFLIGHT_NAMESPACES; i++) {
+		uint64_t ino = namespace_read(p, s->pid, namespaces[i]);
+
+		if (ino && p->namespaces[i] && ino != p->namespaces[i])
+			used += (size_t)snprintf(which + used, sizeof(which) - used, "%s%s", used ? ", " : "",
+						 namespaces[i]);
+	}
+	if (!used && time && children && time != children)
+		snprintf(which, sizeof(which), "time");
+	s->nested = *which != '\0';
+	if (s->nested)
+		preflight_add(p, CR_PREFLIGHT_NAMESPACE, s, -1, "%s", which);
+}
+
+/* A filter may be one thread's alone. */
+static bool seccomp_any(const struct preflight *p, const struct preflight_process *s)
+{
+	cleanup_closedir DIR *d = NULL;
+	char path[64];
+	struct dirent *e;
+	int fd;
+
+	if (s->seccomp || s->threads < 2)
+		return s->seccomp != 0;
+	snprintf(path, sizeof(path), "%d/task", (int)s->pid);
+	fd = openat(p->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!d && fd >= 0)
+		close(fd);
+	while (d && (e = readdir(d))) {
+		struct preflight_process thread = {0};
+		cleanup_fclose FILE *f = NULL;
+
+		if (!isdigit((unsigned char)e->d_name[0]))
+			continue;
+		f = preflight_open(p, "%d/task/%.20s/status", (int)s->pid, e->d_name);
+		if (status_read(&thread, f) == 0 && thread.seccomp)
+			return true;
+	}
+	return false;
+}
+
+/* criu seizes by ptrace, which has one tracer; of the processes outside of the tree only criu itself is seen. */
+static void tracer_look(struct preflight *p, const struct preflight_process *s)
+{
+	const struct preflight_process *tracer = s->tracer ? process_find(p, s->tracer) : NULL;
+
+	if (tracer && tracer->in)
+		preflight_add(p, CR_PREFLIGHT_TRACED, s, -1, "by pid %d %s", (int)tracer->pid, tracer->name);
+}
+
+void preflight_process_look(struct preflight *p, struct preflight_process *s)
+{
+	if (s->state == 'Z' || s->state == 'X') {
+		if (s->threads > 1)
+			preflight_add(p, CR_PREFLIGHT_THREAD, s, -1, "%s", "");
+		s->closed = true;
+		return;
+	}
+	namespaces_look(p, s);
+	rights_look(p, s);
+	if (seccomp_any(p, s))
+		preflight_add(p, CR_PREFLIGHT_SECCOMP, s, -1, "%s", "");
+	tracer_look(p, s);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* preflight_socket.c - sockets that criu does not carry: their other end is not in the job, or their kind is none
+ * of its own */
+
+#include "preflight_part.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+/* A line of /proc/net/tcp. */
+struct tcp {
+	uint64_t ino;
+	unsigned state, waiting; /* of a listening one: connections not accepted yet */
+	unsigned local_port, remote_port;
+	char local[33], remote[33]; /* as the kernel writes them */
+	bool six;
+};
+
+struct tcp_table {
+	struct tcp *lines;
+	size_t n, room;
+};
+
+enum { TCP_STATE_ESTABLISHED = 1, TCP_STATE_CLOSE = 7, TCP_STATE_LISTEN = 10 };
+
+static int tcp_read(const struct preflight *p, const char *name, bool six, struct tcp_table *table,
+		    struct cr_error *err)
+{
+	cleanup_fclose FILE *f = preflight_open(p, "%d/net/%s", (int)p->job->root, name);
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		struct tcp t = {.six = six};
+
+		if (sscanf(line, " %*d: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*x:%x %*x:%*x %*x %*u %*d %" SCNu64,
+			   t.local, &t.local_port, t.remote, &t.remote_port, &t.state, &t.waiting, &t.ino) != 7 ||
+		    strlen(t.local) != (six ? 32 : 8) || strlen(t.remote) != (six ? 32 : 8) || t.ino == 0)
+			continue;
+		if (table->n == table->room) {
+			struct tcp *more = realloc(
+				table->lines, (table->room = table->room ? 2 * table->room : 64) * sizeof(*more));
+
+			if (!more)
+				return cr_error_sys(err, ENOMEM, "the list of connections");
+			table->lines = more;
+		}
+		table->lines[table->n++] = t;
+	}
+	return 0;
+}
+
+/* The kernel prints words of an address as numbers of its own byte order. */
+static const char *address_text(const char *hex, bool six, char buf[INET6_ADDRSTRLEN])
+{
+	uint32_t words[4] = {0};
+	char word[9];
+
+	for (int i = 0; i < (six ? 4 : 1); i++) {
+		memcpy(word, hex + (size_t)i * 8, 8);
+		word[8] = '\0';
+		words[i] = (uint32_t)strtoul(word, NULL, 16);
+	}
+	/* ::ffff:a.b.c.d is what people know as a.b.c.d */
+	if (six && words[0] == 0 && words[1] == 0 && words[2] == htonl(0xffff))
+		return inet_ntop(AF_INET, &words[3], buf, INET6_ADDRSTRLEN);
+	return inet_ntop(six ? AF_INET6 : AF_INET, words, buf, INET6_ADDRSTRLEN);
+}
+
+static const struct preflight_socket *socket_find(const struct preflight *p, uint64_t ino)
+{
+	for (size_t i = 0; ino && i < p->n_sockets; i++)
+		if (p->sockets[i].ino == ino)
+			return &p->sockets[i];
+	return NULL;
+}
+
+/* The socket at the other end of the connection, when the job has it. */
+static const struct preflight_socket *tcp_peer(const struct preflight *p, const struct tcp_table *table,
+					       const struct tcp *t)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		const struct tcp *other = &table->lines[i];
+
+		if (other->six == t->six && other->local_port == t->remote_port &&
+		    other->remote_port == t->local_port && strcmp(other->local, t->remote) == 0 &&
+		    strcmp(other->remote, t->local) == 0 && other != t)
+			return socket_find(p, other->ino);
+	}
+	return NULL;
+}
+
+/* The one place that knows what a network of the job's own changes: nobody outside of it can be at the other end,
+ * so criu is asked to take connections along, and no other job can hold a port. */
+static bool tcp_carried(const struct preflight *p)
+{
+	return p->job->private_net;
+}
+
+static void tcp_look(struct preflight *p, const struct tcp_table *table, const struct preflight_socket *s,
+		     const struct tcp *t)
+{
+	const struct preflight_process *process = &p->processes[s->process];
+	const struct preflight_socket *peer;
+	char remote[INET6_ADDRSTRLEN] = "";
+
+	if (t->state == TCP_STATE_CLOSE)
+		return;
+	if (t->state == TCP_STATE_LISTEN && t->waiting) {
+		preflight_add(p, CR_PREFLIGHT_TCP, process, s->fd, "%u not accepted yet at port %u", t->waiting,
+			      t->local_port);
+		return;
+	}
+	if (tcp_carried(p))
+		return;
+	if (t->state == TCP_STATE_LISTEN) {
+		preflight_add(p, CR_PREFLIGHT_LISTEN, process, s->fd, "port %u", t->local_port);
+		return;
+	}
+	address_text(t->remote, t->six, remote);
+	peer = tcp_peer(p, table, t);
+	if (peer)
+		preflight_add(p, CR_PREFLIGHT_TCP_SELF, process, s->fd, "to %s:%u, pid %d descriptor %d", remote,
+			      t->remote_port, (int)p->processes[peer->process].pid, peer->fd);
+	else
+		preflight_add(p, CR_PREFLIGHT_TCP, process, s->fd, "to %s:%u%s", remote, t->remote_port,
+			      t->state == TCP_STATE_ESTABLISHED ? "" : ", not established or closing");
+}
+
+static int unix_compare(const void *a, const void *b)
+{
+	const struct cr_preflight_unix *x = a, *y = b;
+
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+static const struct cr_preflight_unix *unix_find(const struct cr_preflight_unix *all, size_t n, uint64_t ino)
+{
+	const struct cr_preflight_unix key = {.ino = ino};
+
+	return ino && n ? bsearch(&key, all, n, sizeof(key), unix_compare) : NULL;
+}
+
+/* A peer that nobody has open is one that waits to be accepted, which criu knows; or its owner is outside. */
+static void unix_look(struct preflight *p, const struct cr_preflight_unix *all, size_t n,
+		      const struct preflight_socket *s, const struct cr_preflight_unix *u)
+{
+	const struct cr_preflight_unix *peer = unix_find(all, n, u->peer);
+
+	if (!u->peer || socket_find(p, u->peer))
+		return;
+	preflight_add(p, CR_PREFLIGHT_UNIX, &p->processes[s->process], s->fd, "%s%s",
+		      peer && *peer->name ? "to " : "", peer ? peer->name : "");
+}
+
+static bool proto_known(const char *proto)
+{
+	static const char *const known[] = {"",		"TCP",	     "TCPv6",	    "UDP",     "UDPv6",
+					    "UDP-Lite", "UDPLITEv6", "RAW",	    "RAWv6",   "PING",
+					    "PINGv6",	"UNIX",	     "UNIX-STREAM", "NETLINK", "PACKET"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(proto, known[i]) == 0)
+			return true;
+	return false;
+}
+
+static void sockets_look(struct preflight *p, const struct tcp_table *table, const struct cr_preflight_unix *all,
+			 size_t n)
+{
+	for (size_t i = 0; i < p->n_sockets; i++) {
+		const struct preflight_socket *s = &p->sockets[i];
+		const struct cr_preflight_unix *u = unix_find(all, n, s->ino);
+
+		if (u)
+			unix_look(p, all, n, s, u);
+		else if (!proto_known(s->proto))
+			preflight_add(p, CR_PREFLIGHT_SOCKET, &p->processes[s->process], s->fd, "%s", s->proto);
+		for (size_t k = 0; !u && k < table->n; k++)
+			if (table->lines[k].ino == s->ino)
+				tcp_look(p, table, s, &table->lines[k]);
+	}
+}
+
+int preflight_sockets(struct preflight *p, struct cr_error *err)
+{
+	cleanup_free struct cr_preflight_unix *asked = NULL;
+	const struct cr_preflight_unix *all = p->job->sockets;
+	struct tcp_table table = {0};
+	size_t n = p->job->n_sockets;
+	int rc = 0;
+
+	if (p->n_sockets == 0)
+		return 0;
+	if (!all) {
+		rc = preflight_unix(&asked, &n, err);
+		all = asked;
+	}
+	if (rc == 0 && (rc = tcp_read(p, "tcp", false, &table, err)) == 0 &&
+	    (rc = tcp_read(p, "tcp6", true, &table, err)) == 0)
+		sockets_look(p, &table, all, n);
+	free(table.lines);
+	return rc;
+}

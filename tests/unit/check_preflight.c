@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* A proc directory made of plain files and dangling links: 1000 is the tree's root. */
+
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+
+#include "../../libcrcore/cleanup.h"
+#include "../../libcrcore/preflight_part.h"
+
+static const char *const spaces[] = {
+	"user", "pid", "mnt", "net", "ipc", "uts", "cgroup", "time", "time_for_children"};
+
+static struct cr_preflight found;
+
+static void put(int pid, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void put(int pid, const char *name, const char *fmt, ...)
+{
+	char text[16384], path[128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	snprintf(path, sizeof(path), "%d/%s", pid, name);
+	unit_write(path, text);
+}
+
+static void dir(int pid, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%d%s%s", pid, *name ? "/" : "", name);
+	ck_assert_msg(mkdir(unit_path(path), 0755) == 0 || errno == EEXIST, "%s", path);
+}
+
+static void open_as(int pid, int fd, const char *link)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%d/fd/%d", pid, fd);
+	ck_assert_int_eq(symlink(link, unit_path(path)), 0);
+}
+
+/* A process that is fine; more is more lines of its status, of which the last of a kind is valid. */
+static void process(int pid, int parent, const char *name, const char *more)
+{
+	const unsigned u = getuid(), g = getgid();
+
+	dir(pid, "");
+	dir(pid, "fd");
+	dir(pid, "fdinfo");
+	dir(pid, "ns");
+	put(pid, "status",
+	    "Name:\t%s\nState:\tS (sleeping)\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\nUid:\t%u\t%u\t%u\t%u\n"
+	    "Gid:\t%u\t%u\t%u\t%u\nThreads:\t1\nCapPrm:\t0000000000000000\nSeccomp:\t0\n%s",
+	    name, pid, parent, u, u, u, u, g, g, g, g, more);
+	for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++) {
+		char path[128], link[64];
+
+		snprintf(path, sizeof(path), "%d/ns/%s", pid, spaces[i]);
+		snprintf(link, sizeof(link), "%.4s:[%zu]", spaces[i], 4026531000 + (i < 8 ? i : 7));
+		ck_assert_int_eq(symlink(link, unit_path(path)), 0);
+	}
+}
+
+static const struct cr_preflight_unix nobody[] = {{.ino = 1}};
+
+static void look_with(const struct cr_preflight_unix *sockets, size_t n, bool private_net)
+{
+	const struct cr_preflight_job job = {.proc = unit_dir,
+					     .root = 1000,
+					     .ghost_limit = 4096,
+					     .private_net = private_net,
+					     .sockets = sockets,
+					     .n_sockets = n};
+	struct cr_error err = {0};
+
+	unit_assert_ok(cr_preflight_look(&job, &found, &err), &err);
+	ck_assert_uint_le(found.n, CR_PREFLIGHT_MAX);
+}
+
+static void look(void)
+{
+	look_with(nobody, 1, false);
+}
+
+/* Exactly one finding of that kind is there, and says detail. */
+static const struct cr_finding *expect(enum cr_preflight_kind kind, int pid, int fd, const char *detail)
+{
+	const struct cr_finding *at = NULL;
+
+	for (uint32_t i = 0; i < found.n; i++) {
+		const struct cr_finding *f = &found.findings[i];
+
+		if (f->kind == kind && f->pid == pid && f->fd == fd) {
+			ck_assert_msg(!at, "%s twice", cr_preflight_name(kind));
+			at = f;
+		}
+	}
+	ck_assert_msg(at != NULL, "no %s of pid %d at %d", cr_preflight_name(kind), pid, fd);
+	ck_assert_msg(strstr(at->detail, detail) != NULL, "\"%s\" lacks \"%s\"", at->detail, detail);
+	return at;
+}
+
+START_TEST(kinds)
+{
+	for (uint32_t i = 0; i < CR_PREFLIGHT_KINDS; i++) {
+		ck_assert_msg(cr_preflight_name(i) && *cr_preflight_name(i), "kind %u has no name", i);
+		ck_assert_msg(cr_preflight_remedy(i) && *cr_preflight_remedy(i), "%s: no remedy",
+			      cr_preflight_name(i));
+		for (uint32_t k = 0; k < i; k++)
+			ck_assert_str_ne(cr_preflight_name(i), cr_preflight_name(k));
+		ck_assert(cr_preflight_blocks(i) || !cr_preflight_certain(i));
+	}
+	/* what another version may send */
+	ck_assert_str_eq(cr_preflight_name(12345), "unknown");
+	ck_assert_str_eq(cr_preflight_remedy(12345), "");
+	ck_assert(!cr_preflight_blocks(12345) && !cr_preflight_certain(12345));
+}
+END_TEST
+
+START_TEST(fine)
+{
+	process(1, 0, "crinit", "CapPrm:\t0000010000000000\nSeccomp:\t2\n");
+	process(7, 1, "criu", "");
+	process(1000, 1, "slurm_script", "TracerPid:\t7\n");
+	process(1001, 1000, "program", "Threads:\t3\n");
+	open_as(1000, 0, "/dev/null");
+	open_as(1000, 1, "pipe:[77]");
+	open_as(1001, 3, "anon_inode:[eventfd]");
+	open_as(1001, 4, "anon_inode:[eventpoll]");
+	open_as(1001, 5, "anon_inode:[timerfd]");
+	open_as(1001, 6, "anon_inode:[signalfd]");
+	open_as(1001, 7, "anon_inode:inotify");
+	open_as(1001, 8, "/memfd:some (deleted)");
+	open_as(1001, 9, "socket:[555]");
+	open_as(1001, 10, "pidfd:[9]");
+	open_as(1001, 11, "net:[4026531003]");
+	put(1001, "fdinfo/10", "pos:\t0\nPid:\t1000\n");
+	put(1001, "maps",
+	    "55d0-55d1 r-xp 00000000 fe:00 77 /usr/bin/program\n55d1-55d2 rw-s 00000000 00:01 78 /dev/zero "
+	    "(deleted)\n"
+	    "55d2-55d3 rw-p 00000000 00:00 0 \n55d3-55d4 rw-p 00000000 00:00 0 [heap]\n"
+	    "55d4-55d5 rw-s 00000000 00:1a 9 /dev/shm/sm_segment\n55d5-55d6 rw-s 00000000 00:01 9 /memfd:x "
+	    "(deleted)\n"
+	    "55d6-55d7 rw-s 00000000 00:11 9 /[aio] (deleted)\n7ffe-7fff r-xp 00000000 00:00 0 [vdso]\n");
+	put(1000, "mountinfo", "20 1 0:1 / / rw - overlay overlay rw\n");
+	look();
+	ck_assert_msg(found.n == 0 && found.blockers == 0 && found.warnings == 0, "%s",
+		      cr_preflight_name(found.findings[0].kind));
+}
+END_TEST
+
+START_TEST(processes)
+{
+	process(1000, 1, "slurm_script", "");
+	process(1001, 1000, "srun", "");
+	process(1002, 1001, "srun", "Seccomp:\t2\n");
+	process(1003, 1000, "su", "Uid:\t77777\t0\t0\t0\n");
+	process(1004, 1000, "crontab", "Gid:\t5\t6\t6\t6\n");
+	process(1005, 1000, "ping", "CapPrm:\t0000000000002000\n");
+	process(1006, 1000, "sandbox", "Seccomp:\t2\n");
+	process(1007, 1000, "threads", "Threads:\t2\n");
+	dir(1007, "task");
+	dir(1007, "task/1007");
+	dir(1007, "task/1008");
+	put(1007, "task/1007/status", "State:\tS (sleeping)\nSeccomp:\t0\n");
+	put(1007, "task/1008/status", "State:\tS (sleeping)\nSeccomp:\t1\n");
+	process(1009, 1000, "strace", "");
+	process(1010, 1009, "traced", "TracerPid:\t1009\n");
+	process(1011, 1000, "dead", "State:\tZ (zombie)\n");
+	process(1012, 1000, "headless", "State:\tZ (zombie)\nThreads:\t4\n");
+	process(1013, 1000, "contained", "CapPrm:\t000001ffffffffff\n");
+	ck_assert_int_eq(unlink(unit_path("1013/ns/user")), 0);
+	ck_assert_int_eq(symlink("user:[4026532999]", unit_path("1013/ns/user")), 0);
+	process(1014, 1000, "timeless", "");
+	ck_assert_int_eq(unlink(unit_path("1014/ns/time_for_children")), 0);
+	ck_assert_int_eq(symlink("time:[4026532998]", unit_path("1014/ns/time_for_children")), 0);
+	process(2000, 1, "another", "Seccomp:\t2\n"); /* not of the tree */
+	look();
+	ck_assert_str_eq(expect(CR_PREFLIGHT_SRUN, 1001, -1, "")->name, "srun");
+	expect(CR_PREFLIGHT_SETUID, 1003, -1, "user id 77777, effective 0");
+	expect(CR_PREFLIGHT_SETUID, 1004, -1, "group id 5, effective 6");
+	expect(CR_PREFLIGHT_SETUID, 1005, -1, "capabilities 2000");
+	expect(CR_PREFLIGHT_SECCOMP, 1006, -1, "");
+	expect(CR_PREFLIGHT_SECCOMP, 1007, -1, "");
+	expect(CR_PREFLIGHT_TRACED, 1010, -1, "by pid 1009 strace");
+	expect(CR_PREFLIGHT_THREAD, 1012, -1, "");
+	expect(CR_PREFLIGHT_NAMESPACE, 1013, -1, "user");
+	expect(CR_PREFLIGHT_NAMESPACE, 1014, -1, "time");
+	ck_assert_uint_eq(found.blockers, 10);
+	ck_assert_uint_eq(found.warnings, 0);
+	/* the first is what says most */
+	ck_assert_uint_eq(found.findings[0].kind, CR_PREFLIGHT_SRUN);
+}
+END_TEST
+
+/* A script that somebody has called srun is none. */
+START_TEST(called_srun)
+{
+	process(1000, 1, "srun", "");
+	ck_assert_int_eq(symlink("/usr/bin/bash", unit_path("1000/exe")), 0);
+	look();
+	ck_assert_uint_eq(found.blockers, 0);
+}
+END_TEST
+
+START_TEST(closed)
+{
+	unit_drop_root();
+	process(1000, 1, "ssh-agent", "");
+	process(1001, 1000, "ending", "State:\tZ (zombie)\n");
+	ck_assert_int_eq(chmod(unit_path("1000/fd"), 0) | chmod(unit_path("1001/fd"), 0), 0);
+	look();
+	expect(CR_PREFLIGHT_UNDUMPABLE, 1000, -1, "");
+	ck_assert_uint_eq(found.blockers, 1);
+}
+END_TEST
+
+START_TEST(descriptors)
+{
+	process(1000, 1, "python3", "");
+	open_as(1000, 3, "anon_inode:[io_uring]");
+	open_as(1000, 4, "anon_inode:[perf_event]");
+	open_as(1000, 5, "anon_inode:[userfaultfd]");
+	open_as(1000, 6, "anon_inode:bpf-map");
+	open_as(1000, 7, "anon_inode:[landlock-ruleset]");
+	open_as(1000, 8, "anon_inode:inotify");
+	open_as(1000, 9, "anon_inode:[pidfd]");
+	open_as(1000, 10, "net:[4026539999]");
+	open_as(1000, 11, "anon_inode:[pidfd]");
+	put(1000, "fdinfo/8", "pos:\t0\ninotify wd:1 ino:fffffffffff sdev:fff00000 mask:2 ignored_mask:0\n");
+	put(1000, "fdinfo/9", "pos:\t0\nPid:\t1\n");
+	put(1000, "fdinfo/11", "pos:\t0\nPid:\t-1\n");
+	look();
+	expect(CR_PREFLIGHT_IO_URING, 1000, 3, "");
+	expect(CR_PREFLIGHT_PERF, 1000, 4, "");
+	expect(CR_PREFLIGHT_USERFAULTFD, 1000, 5, "");
+	expect(CR_PREFLIGHT_BPF, 1000, 6, "bpf-map");
+	expect(CR_PREFLIGHT_OBJECT, 1000, 7, "[landlock-ruleset]");
+	expect(CR_PREFLIGHT_INOTIFY, 1000, 8, "1 file, inode 17592186044415");
+	expect(CR_PREFLIGHT_PIDFD, 1000, 9, "pid 1");
+	expect(CR_PREFLIGHT_NAMESPACE, 1000, 10, "net:[4026539999]");
+	ck_assert_uint_eq(found.blockers, 8);
+}
+END_TEST
+
+START_TEST(files)
+{
+	process(1000, 1, "cat", "");
+	put(1000, "mountinfo", "20 1 0:1 / / rw - overlay overlay rw\nnonsense\n\n");
+	open_as(1000, 3, unit_write("there", "x"));
+	open_as(1000, 4, unit_write("gone (deleted)", "x")); /* a name that lies: it counts as unlinked */
+	open_as(1000, 5, unit_path("never was"));	     /* closed while it was looked at */
+	open_as(1000, 6, unit_path("there"));
+	put(1000, "fdinfo/3", "pos:\t0\nflags:\t02\nmnt_id:\t20\n");
+	put(1000, "fdinfo/6", "pos:\t0\nflags:\t02\nmnt_id:\t99\n");
+	look();
+	expect(CR_PREFLIGHT_UNLINKED, 1000, 4, "gone (deleted)");
+	expect(CR_PREFLIGHT_OUTSIDE, 1000, 6, "there");
+	ck_assert_uint_eq(found.blockers, 1);
+	ck_assert_uint_eq(found.warnings, 1);
+}
+END_TEST
+
+START_TEST(devices)
+{
+	static const struct {
+		const char *path;
+		enum cr_preflight_kind kind;
+	} known[] = {
+		{"/dev/nvidia0", CR_PREFLIGHT_GPU},	   {"/dev/nvidiactl", CR_PREFLIGHT_GPU},
+		{"/dev/nvidia-uvm", CR_PREFLIGHT_GPU},	   {"/dev/kfd", CR_PREFLIGHT_GPU},
+		{"/dev/dri/renderD128", CR_PREFLIGHT_GPU}, {"/dev/infiniband/uverbs0", CR_PREFLIGHT_INFINIBAND},
+		{"/dev/hfi1_0", CR_PREFLIGHT_INFINIBAND},  {"/dev/cxi0", CR_PREFLIGHT_INFINIBAND},
+		{"/dev/fuse", CR_PREFLIGHT_DEVICE},	   {"/dev/kvm", CR_PREFLIGHT_DEVICE},
+	};
+	char text[4096] = "";
+
+	process(1000, 1, "mpirun", "");
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		ck_assert_uint_eq(preflight_device(known[i].path), known[i].kind);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			 "%zx000-%zx000 rw-s 00000000 00:06 5 %s\n", i + 1, i + 2, known[i].path);
+	}
+	put(1000, "maps", "%s", text);
+	look();
+	ck_assert_uint_eq(found.blockers, sizeof(known) / sizeof(known[0]));
+	for (size_t i = 0; i < found.n; i++)
+		ck_assert_ptr_nonnull(strstr(found.findings[i].detail, "mapped /dev/"));
+}
+END_TEST
+
+START_TEST(mappings)
+{
+	process(1000, 1, "program", "");
+	put(1000, "maps",
+	    "1000-2000 rw-s 00000000 00:01 32768 /SYSV00001234 (deleted)\n"
+	    "3000-4000 rw-s 00000000 00:0f 12 anon_inode:[io_uring]\n"
+	    "5000-6000 rw-s 00000000 00:0f 12 anon_inode:[perf_event]\n"
+	    "6000-7000 rw-s 00000000 00:0f 12 anon_inode:i915.gem\n"
+	    "7000-8000 rw-s 00000000 00:0f 12 /secretmem (deleted)\n"
+	    "8000-9000 --xp 00000000 00:00 0 [uprobes]\n"
+	    "9000-a000 rw-s 00000000 00:0f 12 /dmabuf:\n");
+	look();
+	expect(CR_PREFLIGHT_SYSV_SHM, 1000, -1, "key 00001234 at 1000");
+	expect(CR_PREFLIGHT_IO_URING, 1000, -1, "mapped at 3000");
+	expect(CR_PREFLIGHT_PERF, 1000, -1, "mapped at 5000");
+	expect(CR_PREFLIGHT_OBJECT, 1000, -1, "i915.gem");
+	expect(CR_PREFLIGHT_SECRETMEM, 1000, -1, "mapped at 7000");
+	expect(CR_PREFLIGHT_UPROBES, 1000, -1, "");
+	expect(CR_PREFLIGHT_GPU, 1000, -1, "/dmabuf:");
+	ck_assert_uint_eq(found.blockers, 7);
+}
+END_TEST
+
+#define TCP_HEAD                                                                                                  \
+	"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+#define TCP_TAIL "00:00000000 00000000  1001        0"
+
+static void connections(void)
+{
+	process(1000, 1, "server", "");
+	process(1001, 1000, "client", "");
+	dir(1000, "net");
+	put(1000, "net/tcp",
+	    TCP_HEAD "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 " TCP_TAIL " 100 1 0\n"
+		     "   1: 0100007F:1F90 0100007F:C350 01 00000000:00000000 " TCP_TAIL " 101 1 0\n"
+		     "   2: 0100007F:C350 0100007F:1F90 01 00000000:00000000 " TCP_TAIL " 102 1 0\n"
+		     "   3: 0A00020A:C351 01020304:1A85 08 00000000:00000000 " TCP_TAIL " 103 1 0\n"
+		     "   4: 00000000:1F91 00000000:0000 0A 00000000:00000002 " TCP_TAIL " 104 1 0\n"
+		     "   5: 0100007F:1F92 00000000:0000 07 00000000:00000000 " TCP_TAIL " 105 1 0\n"
+		     "   6: 0100007F:C352 0100007F:1F90 06 00000000:00000000 " TCP_TAIL " 0 1 0\n");
+	put(1000, "net/tcp6",
+	    TCP_HEAD "   0: 0000000000000000FFFF00000100007F:C360 0000000000000000FFFF00000500000A:0016 01 "
+		     "00000000:00000000 " TCP_TAIL " 106 1 0\n"
+		     "   1: 00000000000000000000000001000000:C361 B80D0120000000000000000001000000:0016 01 "
+		     "00000000:00000000 " TCP_TAIL " 107 1 0\n");
+	open_as(1000, 3, "socket:[100]");
+	open_as(1000, 4, "socket:[101]");
+	open_as(1001, 3, "socket:[102]");
+	open_as(1001, 4, "socket:[103]");
+	open_as(1000, 5, "socket:[104]");
+	open_as(1000, 6, "socket:[105]");
+	open_as(1001, 7, "socket:[106]");
+	open_as(1001, 8, "socket:[107]");
+}
+
+START_TEST(tcp)
+{
+	connections();
+	look();
+	if (htonl(1) == 1)
+		return; /* the addresses are those of another byte order */
+	expect(CR_PREFLIGHT_LISTEN, 1000, 3, "port 8080");
+	expect(CR_PREFLIGHT_TCP_SELF, 1000, 4, "to 127.0.0.1:50000, pid 1001 descriptor 3");
+	expect(CR_PREFLIGHT_TCP_SELF, 1001, 3, "to 127.0.0.1:8080, pid 1000 descriptor 4");
+	expect(CR_PREFLIGHT_TCP, 1001, 4, "to 4.3.2.1:6789, not established or closing");
+	expect(CR_PREFLIGHT_TCP, 1000, 5, "2 not accepted yet at port 8081");
+	expect(CR_PREFLIGHT_TCP, 1001, 7, "to 10.0.0.5:22");
+	expect(CR_PREFLIGHT_TCP, 1001, 8, "to 2001:db8::1:22");
+	ck_assert_uint_eq(found.blockers, 6);
+	ck_assert_uint_eq(found.warnings, 1);
+}
+END_TEST
+
+/* With a network of its own only what waits to be accepted is in the way. */
+START_TEST(private_net)
+{
+	connections();
+	look_with(nobody, 1, true);
+	ck_assert_uint_eq(found.blockers, 1);
+	ck_assert_uint_eq(found.warnings, 0);
+	expect(CR_PREFLIGHT_TCP, 1000, 5, "not accepted yet");
+}
+END_TEST
+
+START_TEST(unix_sockets)
+{
+	static const struct cr_preflight_unix all[] = {
+		{201, 202, ""},
+		{202, 201, ""},
+		{203, 299, ""},
+		{204, 0, "/run/own"},
+		{205, 298, ""},
+		{298, 205, ""},
+		{299, 203, "/run/nscd/socket"},
+	};
+
+	process(1000, 1, "a", "");
+	process(1001, 1000, "b", "");
+	open_as(1000, 3, "socket:[201]");
+	open_as(1001, 3, "socket:[202]");
+	open_as(1001, 4, "socket:[203]");
+	open_as(1001, 5, "socket:[204]");
+	open_as(1001, 6, "socket:[205]");
+	look_with(all, sizeof(all) / sizeof(all[0]), false);
+	expect(CR_PREFLIGHT_UNIX, 1001, 4, "to /run/nscd/socket");
+	expect(CR_PREFLIGHT_UNIX, 1001, 6, "");
+	ck_assert_uint_eq(found.blockers, 2);
+}
+END_TEST
+
+/* The kernel's own answer: one of ours, connected, with its name and its peer. */
+START_TEST(unix_asked)
+{
+	cleanup_free struct cr_preflight_unix *all = NULL;
+	struct cr_error err = {0};
+	struct stat a, b;
+	int fds[2], seen = 0;
+	size_t n;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	ck_assert_int_eq(fstat(fds[0], &a) | fstat(fds[1], &b), 0);
+	if (preflight_unix(&all, &n, &err) < 0) {
+		ck_assert_int_eq(err.errnum, ENOTSUP); /* a kernel without unix_diag */
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		ck_assert(i == 0 || all[i - 1].ino <= all[i].ino);
+		seen += all[i].ino == a.st_ino && all[i].peer == b.st_ino;
+		seen += all[i].ino == b.st_ino && all[i].peer == a.st_ino;
+	}
+	ck_assert_int_eq(seen, 2);
+}
+END_TEST
+
+START_TEST(lost)
+{
+	process(1000, 1, "a", "");
+	ck_assert_int_eq(mkdir(unit_path("sysvipc"), 0755), 0);
+	{
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			 "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"
+			 "         0          0   600          1 %5u     0     0     0          0 1764000000\n"
+			 "         0          1   600          1 77777     0     0     0          0 1764000000\n",
+			 getuid());
+		unit_write("sysvipc/sem", text);
+		snprintf(text, sizeof(text),
+			 "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid\n"
+			 "         0          0   600           1          1     5     0 %5u     0     0     0\n"
+			 "         0          1   600           1          1     5     0 %5u     0     0     0\n",
+			 getuid(), getuid());
+		unit_write("sysvipc/msg", text);
+	}
+	look();
+	expect(CR_PREFLIGHT_SYSV_SEM, 0, -1, "this user has 1 on this node");
+	expect(CR_PREFLIGHT_SYSV_MSG, 0, -1, "this user has 2 on this node");
+	ck_assert_uint_eq(found.blockers, 0);
+}
+END_TEST
+
+START_TEST(nonsense)
+{
+	char text[8000];
+
+	process(1000, 1, "a\\n\x1b[31m\"b", "");
+	/* no status, an empty one, one without a state, one of noise */
+	dir(1001, "");
+	dir(1002, "");
+	put(1002, "status", "%s", "");
+	dir(1003, "");
+	put(1003, "status", "Name:\tx\nPPid:\t1000\n");
+	dir(1004, "");
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	put(1004, "status", "%s", text);
+	/* vanished after its status */
+	process(1005, 1000, "gone", "");
+	ck_assert_int_eq(rmdir(unit_path("1005/fd")), 0);
+	/* numbers that are none, or out of range */
+	process(1006, 1000, "odd",
+		"Seccomp:\t\nUid:\tx\nTracerPid:\t999999999999999999999\nThreads:\t-1\nCapPrm:\tzz\n");
+	dir(99999, "");
+	ck_assert_int_eq(mkdir(unit_path("1x"), 0755), 0);
+	put(1000, "maps", "%s",
+	    "garbage\n\n-\n1000\n1000-\nzz-yy rw-s\n1000-2000 rw-s 0 0 0 /SYSVshort\n"
+	    "1000-2000 rw-s 00000000 00:01 5 \n1000-2000 rw-s 00000000 00:01 5\n");
+	put(1000, "mountinfo", "%s", "x\n-1\n\n99999999999999999999\n");
+	dir(1000, "net");
+	put(1000, "net/tcp", "%s",
+	    "head\n 0: 0100007F:1F90 01:C350 01 0:0 00:0 0 0 0 300\n 1: zz\n\n 2: 0100007F:1F90 0100007F:C350 "
+	    "01\n");
+	put(1000, "net/tcp6", "%s", "  0: 0100007F:1F90 0100007F:C350 01 0:0 00:0 0 0 0 300 1\n");
+	open_as(1000, 3, "socket:[300]");
+	open_as(1000, 4, "socket:[");
+	open_as(1000, 5, "socket:[18446744073709551616]");
+	open_as(1000, 6, "anon_inode:");
+	open_as(1000, 7, "anon_inode:inotify");
+	open_as(1000, 8, "anon_inode:[pidfd]");
+	open_as(1000, 9, "what is this");
+	put(1000, "fdinfo/7", "%s", "inotify\ninotify wd:x ino:zz sdev:1\ninotify ino\nino:1 sdev:1\n");
+	put(1000, "fdinfo/8", "%s", "Pid:\tnone\n");
+	look();
+	ck_assert_uint_eq(found.blockers, 1);
+	/* what others have named does not reach a terminal as it is */
+	ck_assert_str_eq(expect(CR_PREFLIGHT_OBJECT, 1000, 6, "")->name, "a?n?[31m?b");
+}
+END_TEST
+
+START_TEST(nothing)
+{
+	const struct cr_preflight_job job = {.proc = "/nonexistent", .root = 1000};
+	struct cr_error err = {0};
+
+	process(1, 0, "crinit", "");
+	look();
+	ck_assert_uint_eq(found.n, 0);
+	ck_assert_int_eq(cr_preflight_look(&job, &found, &err), -1);
+	unit_assert_error(&err, ENOENT, "/nonexistent");
+}
+END_TEST
+
+/* Much more than can be told: all is counted, no process and no kind takes all the room, blockers come first. */
+START_TEST(many)
+{
+	unsigned listens = 0;
+
+	process(1000, 1, "root", "");
+	dir(1000, "net");
+	{
+		char text[16000] = "head\n";
+
+		for (int i = 0; i < 100; i++)
+			snprintf(text + strlen(text), sizeof(text) - strlen(text),
+				 "%d: 0100007F:%04X 00000000:0000 0A 00000000:00000000 " TCP_TAIL " %d 1 0\n", i,
+				 i + 1, i + 1000);
+		put(1000, "net/tcp", "%s", text);
+	}
+	for (int i = 0; i < 20; i++) {
+		process(1001 + i, 1000, "p", "");
+		for (int k = 0; k < 10; k++)
+			open_as(1001 + i, k + 3, "anon_inode:[io_uring]");
+		for (int k = 0; k < 5; k++) {
+			char link[32];
+
+			snprintf(link, sizeof(link), "socket:[%d]", 1000 + i * 5 + k);
+			open_as(1001 + i, k + 20, link);
+		}
+	}
+	look();
+	ck_assert_uint_eq(found.blockers, 200);
+	ck_assert_uint_eq(found.warnings, 100);
+	ck_assert_uint_eq(found.n, CR_PREFLIGHT_MAX);
+	for (uint32_t i = 0; i < found.n; i++)
+		listens += found.findings[i].kind == CR_PREFLIGHT_LISTEN;
+	ck_assert_uint_eq(listens, 0);
+	ck_assert_int_eq(found.findings[0].pid, 1001);
+	ck_assert_int_eq(found.findings[8].pid, 1002);
+}
+END_TEST
+
+START_TEST(texts)
+{
+	struct cr_finding f = {
+		.pid = 1004, .fd = 5, .kind = CR_PREFLIGHT_OBJECT, .name = "python3", .detail = "[x]"};
+	char text[512];
+
+	cr_preflight_text(&f, false, text, sizeof(text));
+	ck_assert_str_eq(text, "pid 1004 python3, descriptor 5: a kernel object that criu does not know: [x]");
+	cr_preflight_text(&f, true, text, sizeof(text));
+	ck_assert_str_eq(text,
+			 "pid 1004 python3, descriptor 5: a kernel object that criu does not know: [x]; close it");
+	f = (struct cr_finding){.fd = -1, .kind = CR_PREFLIGHT_SYSV_SEM};
+	cr_preflight_text(&f, false, text, sizeof(text));
+	ck_assert_str_eq(text, "System V semaphores are not part of a checkpoint");
+	cr_preflight_text(&f, true, text, 10);
+	ck_assert_str_eq(text, "System V ");
+}
+END_TEST
+
+UNIT_MAIN("preflight", {kinds, false}, {fine, true}, {processes, true}, {called_srun, true}, {closed, true},
+	  {descriptors, true}, {files, true}, {devices, true}, {mappings, true}, {tcp, true}, {private_net, true},
+	  {unix_sockets, true}, {unix_asked, false}, {lost, true}, {nonsense, true}, {nothing, true}, {many, true},
+	  {texts, false})
