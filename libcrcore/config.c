@@ -25,6 +25,7 @@ void cr_config_init(struct cr_config *config)
 		.criu = "/usr/sbin/criu",
 		.interval = 3600,
 		.min_interval = 1,
+		.preflight = 5,
 		.ghost_limit = 64u << 20,
 		.keep = 2,
 		.compress = 1,
@@ -93,6 +94,15 @@ static int set_interval(struct cr_config *config, const char *value, struct cr_e
 static int set_min_interval(struct cr_config *config, const char *value, struct cr_error *err)
 {
 	return cr_duration_parse(value, &config->min_interval, err);
+}
+
+static int set_preflight(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	if (strcmp(value, "0") == 0) {
+		config->preflight = 0;
+		return 0;
+	}
+	return cr_duration_parse(value, &config->preflight, err);
 }
 
 static int config_size(const char *value, uint64_t *size, struct cr_error *err)
@@ -250,6 +260,7 @@ static const struct {
 	{"criu", set_criu},
 	{"interval", set_interval},
 	{"min_interval", set_min_interval},
+	{"preflight", set_preflight},
 	{"ghost_limit", set_ghost_limit},
 	{"keep", set_keep},
 	{"compress", set_compress},
@@ -277,11 +288,12 @@ static int config_apply(struct cr_config *config, const char *arg, struct cr_err
 			return cr_error_prefix(err, "argument \"%s\"", arg);
 		return 0;
 	}
-	return cr_error_set(err, EINVAL,
-			    "argument \"%s\" is unknown: known are dir=, scratch=, criu=, interval=, "
-			    "min_interval=, ghost_limit=, keep=, compress=, pool=, drain_share=, bandwidth=, "
-			    "drain_jobs=, on_complete=, on_failure=, max_age=, net= and log=",
-			    arg);
+	return cr_error_set(
+		err, EINVAL,
+		"argument \"%s\" is unknown: known are dir=, scratch=, criu=, interval=, "
+		"min_interval=, preflight=, ghost_limit=, keep=, compress=, pool=, drain_share=, bandwidth=, "
+		"drain_jobs=, on_complete=, on_failure=, max_age=, net= and log=",
+		arg);
 }
 
 int cr_config_parse(struct cr_config *config, int argc, char *const argv[], struct cr_error *err)

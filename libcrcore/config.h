@@ -22,6 +22,7 @@ struct cr_config {
 	char criu[PATH_MAX];	/* criu=    absolute path of criu */
 	int64_t interval;	/* interval= seconds between checkpoints when --checkpoint has no time */
 	int64_t min_interval;	/* min_interval= seconds; a shorter --checkpoint=TIME is refused */
+	int64_t preflight;	/* preflight= seconds until a job that runs is looked at; 0: never */
 	uint64_t ghost_limit;	/* ghost_limit= bytes (suffix K, M, G): largest deleted-but-open file kept */
 	int keep;		/* keep=    generations kept, at least 1 (default 2) */
 	int compress;		/* compress= fast (1), none (0) or a level of zstd, 1 to 19 */
@@ -37,8 +38,9 @@ struct cr_config {
 };
 
 /* Fill config with the defaults: dir "" (must be set), scratch /var/spool/spank_cr, criu /usr/sbin/criu,
- * interval 1 h, min_interval 1 s, ghost_limit 64M, keep 2, compress fast, pool auto, drain_share 75, bandwidth and
- * drain_jobs without limit, on_complete remove, on_failure keep, max_age 30 days, net host, log info. */
+ * interval 1 h, min_interval 1 s, preflight 5 s, ghost_limit 64M, keep 2, compress fast, pool auto, drain_share
+ * 75, bandwidth and drain_jobs without limit, on_complete remove, on_failure keep, max_age 30 days, net host, log
+ * info. */
 void cr_config_init(struct cr_config *config);
 
 /* The values of compress=, pool=, keep= and net=, which users write as well. Only written on success. */

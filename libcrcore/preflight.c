@@ -52,7 +52,7 @@ static const struct {
 				     "use TCP or shared memory (OMPI_MCA_btl=self,sm; UCX_TLS=self,sm)", false},
 	[CR_PREFLIGHT_DEVICE] = {"device", "a device", "close it before the checkpoint", false},
 	[CR_PREFLIGHT_PTY] = {"pty", "a terminal from outside of the job",
-			      "start what needs one under script(1) or screen inside of the job", false},
+			      "start what needs one under screen inside of the job", false},
 	[CR_PREFLIGHT_TCP_SELF] = {"tcp_self", "a TCP connection of the job to itself",
 				   "submit with --checkpoint-net=private", false},
 	[CR_PREFLIGHT_TCP] = {"tcp", "a TCP connection", "close it while it is not needed", false},

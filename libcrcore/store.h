@@ -89,7 +89,7 @@ int cr_store_clear(const struct cr_store *s, struct cr_error *err);
 
 /* Append one event to the journal and sync it. */
 struct cr_journal_event {
-	const char *event;   /* "restored", "failed", "fresh", "restore-failed" */
+	const char *event;   /* "restored", "failed", "fresh", "restore-failed", "unable" */
 	uint32_t generation; /* 0 when none */
 	uint32_t run;
 	uint32_t restart;

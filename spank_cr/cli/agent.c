@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* agent.c - scheckpoint agent VERB JOBID: the half of create and vacate that runs beside the job
+/* agent.c - scheckpoint agent VERB JOBID: the half of able, create and vacate that runs beside the job
  *
  * Not for users: srun starts it on the compute node. Whatever happens it prints one line of JSON, so that
  * the other half has something better to show than srun's exit status.
@@ -19,7 +19,8 @@ int cli_agent(const struct cli *cli, struct cr_error *err)
 	cleanup_json json_t *reply = NULL;
 	struct cr_error why;
 
-	if (strcmp(cli->ask, "create") && strcmp(cli->ask, "vacate") && strcmp(cli->ask, "status"))
+	if (strcmp(cli->ask, "create") && strcmp(cli->ask, "vacate") && strcmp(cli->ask, "status") &&
+	    strcmp(cli->ask, "able"))
 		return cr_error_set(err, EINVAL, "agent: '%.20s' is not something to ask for", cli->ask);
 	if (control_local(cli->target.job, cli->ask, cli->deadline, &reply, &why) < 0 &&
 	    control_refusal(why.text, &reply, err) < 0)

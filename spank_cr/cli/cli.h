@@ -21,7 +21,7 @@ struct cli {
 	bool json;
 	const char *config; /* --config=, or CR_PLUGSTACK_CONF */
 	const char *dir;    /* --dir=, or NULL */
-	int64_t deadline;   /* clock_ms() by which create and vacate give up */
+	int64_t deadline;   /* clock_ms() by which able, create and vacate give up */
 	int timeout;	    /* the same in seconds, for messages */
 	bool dry_run;	    /* gc: only say */
 	bool all;	    /* verify: every generation */
@@ -39,6 +39,7 @@ struct cli_as {
 int cli_as_user(uid_t uid, gid_t gid, struct cli_as *buf, const char *argv[CLI_AS_ARGS], struct cr_error *err);
 
 /* One verb each. 0 means that what was asked for is done. */
+int cli_able(const struct cli *cli, struct cr_error *err);
 int cli_create(const struct cli *cli, struct cr_error *err);
 int cli_vacate(const struct cli *cli, struct cr_error *err);
 int cli_list(const struct cli *cli, struct cr_error *err);

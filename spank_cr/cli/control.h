@@ -4,7 +4,7 @@
 /* control.h - ask the crinit of a running job to do something
  *
  * crinit listens on a UNIX socket on the compute node and takes one request a connection: a JSON object on a
- * line, {"verb":"create"}, {"verb":"vacate"} or {"verb":"status"}; the answer is a JSON object on a line,
+ * line, {"verb":"create"}, "vacate", "status" or "able"; the answer is a JSON object on a line,
  * {"ok":true,"generation":7,"freeze_ms":120,…} or {"ok":false,"error":"one clear line"}. From another node
  * it is reached by a job step of one process, `scheckpoint agent`, that passes the answer on.
  */

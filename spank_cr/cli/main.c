@@ -36,6 +36,7 @@ static const struct verb {
 	int min, max; /* operands */
 	int takes;
 } verbs[] = {
+	{"able", cli_able, 1, 1, TAKES_TIMEOUT},
 	{"create", cli_create, 1, 1, TAKES_TIMEOUT},
 	{"vacate", cli_vacate, 1, 1, TAKES_TIMEOUT},
 	{"list", cli_list, 0, 1, TAKES_STORE},
@@ -59,7 +60,8 @@ static const struct option options[] = {
 };
 
 static const char usage[] =
-	"usage: scheckpoint create JOBID            take a checkpoint now; returns when it is committed\n"
+	"usage: scheckpoint able JOBID              can the job be checkpointed, and if not, why\n"
+	"       scheckpoint create JOBID            take a checkpoint now; returns when it is committed\n"
 	"       scheckpoint vacate JOBID            take a checkpoint, then requeue the job\n"
 	"       scheckpoint list [JOBID]            the checkpoints of a job, or of all your jobs\n"
 	"       scheckpoint show JOBID[.GENERATION] all that is known of one (the newest)\n"
@@ -67,7 +69,7 @@ static const char usage[] =
 	"       scheckpoint gc [JOBID]              remove what ended jobs, or all users' as root, have left\n"
 	"options:\n"
 	"  --json             print JSON\n"
-	"  --timeout=SECONDS  create, vacate: give up after so long (default 600)\n"
+	"  --timeout=SECONDS  able, create, vacate: give up after so long (default 600)\n"
 	"  --all              verify: every generation of the job\n"
 	"  --dry-run          gc: only say what would be removed\n"
 	"  --dir=DIR          list, show, verify, gc: the job's --checkpoint-dir, instead of the site's\n"
@@ -287,7 +289,7 @@ int main(int argc, char *argv[])
 	}
 	verb = find_verb(argv[1]);
 	if (!verb) {
-		cr_error_set(&err, EINVAL, "'%.20s' is not a verb: create, vacate, list, show, verify or gc",
+		cr_error_set(&err, EINVAL, "'%.20s' is not a verb: able, create, vacate, list, show, verify or gc",
 			     argv[1]);
 		return report(&err, EXIT_USAGE);
 	}

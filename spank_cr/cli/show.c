@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "cli.h"
 #include "control.h"
 #include "job.h"
@@ -34,9 +35,31 @@ static json_t *pick(const json_t *records, uint32_t generation)
 	return found;
 }
 
-/* Say why there is nothing to show, with the newest attempt's error when there was one. */
-static int nothing_to_show(const struct cli *cli, const json_t *records, struct cr_error *err)
+/* What the job's own look at itself has found, so long as nothing came of it. NULL: nothing. The caller frees. */
+static char *found_unable(const char *dir, uint32_t job)
 {
+	cleanup_json json_t *record = json_pack("{s:I, s:s}", "job", (json_int_t)job, "part", CONTROL_PART);
+	cleanup_json json_t *events = NULL;
+	const char *text = NULL;
+	json_t *event;
+	size_t i;
+
+	if (!record || record_events(dir, record, &events, NULL) < 0)
+		return NULL;
+	json_array_foreach (events, i, event) {
+		const char *name = json_string_value(json_object_get(event, "event"));
+
+		if (name && !strcmp(name, "unable"))
+			text = json_string_value(json_object_get(event, "text"));
+	}
+	return text ? strdup(text) : NULL;
+}
+
+/* Say why there is nothing to show, with the newest attempt's error when there was one. */
+static int nothing_to_show(const struct cli *cli, const char *dir, uint32_t id, const json_t *records,
+			   struct cr_error *err)
+{
+	cleanup_free char *unable = found_unable(dir, id);
 	const char *why = NULL;
 	json_t *record;
 	size_t i;
@@ -50,6 +73,9 @@ static int nothing_to_show(const struct cli *cli, const json_t *records, struct 
 	if (why)
 		return cr_error_set(err, ENOENT, "job %s has no checkpoint; the last attempt failed: %s",
 				    cli->target.name, why);
+	if (unable)
+		return cr_error_set(err, ENOENT, "job %s has no checkpoint, and cannot be checkpointed: %s",
+				    cli->target.name, unable);
 	return cr_error_set(err, ENOENT, "job %s has no checkpoint", cli->target.name);
 }
 
@@ -224,7 +250,7 @@ int cli_show(const struct cli *cli, struct cr_error *err)
 		return -1;
 	record = pick(records, cli->target.generation);
 	if (!record)
-		return nothing_to_show(cli, records, err);
+		return nothing_to_show(cli, dir, job, records, err);
 	if (complete(dir, record, err) < 0)
 		return -1;
 	return cli->json ? output_json(record, err) : print_record(record);

@@ -59,8 +59,8 @@ static void client_close(struct control_client *client)
 	client->fd = -1;
 }
 
-/* A short line into an empty socket buffer; whoever does not read it has lost it. */
-static void client_send(struct control_client *client, json_t *reply)
+/* A line that fits into an empty socket buffer; whoever does not read it has lost it. */
+void control_reply(struct control_client *client, json_t *reply)
 {
 	cleanup_free char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
 	cleanup_free char *line = NULL;
@@ -77,20 +77,20 @@ static void client_send(struct control_client *client, json_t *reply)
 void control_reply_done(struct control_client *client, uint32_t generation, int64_t freeze_ms,
 			uint64_t image_bytes)
 {
-	client_send(client, json_pack("{s:b, s:I, s:I, s:I, s:s}", "ok", 1, "generation", (json_int_t)generation,
-				      "freeze_ms", (json_int_t)freeze_ms, "image_bytes", (json_int_t)image_bytes,
-				      "state", "committed"));
+	control_reply(client, json_pack("{s:b, s:I, s:I, s:I, s:s}", "ok", 1, "generation", (json_int_t)generation,
+					"freeze_ms", (json_int_t)freeze_ms, "image_bytes", (json_int_t)image_bytes,
+					"state", "committed"));
 }
 
 void control_reply_error(struct control_client *client, const char *text)
 {
-	client_send(client, json_pack("{s:b, s:s}", "ok", 0, "error", text));
+	control_reply(client, json_pack("{s:b, s:s}", "ok", 0, "error", text));
 }
 
 void control_reply_status(struct control_client *client, uint32_t generation, const char *state)
 {
-	client_send(client,
-		    json_pack("{s:b, s:I, s:s}", "ok", 1, "generation", (json_int_t)generation, "state", state));
+	control_reply(client,
+		      json_pack("{s:b, s:I, s:s}", "ok", 1, "generation", (json_int_t)generation, "state", state));
 }
 
 static void client_accept(struct control *c)
@@ -132,6 +132,8 @@ static void line_parse(struct control_client *client)
 		client->verb = CONTROL_VACATE;
 	else if (verb && strcmp(verb, "status") == 0)
 		client->verb = CONTROL_STATUS;
+	else if (verb && strcmp(verb, "able") == 0)
+		client->verb = CONTROL_ABLE;
 	else
 		control_reply_error(client, "not a request that this crinit knows");
 	json_decref(request);

@@ -3,14 +3,17 @@
 
 /* control.h - the socket at which scheckpoint asks: RUN-DIR/PART.sock
  *
- * One JSON object on one line each way. Requests: {"verb":"create"|"vacate"|"status"}. Replies:
- * {"ok":true,"generation":7,"freeze_ms":120,"image_bytes":…,"state":"committed"} or {"ok":false,"error":"…"}.
+ * One JSON object on one line each way. Requests: {"verb":"create"|"vacate"|"status"|"able"}. Replies:
+ * {"ok":true,"generation":7,"freeze_ms":120,"image_bytes":…,"state":"committed"} or {"ok":false,"error":"…"};
+ * of "able" {"ok":true,"able":true,"blockers":0,"warnings":0,"findings":[{"pid":1004,"name":"python3","fd":5,
+ * "kind":"io_uring","detail":"","remedy":"…","severity":"blocker","text":"…"}]}.
  * Only the job's user and root may connect, and nobody from inside of the job.
  */
 
 #ifndef CR_INIT_CONTROL_H
 #define CR_INIT_CONTROL_H
 
+#include <jansson.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,7 +24,7 @@
 #define CONTROL_CLIENTS 16
 #define CONTROL_LINE	1024
 
-enum control_verb { CONTROL_NONE, CONTROL_CREATE, CONTROL_VACATE, CONTROL_STATUS };
+enum control_verb { CONTROL_NONE, CONTROL_CREATE, CONTROL_VACATE, CONTROL_STATUS, CONTROL_ABLE };
 
 struct control_client {
 	int fd; /* -1: free */
@@ -43,6 +46,9 @@ int control_poll(const struct control *c, struct pollfd *fds);
 
 /* Accept, read, answer what is wrong. A request that is complete shows as its client's verb. */
 void control_serve(struct control *c, const struct pollfd *fds, int n);
+
+/* Any object; the reference is taken. */
+void control_reply(struct control_client *client, json_t *reply);
 
 void control_reply_done(struct control_client *client, uint32_t generation, int64_t freeze_ms,
 			uint64_t image_bytes);

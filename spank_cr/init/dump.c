@@ -39,6 +39,7 @@
 #include "slurm.h"
 #include "spawn.h"
 #include "token.h"
+#include "verdict.h"
 #include "worker.h"
 
 #define SLURM_PATIENCE_MS	3000
@@ -271,10 +272,12 @@ static int criu_run(struct dump *d, struct cr_error *err)
 		d->thawed_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	if (status == 0 || d->resumed || (status > 0 && d->committed))
 		return 0;
-	if (d->failed)
+	if (d->failed) {
 		*err = d->err;
-	else
+	} else {
 		(void)criu_failure(d->job, "dump", status, err);
+		verdict_after(d->job, err);
+	}
 	/* both fail when the writer does */
 	(void)imgproc_failure(&d->capture.proc, IMGPROC_WORDS_MS, err);
 	return -1;
@@ -315,7 +318,7 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	if (cr_store_open(&job->store, job->dir, job->id, job->part, getuid(), true, err) < 0 ||
 	    job_fence(job, err) < 0 || cr_store_next(&job->store, &d->generation, err) < 0 ||
 	    cr_store_sweep(&job->store, err) < 0 || cr_store_begin(&job->store, d->generation, d->dir, err) < 0 ||
-	    manifest_begin(d, reason, err) < 0)
+	    verdict_before(job, err) < 0 || manifest_begin(d, reason, err) < 0)
 		return -1;
 	past = generation_past(d, &past_bytes);
 	if (capture_start(&d->capture, job, d->generation, d->dir, past, past_bytes, err) < 0)

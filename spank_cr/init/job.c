@@ -30,6 +30,7 @@ static const struct key {
 	{"user", TEXT, offsetof(struct job, user)},
 	{"restart", U32, offsetof(struct job, restart)},
 	{"interval", I64, offsetof(struct job, interval)},
+	{"preflight", I64, offsetof(struct job, preflight)},
 	{"keep", INT, offsetof(struct job, keep)},
 	{"compress", INT, offsetof(struct job, compress)},
 	{"pool", U64, offsetof(struct job, pool)},

@@ -21,7 +21,8 @@ struct job {
 	const char *node;
 	const char *user;
 	uint32_t restart;
-	int64_t interval; /* seconds */
+	int64_t interval;  /* seconds */
+	int64_t preflight; /* seconds from the start to the look at what cannot be checkpointed; 0: none */
 	int keep;
 	int compress;	    /* level of zstd, 0: none */
 	uint64_t pool;	    /* bytes of memory for what is new in a checkpoint; 0: crinit decides */

@@ -37,17 +37,16 @@ static int loop_open(struct loop *l, struct cr_error *err)
 
 static void loop_once(struct loop *l)
 {
-	struct pollfd fds[4 + CONTROL_CLIENTS + 1] = {
-		{.fd = l->signals, .events = POLLIN},
-		{.fd = l->job->wire, .events = POLLIN},
-		{.fd = l->timer, .events = POLLIN},
-		{.fd = l->worker.pid ? l->worker.fd : -1, .events = POLLIN},
+	struct pollfd fds[5 + CONTROL_CLIENTS + 1] = {
+		{.fd = l->signals, .events = POLLIN}, {.fd = l->job->wire, .events = POLLIN},
+		{.fd = l->timer, .events = POLLIN},   {.fd = l->worker.pid ? l->worker.fd : -1, .events = POLLIN},
+		{.fd = able_fd(l), .events = POLLIN},
 	};
-	int n = control_poll(&l->control, fds + 4);
+	int n = control_poll(&l->control, fds + 5);
 	uint64_t ticks;
 
 	/* bounded: a child that ended in between two looks is seen at the next */
-	if (poll(fds, (nfds_t)(4 + n), 1000) < 0 && errno != EINTR)
+	if (poll(fds, (nfds_t)(5 + n), 1000) < 0 && errno != EINTR)
 		job_log(l->job, 0, "poll: %s", strerror(errno));
 	signals_read(l);
 	/* before the reaping: a report explains the death that follows it */
@@ -58,8 +57,9 @@ static void loop_once(struct loop *l)
 		signals_read_wire(l);
 	if (read(l->timer, &ticks, sizeof(ticks)) == (ssize_t)sizeof(ticks))
 		l->due = true;
-	control_serve(&l->control, fds + 4, n);
+	control_serve(&l->control, fds + 5, n);
 	dispatch_next(l);
+	able_serve(l);
 }
 
 static int loop_until_over(struct loop *l)
@@ -88,6 +88,7 @@ static int started_tell(struct loop *l)
 	struct stat st;
 
 	l->job->saved_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
+	able_arm(l);
 	l->job->notice_from = fstat(2, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
 
 	if (cr_wire_send(l->job->wire, CR_WIRE_STARTED, 0, NULL, &err) < 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* loop_state.h - the loop's state, and its three nouns: signals (signals.c), the worker's turn (dispatch.c), the
- * job's end (ending.c); for these files and loop.c alone
+/* loop_state.h - the loop's state, and its nouns: signals (signals.c), the worker's turn (dispatch.c), the job's
+ * end (ending.c), the look at what cannot be checkpointed (able.c); for these files and loop.c alone
  */
 
 #ifndef CR_INIT_LOOP_STATE_H
@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "able.h"
 #include "control.h"
 #include "job.h"
 #include "worker.h"
@@ -21,6 +22,7 @@ struct loop {
 	struct job *job;
 	struct control control;
 	struct worker worker;
+	struct able able;
 	enum dump_mode mode; /* of the running worker */
 	bool restoring;
 	bool drained; /* the worker's tree is thawed: it only writes */

@@ -89,6 +89,7 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	launch_args_add(args, "--user=%s", job->user);
 	launch_args_add(args, "--restart=%" PRIu32, job->restart);
 	launch_args_add(args, "--interval=%" PRId64, options.interval ? options.interval : config->interval);
+	launch_args_add(args, "--preflight=%" PRId64, config->preflight);
 	launch_args_add(args, "--keep=%d", config->keep);
 	launch_args_add(args, "--compress=%d", config->compress);
 	launch_args_add(args, "--pool=%" PRIu64, config->pool);

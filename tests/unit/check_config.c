@@ -27,6 +27,7 @@ START_TEST(defaults)
 	ck_assert_str_eq(config.criu, "/usr/sbin/criu");
 	ck_assert_int_eq(config.interval, 3600);
 	ck_assert_int_eq(config.min_interval, 1);
+	ck_assert_int_eq(config.preflight, 5);
 	ck_assert_uint_eq(config.ghost_limit, 64u << 20);
 	ck_assert_int_eq(config.keep, 2);
 	ck_assert_int_eq(config.compress, 1);
@@ -50,6 +51,7 @@ START_TEST(every_key)
 			(char *)"criu=/opt/criu",
 			(char *)"interval=10m",
 			(char *)"min_interval=30s",
+			(char *)"preflight=0",
 			(char *)"ghost_limit=2G",
 			(char *)"keep=5",
 			(char *)"log=debug"};
@@ -57,12 +59,13 @@ START_TEST(every_key)
 	struct cr_config config;
 
 	cr_config_init(&config);
-	unit_assert_ok(cr_config_parse(&config, 8, argv, &err), &err);
+	unit_assert_ok(cr_config_parse(&config, 9, argv, &err), &err);
 	ck_assert_str_eq(config.dir, "/scratch/%u/%U/100%%");
 	ck_assert_str_eq(config.scratch, "/local");
 	ck_assert_str_eq(config.criu, "/opt/criu");
 	ck_assert_int_eq(config.interval, 600);
 	ck_assert_int_eq(config.min_interval, 30);
+	ck_assert_int_eq(config.preflight, 0);
 	ck_assert_uint_eq(config.ghost_limit, (uint64_t)2 << 30);
 	ck_assert_int_eq(config.keep, 5);
 	ck_assert_int_eq(config.log_level, 2);
@@ -167,6 +170,8 @@ START_TEST(errors_name_the_argument)
 		"interval=1x",
 		"interval=11000d",
 		"min_interval=0",
+		"preflight=0s",
+		"preflight=soon",
 		"min_interval=abc",
 		"ghost_limit=",
 		"ghost_limit=x",

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# able.bats - what cannot be checkpointed is named before, by process and descriptor, and again when a checkpoint is
+# refused; what is said to be fine is. One job gets hold of one thing after the other.
+
+bats_require_minimum_version 1.5.0
+load helpers
+
+HOME_DIR=/shared/home/alice
+
+# driver - the script of a job that starts blocker on each line that it is given, until the next
+driver() {
+	cat <<-'END'
+		n=1
+		while [ ! -e "stop.$SLURM_JOB_ID" ]; do
+			if [ -e "do.$SLURM_JOB_ID.$n" ]; then
+				read -r kind arg <"do.$SLURM_JOB_ID.$n"
+				./blocker $kind "ready.$SLURM_JOB_ID.$n" $arg </dev/null >/dev/null 2>"blocker.$SLURM_JOB_ID.$n" &
+				until [ -e "undo.$SLURM_JOB_ID.$n" ]; do sleep 0.05; done
+				kill -KILL $! $(pgrep -P $!)
+				wait
+				n=$((n + 1))
+			fi
+			sleep 0.05
+		done 2>/dev/null
+		echo end
+	END
+}
+
+setup_file() {
+	have_spank_cr || return 0
+	program blocker
+	on n1 alice tee outside.py <"$BATS_TEST_DIRNAME/outside.py" >/dev/null
+	local name
+	for name in processes descriptors sockets; do
+		export "JOB_$name=$(submit --nodelist=n1 --mem=60M --checkpoint=1h --output=out.%j --error=errors.%j "$(driver)")"
+	done
+}
+
+setup() {
+	need_spank_cr
+	TRIED=0
+}
+
+teardown() {
+	on n1 root rm -f /dev/nvidia0
+	on n1 alice rm -f given.pty given
+}
+
+teardown_file() {
+	cancel_all
+}
+
+_ready() {
+	on n1 alice test -s "ready.$1.$2"
+}
+
+# hold JOB KIND [ARG] - the job has it now; sets pid and fd
+hold() {
+	job=$1
+	TRIED=$((TRIED + 1))
+	on n1 alice tee "do.$job.new" <<<"$2 ${3:-}" >/dev/null
+	on n1 alice mv "do.$job.new" "do.$job.$TRIED"
+	wait_until 20 _ready "$job" "$TRIED" || {
+		echo "$2 came to nothing:"
+		on n1 alice cat "blocker.$job.$TRIED"
+		return 1
+	}
+	read -r pid fd < <(on n1 alice cat "ready.$job.$TRIED")
+}
+
+# release - and now it has it no more
+release() {
+	on n1 alice touch "undo.$job.$TRIED"
+	wait_until 20 _released
+}
+
+_released() {
+	! in_job n1 "$job" pgrep -x "blocker|su|srun"
+}
+
+# refused KIND [NAME] - able names pid and fd with kind KIND; create names the same and fails; the job goes on
+refused() {
+	local first
+	run --separate-stderr on n1 alice scheckpoint able --json "$job"
+	# shellcheck disable=SC2154 # bats sets it
+	echo "$output" "$stderr"
+	[ "$status" = 1 ]
+	first=$(jq -r '.findings[0].text' <<<"$output")
+	[[ $stderr = *"job $job cannot be checkpointed: "*" blocker"* ]]
+	# the one or other that this is in front of
+	jq -e --arg kind "$1" --argjson pid "$pid" --argjson fd "$fd" '.able == false and .ok and .blockers > 0 and
+		(.findings | any(.kind == $kind and .pid == $pid and .fd == $fd and .severity == "blocker" and
+			(.remedy | length) > 0 and (.text | test("pid \($pid) "))))' <<<"$output"
+	run on n1 alice scheckpoint create "$job"
+	echo "$output"
+	[ "$status" = 1 ]
+	[[ $output = *"pid $pid ${2:-blocker}"* && $output = *"$first"* ]]
+	[ "$(job_field "$job" JobState)" = RUNNING ]
+	release
+}
+
+# fine - able says yes, and a checkpoint is taken
+fine() {
+	run on n1 alice scheckpoint able "$job"
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ $output = *"job $job can be checkpointed" ]]
+	on n1 alice scheckpoint create "$job"
+}
+
+@test "some seconds after its start, or its restore, a job with blockers says so in its stderr and in the journal, a fine one nothing" {
+	local able unable
+	able=$(submit --nodelist=n2 --mem=60M --checkpoint=1h --output=out.%j --error=errors.%j './blocker fine ready.$SLURM_JOB_ID')
+	unable=$(submit --nodelist=n2 --mem=60M --checkpoint=1h --output=out.%j --error=errors.%j \
+		'for kind in uffd seccomp tcp; do ./blocker $kind ready.$SLURM_JOB_ID.$kind & done; wait')
+	wait_file alice "errors.$unable" 'no checkpoint: pid [0-9]+ blocker, descriptor 3: a userfaultfd; ' 30
+	wait_file alice "errors.$unable" 'no checkpoint: pid [0-9]+ blocker: a seccomp filter; ' 5
+	# one line for the process, which has both ends
+	wait_file alice "errors.$unable" 'no checkpoint: pid [0-9]+ blocker, descriptor 4: a TCP connection of the job to itself' 5
+	[ "$(on n0 alice grep -c 'spank_cr: ' "errors.$unable")" = 3 ]
+	run on n0 alice scheckpoint show "$unable"
+	[ "$status" = 1 ]
+	[[ $output = *"cannot be checkpointed: pid "*"a seccomp filter; "*"and 3 more: scheckpoint able $unable" ]]
+	# known already: a checkpoint that fails says no more in the job's stderr
+	run on n0 alice scheckpoint create "$unable"
+	[ "$status" = 1 ]
+	[[ $output = *"a seccomp filter; "*"and 3 more: scheckpoint able $unable" ]]
+	[ "$(on n0 alice grep -c 'spank_cr: ' "errors.$unable")" = 3 ]
+	wait_until 20 on n0 root grep -q 'the job can be checkpointed as it is' "$(store "$able")/crinit.log"
+	not on n0 alice grep 'spank_cr: ' "errors.$able"
+	job=$able
+	fine
+	on n0 root scancel "$unable"
+	# what is fine comes back from its checkpoint, and is looked at there, too
+	requeue "$able"
+	wait_until 20 _looked_twice "$able"
+	not on n0 alice grep 'spank_cr: ' "errors.$able"
+	on n0 root scancel "$able"
+}
+
+_looked_twice() {
+	[ "$(on n0 root grep -c 'the job can be checkpointed as it is' "$(store "$1")/crinit.log")" = 2 ]
+}
+
+@test "processes: seccomp, another user's rights, a debugger, namespaces, no first thread, secrets" {
+	hold "$JOB_processes" seccomp
+	refused seccomp
+	hold "$JOB_processes" setuid
+	refused setuid su
+	hold "$JOB_processes" undumpable
+	refused undumpable
+	hold "$JOB_processes" traced
+	refused traced
+	hold "$JOB_processes" leader
+	refused thread
+	hold "$JOB_processes" namespace
+	refused namespace
+	hold "$JOB_processes" fine
+	fine
+	release
+}
+
+@test "descriptors and mappings: io_uring, perf, userfaultfd, System V shared memory, devices, files without a name, inotify" {
+	hold "$JOB_descriptors" io_uring
+	refused io_uring
+	hold "$JOB_descriptors" io_uring_map
+	refused io_uring
+	if [ "$(on n1 root cat /proc/sys/kernel/perf_event_paranoid)" -le 2 ]; then
+		hold "$JOB_descriptors" perf
+		refused perf
+	fi
+	hold "$JOB_descriptors" uffd
+	refused userfaultfd
+	hold "$JOB_descriptors" sysv_shm
+	refused sysv_shm
+	hold "$JOB_descriptors" deleted 70000000
+	refused deleted
+	hold "$JOB_descriptors" unlinked
+	refused unlinked
+	hold "$JOB_descriptors" inotify .
+	refused inotify
+	hold "$JOB_descriptors" inotify /etc
+	fine
+	release
+	hold "$JOB_descriptors" pidfd 1
+	refused pidfd
+	hold "$JOB_descriptors" pidfd
+	fine
+	release
+	# what the kernel has for /dev/fuse stands for a GPU: by their names they are told apart
+	on n1 root mknod -m 666 /dev/nvidia0 c 10 229
+	hold "$JOB_descriptors" device /dev/nvidia0
+	refused gpu
+}
+
+@test "what leads out of the job: TCP to itself and to another node, UNIX sockets, a terminal from outside, an srun" {
+	local server
+	server=$(on n0 root hostname -I | tr -d ' ')
+	hold "$JOB_sockets" tcp
+	refused tcp_self
+	hold "$JOB_sockets" tcp_out "$server:6817"
+	[[ $(on n1 alice scheckpoint able "$job" 2>/dev/null) = *"to $server:6817;"* ]]
+	refused tcp
+	hold "$JOB_sockets" unix_out /run/munge/munge.socket.2
+	[[ $(on n1 alice scheckpoint able "$job" 2>/dev/null) = *"to /run/munge/munge.socket.2;"* ]]
+	refused unix
+	hold "$JOB_sockets" mptcp
+	refused socket
+	on n1 alice python3 outside.py "$HOME_DIR/given.pty" 3>&- &
+	wait_until 10 on n1 alice test -S given.pty
+	hold "$JOB_sockets" received "$HOME_DIR/given.pty"
+	refused pty
+	hold "$JOB_sockets" srun
+	refused srun srun
+	hold "$JOB_sockets" sysv_sem
+	[[ $(on n1 alice scheckpoint able "$job") = "warning: System V semaphores are not part of a checkpoint"* ]]
+	fine
+	release
+	on n1 alice ipcrm --all=sem
+}
+
+@test "able of a job that does not run, or runs without checkpoints, is one clear line" {
+	run on n0 alice scheckpoint able 999999
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	job=$(submit --mem=60M 'sleep 100')
+	wait_state "$job" RUNNING 20
+	run on n0 alice scheckpoint able "$job"
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" = 1 ]
+	[[ $output = *"job $job: it was not started with --checkpoint"* ]]
+	on n0 root scancel "$job"
+}

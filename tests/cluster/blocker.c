@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* blocker.c - blocker KIND READY [ARG]: get hold of one thing of that kind, write "PID FD" (-1 without one) to the
+ * file READY, and stay */
+
+#define _GNU_SOURCE
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/io_uring.h>
+#include <linux/netlink.h>
+#include <linux/perf_event.h>
+#include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *ready, *argument;
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static int must(int rc, const char *what)
+{
+	if (rc < 0)
+		die(what);
+	return rc;
+}
+
+static void say(pid_t pid, int fd)
+{
+	char name[4096];
+	FILE *f;
+
+	snprintf(name, sizeof(name), "%s.new", ready);
+	f = fopen(name, "w");
+	if (!f || fprintf(f, "%d %d\n", (int)pid, fd) < 0 || fclose(f) == EOF)
+		die(name);
+	must(rename(name, ready), ready);
+}
+
+static int seccomp(void)
+{
+	struct sock_filter allow = {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
+	struct sock_fprog program = {1, &allow};
+
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+	must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), "seccomp");
+	return -1;
+}
+
+static int io_uring(void)
+{
+	struct io_uring_params p = {0};
+
+	return must((int)syscall(SYS_io_uring_setup, 4, &p), "io_uring_setup");
+}
+
+/* the ring's memory stays when the descriptor goes */
+static int io_uring_map(void)
+{
+	int fd = io_uring();
+
+	if (mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, IORING_OFF_SQ_RING) == MAP_FAILED)
+		die("mmap");
+	close(fd);
+	return -1;
+}
+
+static int perf(void)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+				       .size = sizeof(attr),
+				       .config = PERF_COUNT_SW_TASK_CLOCK,
+				       .exclude_kernel = 1,
+				       .exclude_hv = 1};
+
+	return must((int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0), "perf_event_open");
+}
+
+static int uffd(void)
+{
+	struct uffdio_api api = {.api = UFFD_API};
+	int fd = must((int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY), "userfaultfd");
+
+	must(ioctl(fd, UFFDIO_API, &api), "UFFDIO_API");
+	return fd;
+}
+
+static int tcp(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t size = sizeof(at);
+	int server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+
+	must(bind(server, (struct sockaddr *)&at, sizeof(at)), "bind");
+	must(listen(server, 1), "listen");
+	must(getsockname(server, (struct sockaddr *)&at, &size), "getsockname");
+	must(connect(client, (struct sockaddr *)&at, sizeof(at)), "connect");
+	must(accept(server, NULL, NULL), "accept");
+	return client;
+}
+
+/* to ADDRESS:PORT of another node */
+static int tcp_out(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char address[64];
+	unsigned port;
+
+	if (sscanf(argument, "%63[^:]:%u", address, &port) != 2)
+		die(argument);
+	at.sin_port = htons((uint16_t)port);
+	inet_pton(AF_INET, address, &at.sin_addr);
+	must(connect(fd, (struct sockaddr *)&at, sizeof(at)), "connect");
+	return fd;
+}
+
+static int sysv_shm(void)
+{
+	int id = must(shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600), "shmget");
+	void *at = shmat(id, NULL, 0);
+
+	must(shmctl(id, IPC_RMID, NULL), "IPC_RMID");
+	if (at == (void *)-1)
+		die("shmat");
+	return -1;
+}
+
+static int sysv_sem(void)
+{
+	must(semget(IPC_PRIVATE, 1, IPC_CREAT | 0600), "semget");
+	return -1;
+}
+
+static int sysv_msg(void)
+{
+	struct {
+		long type;
+		char text[1];
+	} m = {1, "x"};
+	int id = must(msgget(IPC_PRIVATE, IPC_CREAT | 0600), "msgget");
+
+	must(msgsnd(id, &m, 1, 0), "msgsnd");
+	return -1;
+}
+
+static int namespace(void)
+{
+	must(unshare(CLONE_NEWUSER), "unshare");
+	return -1;
+}
+
+static int inotify(void)
+{
+	int fd = must(inotify_init1(0), "inotify_init1");
+
+	must(inotify_add_watch(fd, argument ? argument : ".", IN_MODIFY), "inotify_add_watch");
+	return fd;
+}
+
+static int inotify_empty(void)
+{
+	return must(inotify_init1(0), "inotify_init1");
+}
+
+/* a descriptor that somebody hands out at the socket ARG, and that socket closed again */
+static int received(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec iov = {&byte, 1};
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), got;
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", argument);
+	must(connect(fd, (struct sockaddr *)&at, sizeof(at)), argument);
+	must((int)recvmsg(fd, &m, 0), "recvmsg");
+	if (!CMSG_FIRSTHDR(&m))
+		die("no descriptor came");
+	memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(got));
+	close(fd);
+	return got;
+}
+
+/* connected to somebody at the socket ARG */
+static int unix_out(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", argument);
+	must(connect(fd, (struct sockaddr *)&at, sizeof(at)), argument);
+	return fd;
+}
+
+/* ARG bytes in a file without a name */
+static int deleted(void)
+{
+	char name[] = "deletedXXXXXX";
+	int fd = must(mkstemp(name), "mkstemp");
+
+	must(unlink(name), "unlink");
+	must(posix_fallocate(fd, 0, atol(argument)) ? -1 : 0, "fallocate");
+	return fd;
+}
+
+/* its name is gone, another one is there */
+static int unlinked(void)
+{
+	int fd = must(open("unlinked", O_RDWR | O_CREAT, 0600), "unlinked");
+
+	unlink("unlinked.other");
+	must(link("unlinked", "unlinked.other"), "link");
+	must(unlink("unlinked"), "unlink");
+	return fd;
+}
+
+static int traced(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		pause();
+	}
+	must(waitpid(pid, NULL, 0), "waitpid");
+	must((int)ptrace(PTRACE_CONT, pid, NULL, NULL), "PTRACE_CONT");
+	say(pid, -1);
+	return -2;
+}
+
+static int undumpable(void)
+{
+	must(prctl(PR_SET_DUMPABLE, 0), "PR_SET_DUMPABLE");
+	return -1;
+}
+
+static void *stay(void *arg)
+{
+	say(getpid(), -1);
+	for (;;)
+		pause();
+	return arg;
+}
+
+static int leader(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, stay, NULL))
+		die("pthread_create");
+	pthread_exit(NULL);
+}
+
+static int secret(void)
+{
+	int fd = must((int)syscall(SYS_memfd_secret, 0), "memfd_secret");
+
+	must(ftruncate(fd, 4096), "ftruncate");
+	if (mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED)
+		die("mmap");
+	return fd;
+}
+
+static int mptcp(void)
+{
+	return must(socket(AF_INET, SOCK_STREAM, 262), "socket");
+}
+
+static int pidfd(void)
+{
+	return must((int)syscall(SYS_pidfd_open, argument ? atoi(argument) : getpid(), 0), "pidfd_open");
+}
+
+static int device(void)
+{
+	return must(open(argument, O_RDONLY), argument);
+}
+
+/* each process to itself: a program with more rights than the job, which waits for a password */
+static int setuid_program(void)
+{
+	int fds[2];
+
+	must(pipe(fds), "pipe");
+	say(getpid(), -1);
+	dup2(fds[0], 0);
+	execlp("su", "su", "root", NULL);
+	perror("su");
+	exit(1);
+}
+
+static int srun(void)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	execlp("srun", "srun", "--overlap", "sh", "-c", "echo $1 -1 >$2; sleep 1000", "sh", pid, ready, NULL);
+	perror("srun");
+	exit(1);
+}
+
+/* all of this is fine */
+static int fine(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct itimerspec when = {{1, 0}, {1, 0}};
+	struct epoll_event event = {.events = EPOLLIN};
+	sigset_t set;
+	int fds[2], e = epoll_create1(0), file, l;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	event.data.fd = eventfd(3, 0);
+	must(epoll_ctl(e, EPOLL_CTL_ADD, event.data.fd, &event), "epoll_ctl");
+	must(timerfd_settime(timerfd_create(CLOCK_MONOTONIC, 0), 0, &when, NULL), "timerfd");
+	must(signalfd(-1, &set, 0), "signalfd");
+	must(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), "socketpair");
+	must(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), "socketpair");
+	must(pipe(fds), "pipe");
+	must(ftruncate(memfd_create("some", 0), 8192), "memfd");
+	must(socket(AF_INET, SOCK_DGRAM, 0), "udp");
+	must(socket(AF_INET, SOCK_STREAM, 0), "tcp");
+	must(socket(AF_UNIX, SOCK_STREAM, 0), "unix");
+	l = must(socket(AF_INET, SOCK_STREAM, 0), "tcp");
+	must(bind(l, (struct sockaddr *)&at, sizeof(at)), "bind");
+	must(listen(l, 5), "listen");
+	argument = "100000";
+	deleted();
+	file = must(open("locked", O_RDWR | O_CREAT, 0600), "locked");
+	must(flock(file, LOCK_EX), "flock");
+	must(open("/dev/null", O_RDWR), "/dev/null");
+	must(open("/dev/urandom", O_RDONLY), "/dev/urandom");
+	must(open("/dev/ptmx", O_RDWR | O_NOCTTY), "/dev/ptmx");
+	must(open("/proc/self/status", O_RDONLY), "/proc/self/status");
+	must(inotify_empty(), "inotify");
+	if (mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+		die("mmap");
+	if (fork() == 0)
+		_exit(0); /* a zombie */
+	return -1;
+}
+
+static const struct {
+	const char *name;
+	int (*get)(void);
+} kinds[] = {
+	{"seccomp", seccomp},
+	{"io_uring", io_uring},
+	{"io_uring_map", io_uring_map},
+	{"perf", perf},
+	{"uffd", uffd},
+	{"tcp", tcp},
+	{"tcp_out", tcp_out},
+	{"sysv_shm", sysv_shm},
+	{"sysv_sem", sysv_sem},
+	{"sysv_msg", sysv_msg},
+	{"namespace", namespace},
+	{"inotify", inotify},
+	{"inotify_empty", inotify_empty},
+	{"received", received},
+	{"unix_out", unix_out},
+	{"deleted", deleted},
+	{"unlinked", unlinked},
+	{"traced", traced},
+	{"undumpable", undumpable},
+	{"leader", leader},
+	{"secret", secret},
+	{"mptcp", mptcp},
+	{"pidfd", pidfd},
+	{"device", device},
+	{"setuid", setuid_program},
+	{"srun", srun},
+	{"fine", fine},
+};
+
+int main(int argc, char *argv[])
+{
+	if (argc < 3)
+		return 2;
+	ready = argv[2];
+	argument = argv[3];
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		int fd;
+
+		if (strcmp(kinds[i].name, argv[1]) != 0)
+			continue;
+		fd = kinds[i].get();
+		if (fd != -2)
+			say(getpid(), fd);
+		for (;;)
+			pause();
+	}
+	return 2;
+}
