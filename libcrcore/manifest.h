@@ -48,6 +48,8 @@ struct cr_manifest_output {
 	uint64_t offset;  /* bytes; where the first of the descriptors found stood, 0 when it is only mapped */
 	uint32_t flags;	  /* of that descriptor, as open(2) has them */
 	uint32_t mapped;  /* 1: by a shared mapping */
+	uint32_t uid;	  /* owner */
+	uint32_t links;	  /* names it had, also ones that the job does not know; 0: not known */
 };
 
 /* A program or library that the job had mapped: what a node must have to go on with it. Since format 3. */

@@ -177,7 +177,8 @@ static int get_output(struct cr_manifest *m, const json_t *object, struct cr_err
 {
 	cleanup_free char *path = NULL;
 	cleanup_free char *saved = NULL;
-	int64_t size = 0, dev = 0, ino = 0, mode = 0, mtime = 0, offset = 0, flags = 0, mapped = 0;
+	int64_t size = 0, dev = 0, ino = 0, mode = 0, mtime = 0, offset = 0, flags = 0, mapped = 0, uid = 0,
+		links = 0;
 
 	if (get_path(object, "path", false, &path, err) < 0 ||
 	    get_number(object, "size", 0, INT64_MAX, &size, err) < 0 ||
@@ -189,7 +190,9 @@ static int get_output(struct cr_manifest *m, const json_t *object, struct cr_err
 	if (m->format >= 3 && (get_number(object, "mtime_ns", 0, INT64_MAX, &mtime, err) < 0 ||
 			       get_number(object, "offset", 0, INT64_MAX, &offset, err) < 0 ||
 			       get_number(object, "flags", 0, UINT32_MAX, &flags, err) < 0 ||
-			       get_number(object, "mapped", 0, 1, &mapped, err) < 0))
+			       get_number(object, "mapped", 0, 1, &mapped, err) < 0 ||
+			       get_number(object, "uid", 0, UINT32_MAX, &uid, err) < 0 ||
+			       get_number(object, "links", 0, UINT32_MAX, &links, err) < 0))
 		return -1;
 	return cr_manifest_add_output(m,
 				      &(struct cr_manifest_output){.path = path,
@@ -201,7 +204,9 @@ static int get_output(struct cr_manifest *m, const json_t *object, struct cr_err
 								   .mtime_ns = mtime,
 								   .offset = (uint64_t)offset,
 								   .flags = (uint32_t)flags,
-								   .mapped = (uint32_t)mapped},
+								   .mapped = (uint32_t)mapped,
+								   .uid = (uint32_t)uid,
+								   .links = (uint32_t)links},
 				      err);
 }
 

@@ -123,10 +123,12 @@ static int put_outputs(json_t *root, const struct cr_manifest *m)
 		    put_number(object, "ino", (int64_t)output->ino) < 0 ||
 		    put_number(object, "mode", output->mode) < 0 || put_path(object, "saved", output->saved) < 0)
 			return -1;
-		if (cr_manifest_format(m) >= 3 && (put_number(object, "mtime_ns", output->mtime_ns) < 0 ||
-						   put_number(object, "offset", (int64_t)output->offset) < 0 ||
-						   put_number(object, "flags", output->flags) < 0 ||
-						   put_number(object, "mapped", output->mapped) < 0))
+		if (cr_manifest_format(m) >= 3 &&
+		    (put_number(object, "mtime_ns", output->mtime_ns) < 0 ||
+		     put_number(object, "offset", (int64_t)output->offset) < 0 ||
+		     put_number(object, "flags", output->flags) < 0 ||
+		     put_number(object, "mapped", output->mapped) < 0 ||
+		     put_number(object, "uid", output->uid) < 0 || put_number(object, "links", output->links) < 0))
 			return -1;
 	}
 	return 0;

@@ -136,6 +136,8 @@ START_TEST(golden_round_trip_3)
 	ck_assert_uint_eq(m.outputs[0].flags, 0102001);
 	ck_assert_uint_eq(m.outputs[0].mapped, 0);
 	ck_assert_uint_eq(m.outputs[1].mapped, 1);
+	ck_assert_uint_eq(m.outputs[0].uid, 1001);
+	ck_assert_uint_eq(m.outputs[1].links, 2);
 	ck_assert_uint_eq(m.n_binaries, 2);
 	ck_assert_str_eq(m.binaries[0].path, "/usr/bin/lmp");
 	ck_assert_uint_eq(m.binaries[0].size, 68112);
@@ -332,6 +334,8 @@ START_TEST(every_edit_of_format_3_is_refused)
 		{"\"flags\": 33793", "\"flags\": \"w\"", EINVAL, "\"flags\""},
 		{"\"mapped\": 1", "\"mapped\": 2", ERANGE, "\"mapped\""},
 		{"\"mapped\": 1", "\"mapped\": true", EINVAL, "\"mapped\""},
+		{"\"links\": 2", "\"links\": -2", ERANGE, "\"links\""},
+		{"\"uid\": 1001", "\"owner\": 1001", EINVAL, "\"uid\""},
 		{"\"binaries\": [", "\"binaries\": {}, \"x\": [", EINVAL, "\"binaries\""},
 		{"\"binaries\": [", "\"x\": [", EINVAL, "\"binaries\" is missing"},
 		{"\"/usr/bin/lmp\"", "\"usr/bin/lmp\"", EINVAL, "not absolute"},
