@@ -27,6 +27,8 @@ void cr_config_init(struct cr_config *config)
 		.min_interval = 1,
 		.preflight = 5,
 		.ghost_limit = 64u << 20,
+		.files = CR_FILES_COPY,
+		.file_limit = 64u << 20,
 		.keep = 2,
 		.compress = 1,
 		.drain_share = 75,
@@ -180,6 +182,29 @@ static int set_ghost_limit(struct cr_config *config, const char *value, struct c
 	return config_size(value, &config->ghost_limit, err);
 }
 
+int cr_config_files(const char *text, int *files, struct cr_error *err)
+{
+	static const char *const words[] = {"copy", "truncate", "keep"};
+
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(words[i], text) == 0) {
+			*files = i;
+			return 0;
+		}
+	}
+	return cr_error_set(err, EINVAL, "not one of copy, truncate, keep");
+}
+
+static int set_files(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return cr_config_files(value, &config->files, err);
+}
+
+static int set_file_limit(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return config_size(value, &config->file_limit, err);
+}
+
 static int set_keep(struct cr_config *config, const char *value, struct cr_error *err)
 {
 	return cr_config_keep(value, &config->keep, err);
@@ -262,6 +287,8 @@ static const struct {
 	{"min_interval", set_min_interval},
 	{"preflight", set_preflight},
 	{"ghost_limit", set_ghost_limit},
+	{"files", set_files},
+	{"file_limit", set_file_limit},
 	{"keep", set_keep},
 	{"compress", set_compress},
 	{"pool", set_pool},
@@ -275,9 +302,22 @@ static const struct {
 	{"log", set_log},
 };
 
+/* "dir=, scratch= and log=" */
+static const char *keys_list(char *buf, size_t size)
+{
+	const size_t n = sizeof(keys) / sizeof(keys[0]);
+	size_t used = 0;
+
+	for (size_t i = 0; i < n && used < size; i++)
+		used += (size_t)snprintf(buf + used, size - used, "%s%s=",
+					 i == 0 ? "" : i == n - 1 ? " and " : ", ", keys[i].key);
+	return buf;
+}
+
 static int config_apply(struct cr_config *config, const char *arg, struct cr_error *err)
 {
 	size_t length = strcspn(arg, "=");
+	char known[512];
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (strlen(keys[i].key) != length || strncmp(keys[i].key, arg, length) != 0)
@@ -288,12 +328,8 @@ static int config_apply(struct cr_config *config, const char *arg, struct cr_err
 			return cr_error_prefix(err, "argument \"%s\"", arg);
 		return 0;
 	}
-	return cr_error_set(
-		err, EINVAL,
-		"argument \"%s\" is unknown: known are dir=, scratch=, criu=, interval=, "
-		"min_interval=, preflight=, ghost_limit=, keep=, compress=, pool=, drain_share=, bandwidth=, "
-		"drain_jobs=, on_complete=, on_failure=, max_age=, net= and log=",
-		arg);
+	return cr_error_set(err, EINVAL, "argument \"%s\" is unknown: known are %s", arg,
+			    keys_list(known, sizeof(known)));
 }
 
 int cr_config_parse(struct cr_config *config, int argc, char *const argv[], struct cr_error *err)

@@ -16,6 +16,13 @@
 
 #include "error.h"
 
+/* What becomes of files that the job has open for writing, at a restore. */
+enum cr_files {
+	CR_FILES_COPY,	   /* they go back to their content at the checkpoint */
+	CR_FILES_TRUNCATE, /* they go back to their size */
+	CR_FILES_KEEP,	   /* they are left alone */
+};
+
 struct cr_config {
 	char dir[PATH_MAX];	/* dir=     checkpoint directory; %u user name, %U uid; absolute */
 	char scratch[PATH_MAX]; /* scratch= node-local directory for private /tmp and /var/tmp */
@@ -24,6 +31,8 @@ struct cr_config {
 	int64_t min_interval;	/* min_interval= seconds; a shorter --checkpoint=TIME is refused */
 	int64_t preflight;	/* preflight= seconds until a job that runs is looked at; 0: never */
 	uint64_t ghost_limit;	/* ghost_limit= bytes (suffix K, M, G): largest deleted-but-open file kept */
+	int files;		/* files=   copy|truncate|keep, an enum cr_files */
+	uint64_t file_limit;	/* file_limit= bytes: a file with more in it is not copied into a checkpoint */
 	int keep;		/* keep=    generations kept, at least 1 (default 2) */
 	int compress;		/* compress= fast (1), none (0) or a level of zstd, 1 to 19 */
 	uint64_t pool;		/* pool=    bytes of memory for what is new in a checkpoint; 0: auto */
@@ -38,15 +47,16 @@ struct cr_config {
 };
 
 /* Fill config with the defaults: dir "" (must be set), scratch /var/spool/spank_cr, criu /usr/sbin/criu,
- * interval 1 h, min_interval 1 s, preflight 5 s, ghost_limit 64M, keep 2, compress fast, pool auto, drain_share
- * 75, bandwidth and drain_jobs without limit, on_complete remove, on_failure keep, max_age 30 days, net host, log
- * info. */
+ * interval 1 h, min_interval 1 s, preflight 5 s, ghost_limit 64M, files copy, file_limit 64M, keep 2, compress fast,
+ * pool auto, drain_share 75, bandwidth and drain_jobs without limit, on_complete remove, on_failure keep, max_age 30
+ * days, net host, log info. */
 void cr_config_init(struct cr_config *config);
 
-/* The values of compress=, pool=, keep= and net=, which users write as well. Only written on success. */
+/* The values of compress=, pool=, keep=, files= and net=, which users write as well. Only written on success. */
 int cr_config_compress(const char *text, int *level, struct cr_error *err);
 int cr_config_pool(const char *text, uint64_t *bytes, struct cr_error *err);
 int cr_config_keep(const char *text, int *keep, struct cr_error *err);
+int cr_config_files(const char *text, int *files, struct cr_error *err);
 int cr_config_net(const char *text, int *private_net, struct cr_error *err);
 
 /* Apply "key=value" arguments over what config holds. Every unknown key, missing value, relative path or

@@ -121,53 +121,6 @@ int cr_proc_tree(pid_t root, pid_t **pids, size_t *n, struct cr_error *err)
 	return 0;
 }
 
-/* Flags and position of a descriptor, from its fdinfo below dir. */
-static int descriptor_info(int dir, const char *fd, unsigned *flags, uint64_t *pos)
-{
-	char path[64], line[128];
-	cleanup_fclose FILE *f = NULL;
-	int in, seen = 0;
-
-	snprintf(path, sizeof(path), "fdinfo/%.20s", fd);
-	in = openat(dir, path, O_RDONLY | O_CLOEXEC);
-	f = in >= 0 ? fdopen(in, "r") : NULL;
-	if (!f) {
-		if (in >= 0)
-			close(in);
-		return -1;
-	}
-	while (seen < 2 && fgets(line, sizeof(line), f))
-		seen += sscanf(line, "flags: %o", flags) == 1 || sscanf(line, "pos: %" SCNu64, pos) == 1;
-	return seen == 2 ? 0 : -1;
-}
-
-static bool descriptor_writes(int dir, const char *fd)
-{
-	unsigned flags = 0;
-	uint64_t pos;
-
-	return descriptor_info(dir, fd, &flags, &pos) == 0 && (flags & O_ACCMODE) != O_RDONLY && !(flags & O_PATH);
-}
-
-/* Open /proc/PID and its fd. Returns 1, 0 when the process is gone or a zombie, -1. */
-static int fds_open(pid_t pid, int *dir, DIR **fds, struct cr_error *err)
-{
-	char path[64], state = 0;
-	int parent, errnum;
-
-	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	*dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	*fds = *dir >= 0 ? opendir(path) : NULL;
-	if (*fds)
-		return 1;
-	errnum = errno;
-	/* a zombie's has become root's */
-	if (errnum == ENOENT || stat_read(pid, &state, &parent) < 0 || state == 'Z' || state == 'X')
-		return 0;
-	return cr_error_sys(err, errnum, "%s", path);
-}
-
 uint64_t cr_proc_cpu(pid_t pid)
 {
 	uint64_t user = 0, system = 0;
@@ -194,62 +147,6 @@ uint64_t cr_proc_memory(pid_t pid)
 			sum += kib << 10;
 	}
 	return sum;
-}
-
-int cr_proc_position(pid_t pid, const char *path, uint64_t *pos, struct cr_error *err)
-{
-	char link[PATH_MAX];
-	cleanup_close int dir = -1;
-	cleanup_closedir DIR *fds = NULL;
-	struct dirent *e;
-	unsigned flags;
-	int rc = fds_open(pid, &dir, &fds, err);
-
-	if (rc <= 0)
-		return rc;
-	while ((e = readdir(fds))) {
-		ssize_t n = readlinkat(dirfd(fds), e->d_name, link, sizeof(link) - 1);
-
-		if (n <= 0)
-			continue;
-		link[n] = '\0';
-		if (strcmp(link, path) == 0 && descriptor_info(dir, e->d_name, &flags, pos) == 0)
-			return 1;
-	}
-	return 0;
-}
-
-int cr_proc_written(pid_t pid, int (*each)(const struct cr_proc_file *file, void *arg), void *arg,
-		    struct cr_error *err)
-{
-	cleanup_close int dir = -1;
-	cleanup_closedir DIR *fds = NULL;
-	struct dirent *e;
-	int rc = fds_open(pid, &dir, &fds, err);
-
-	if (rc <= 0)
-		return rc;
-	while ((e = readdir(fds))) {
-		struct cr_proc_file file;
-		struct stat st;
-		ssize_t n;
-
-		if (e->d_name[0] == '.' || fstatat(dirfd(fds), e->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode) ||
-		    !descriptor_writes(dir, e->d_name))
-			continue;
-		n = readlinkat(dirfd(fds), e->d_name, file.path, sizeof(file.path) - 1);
-		if (n <= 0 || file.path[0] != '/' || st.st_nlink == 0)
-			continue; /* deleted, or a memfd: criu carries it */
-		file.path[n] = '\0';
-		file.size = (uint64_t)st.st_size;
-		file.dev = st.st_dev;
-		file.ino = st.st_ino;
-		file.mode = st.st_mode & 07777;
-		rc = each(&file, arg);
-		if (rc)
-			return rc;
-	}
-	return 0;
 }
 
 int cr_node_kernel(char **text, struct cr_error *err)

@@ -6,6 +6,7 @@
 #ifndef CR_PROC_H
 #define CR_PROC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,18 +17,26 @@
  * gone) is *n 0. */
 int cr_proc_tree(pid_t root, pid_t **pids, size_t *n, struct cr_error *err);
 
-/* A regular file open for writing. */
+/* A regular file open for writing, or mapped shared and writable. */
 struct cr_proc_file {
 	char path[4096];
 	uint64_t size, dev, ino;
-	uint32_t mode;
+	int64_t mtime_ns; /* not below 0 */
+	uint64_t offset;
+	uint32_t mode, uid, links;
+	uint32_t flags; /* as open(2) has them; of a mapping O_RDWR */
+	bool mapped;
 };
 
-/* Call each for every descriptor of pid that is a regular file open for writing and has a name. A process that is
+/* Call each for every descriptor of pid that is a regular file open for writing and has a name, and for every
+ * shared mapping of one through which pid may write now. A process that is
  * gone or a zombie is no error; one that cannot be read is. A non-zero return of each ends the walk and is
  * returned. */
 int cr_proc_written(pid_t pid, int (*each)(const struct cr_proc_file *file, void *arg), void *arg,
 		    struct cr_error *err);
+
+/* The same for its working directory and the directories it has open; path is where they are now. */
+int cr_proc_directories(pid_t pid, int (*each)(const char *path, void *arg), void *arg, struct cr_error *err);
 
 /* Bytes of pid's memory that are not a file's; 0 when it is gone or cannot be read. */
 uint64_t cr_proc_memory(pid_t pid);

@@ -45,6 +45,8 @@ static const struct key {
 	{"run-dir", TEXT, offsetof(struct job, run_dir)},
 	{"criu", TEXT, offsetof(struct job, criu)},
 	{"ghost-limit", U64, offsetof(struct job, ghost_limit)},
+	{"files", INT, offsetof(struct job, files)},
+	{"file-limit", U64, offsetof(struct job, file_limit)},
 	{"script", TEXT, offsetof(struct job, script)},
 	{"private-net", INT, offsetof(struct job, private_net)},
 	{"log-level", INT, offsetof(struct job, log_level)},
@@ -110,7 +112,7 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 	}
 	if (job->id == 0 || !*job->part || *job->dir != '/' || *job->run_dir != '/' || *job->criu != '/' ||
 	    job->interval < 1 || job->keep < 1 || job->compress < 0 || job->drain_share < 1 ||
-	    job->drain_share > 100 || job->drain_jobs < 0)
+	    job->drain_share > 100 || job->drain_jobs < 0 || job->files < 0 || job->files > CR_FILES_KEEP)
 		return cr_error_set(err, EINVAL, "crinit is started by spank_cr.so, not by hand");
 	job->home = CR_RUN_HOME;
 	return 0;

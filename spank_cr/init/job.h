@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "config.h"
 #include "error.h"
 #include "manifest.h"
 #include "store.h"
@@ -37,6 +38,8 @@ struct job {
 	const char *run_dir;
 	const char *criu;
 	uint64_t ghost_limit;
+	int files;	     /* an enum cr_files: what becomes of the files that the job has open, at a restore */
+	uint64_t file_limit; /* bytes; a file with more in it is not copied */
 	const char *script;
 	int log_level;
 	int private_net;		   /* 1: the job has a network namespace of its own */

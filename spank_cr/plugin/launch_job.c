@@ -104,6 +104,8 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	launch_args_add(args, "--run-dir=%s", job->runtime.dir);
 	launch_args_add(args, "--criu=%s", config->criu);
 	launch_args_add(args, "--ghost-limit=%" PRIu64, config->ghost_limit);
+	launch_args_add(args, "--files=%d", config->files);
+	launch_args_add(args, "--file-limit=%" PRIu64, config->file_limit);
 	launch_args_add(args, "--script=%s", job->script);
 	launch_args_add(args, "--private-net=%d", job->private_net);
 	launch_args_add(args, "--log-level=%d", config->log_level);

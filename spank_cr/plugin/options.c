@@ -16,7 +16,7 @@
 #include "fs.h"
 #include "ns.h"
 
-enum { OPTION_TIME = 1, OPTION_DIR, OPTION_KEEP, OPTION_COMPRESS, OPTION_POOL, OPTION_NET };
+enum { OPTION_TIME = 1, OPTION_DIR, OPTION_KEEP, OPTION_COMPRESS, OPTION_POOL, OPTION_NET, OPTION_FILES };
 
 struct options options;
 static char site_mistake[sizeof(((struct cr_error *)0)->text) + 32];
@@ -43,6 +43,10 @@ static struct spank_option option_table[] = {
 	 "private: a network of the job's own, with loopback alone, where connections go into the checkpoint "
 	 "(implies --checkpoint)",
 	 1, OPTION_NET, option_set},
+	{"checkpoint-files", "copy|truncate|keep",
+	 "when the job is restored, put files that it has open back to their content, or to their size alone, or "
+	 "leave them as they are (implies --checkpoint)",
+	 1, OPTION_FILES, option_set},
 };
 
 #define N_OPTIONS (sizeof(option_table) / sizeof(option_table[0]))
@@ -141,6 +145,8 @@ static int config_set(int val, const char *value)
 		rc = cr_config_compress(value, &config->compress, &err);
 	else if (val == OPTION_NET)
 		rc = cr_config_net(value, &config->private_net, &err);
+	else if (val == OPTION_FILES)
+		rc = cr_config_files(value, &config->files, &err);
 	else
 		rc = cr_config_pool(value, &config->pool, &err);
 	for (size_t i = 0; rc < 0 && i < N_OPTIONS; i++)

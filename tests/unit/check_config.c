@@ -29,6 +29,8 @@ START_TEST(defaults)
 	ck_assert_int_eq(config.min_interval, 1);
 	ck_assert_int_eq(config.preflight, 5);
 	ck_assert_uint_eq(config.ghost_limit, 64u << 20);
+	ck_assert_int_eq(config.files, CR_FILES_COPY);
+	ck_assert_uint_eq(config.file_limit, 64u << 20);
 	ck_assert_int_eq(config.keep, 2);
 	ck_assert_int_eq(config.compress, 1);
 	ck_assert_uint_eq(config.pool, 0);
@@ -69,6 +71,16 @@ START_TEST(every_key)
 	ck_assert_uint_eq(config.ghost_limit, (uint64_t)2 << 30);
 	ck_assert_int_eq(config.keep, 5);
 	ck_assert_int_eq(config.log_level, 2);
+	unit_assert_ok(parse(&config, "files=truncate", &err), &err);
+	ck_assert_int_eq(config.files, CR_FILES_TRUNCATE);
+	unit_assert_ok(parse(&config, "files=keep", &err), &err);
+	ck_assert_int_eq(config.files, CR_FILES_KEEP);
+	unit_assert_ok(parse(&config, "files=copy", &err), &err);
+	ck_assert_int_eq(config.files, CR_FILES_COPY);
+	unit_assert_ok(parse(&config, "file_limit=0", &err), &err);
+	ck_assert_uint_eq(config.file_limit, 0);
+	unit_assert_ok(parse(&config, "file_limit=7G", &err), &err);
+	ck_assert_uint_eq(config.file_limit, UINT64_C(7) << 30);
 	unit_assert_ok(parse(&config, "ghost_limit=0", &err), &err);
 	ck_assert_uint_eq(config.ghost_limit, 0);
 	unit_assert_ok(parse(&config, "ghost_limit=3K", &err), &err);
@@ -173,6 +185,11 @@ START_TEST(errors_name_the_argument)
 		"preflight=0s",
 		"preflight=soon",
 		"min_interval=abc",
+		"files=",
+		"files=Copy",
+		"files=copy,keep",
+		"file_limit=",
+		"file_limit=64X",
 		"ghost_limit=",
 		"ghost_limit=x",
 		"ghost_limit=-1",

@@ -28,6 +28,8 @@ static const char *const good[] = {
 	"--criu=/usr/sbin/criu",
 	"--run-dir=/run/spank_cr/4711",
 	"--ghost-limit=67108864",
+	"--files=2",
+	"--file-limit=4096",
 	"--script=/shared/home/alice/a b.sh",
 	"--private-net=1",
 	"--log-level=1",
@@ -90,6 +92,8 @@ START_TEST(everything_is_read)
 	ck_assert_str_eq(job.home, CR_RUN_HOME);
 	ck_assert_str_eq(job.criu, "/usr/sbin/criu");
 	ck_assert_uint_eq(job.ghost_limit, 67108864);
+	ck_assert_int_eq(job.files, CR_FILES_KEEP);
+	ck_assert_uint_eq(job.file_limit, 4096);
 	ck_assert_str_eq(job.script, "/shared/home/alice/a b.sh");
 	ck_assert_int_eq(job.private_net, 1);
 	ck_assert_int_eq(job.log_level, 1);
@@ -173,6 +177,8 @@ START_TEST(numbers_that_do_not_fit)
 		"--wire-fd=a",
 		"--root-pid=99999999999",
 		"--generation=-1",
+		"--files=copy",
+		"--file-limit=-1",
 		"--ghost-limit=-1",
 		"--ghost-limit=64M",
 		"--interval=9223372036854775808",
@@ -195,7 +201,7 @@ START_TEST(values_out_of_place)
 	static const char *const cases[] = {
 		"--job=0",	  "--part=",   "--dir=",	"--dir=relative",  "--run-dir=",
 		"--run-dir=run",  "--criu=",   "--criu=criu",	"--criu=./criu",   "--interval=0",
-		"--keep=0",	  "--keep=-1", "--compress=-1", "--drain-share=0", "--drain-share=101",
+		"--files=3", "--files=-1", "--keep=0",	  "--keep=-1", "--compress=-1", "--drain-share=0", "--drain-share=101",
 		"--drain-jobs=-1"};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
