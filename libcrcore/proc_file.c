@@ -143,8 +143,21 @@ static int mapping_stat(int dir, const char *range, const char *path, unsigned l
 	return stat(path, st) == 0 && st->st_ino == ino ? 0 : -1;
 }
 
-/* A line of maps: begin-end perms offset dev inode path. Newlines in the path are written as \012 there: such a
- * one is read from map_files. */
+/* maps writes newlines as \012. */
+static void newlines_decode(char *path)
+{
+	char *to = path;
+
+	for (const char *p = path; *p; to++) {
+		bool escape = strncmp(p, "\\012", 4) == 0;
+
+		*to = escape ? '\n' : *p;
+		p += escape ? 4 : 1;
+	}
+	*to = '\0';
+}
+
+/* A line of maps: begin-end perms offset dev inode path. */
 static int mapping_each(int dir, char *line, int (*each)(const struct cr_proc_file *file, void *arg), void *arg)
 {
 	struct cr_proc_file file = {.flags = O_RDWR, .mapped = true};
@@ -157,6 +170,7 @@ static int mapping_each(int dir, char *line, int (*each)(const struct cr_proc_fi
 	    perms[1] != 'w' || perms[3] != 's')
 		return 0;
 	line[at + (int)strcspn(line + at, "\n")] = '\0';
+	newlines_decode(line + at);
 	if (mapping_stat(dir, range, line + at, ino, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink == 0)
 		return 0;
 	snprintf(link, sizeof(link), "map_files/%s", range);

@@ -17,6 +17,7 @@
 #include "cleanup.h"
 #include "lanes.h"
 #include "memory.h"
+#include "output_record.h"
 #include "pace.h"
 #include "pipe.h"
 #include "private.h"
@@ -121,7 +122,9 @@ static int input_add(struct taker *t, const char *name, int fd, struct cr_error 
 {
 	struct input in = {.fd = fd};
 
-	if (cr_writer_stream(t->writer, name, strcmp(name, PRIVATE_STREAM) == 0, &in.id, err) < 0)
+	if (cr_writer_stream(t->writer, name,
+			     strcmp(name, PRIVATE_STREAM) == 0 || strcmp(name, OUTPUT_STREAM) == 0, &in.id,
+			     err) < 0)
 		return -1;
 	if (imgproc_room((void **)&t->inputs, sizeof(in), &t->polls, 3, t->n, &t->room, err) < 0)
 		return -1;

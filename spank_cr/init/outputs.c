@@ -1,148 +1,69 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
+/* outputs.c - the order in which the job's files are recorded and put back
+ *
+ *   record    streams.c        stdout and stderr with their content
+ *             output_record.c  what else is open for writing or mapped, and its content
+ *             directories.c    where all that is
+ *   restore   look at all of it; then directories, streams, files; descriptors for what is elsewhere now
+ */
+
 #include "outputs.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "fs.h"
-#include "notice.h"
+#include "directories.h"
+#include "output_record.h"
+#include "output_restore.h"
 #include "proc.h"
+#include "streams.h"
 
-struct record {
-	struct cr_manifest *m;
-	struct cr_error *err;
-};
+/* ---- record ---- */
 
-/* These travel as a whole, see private.h. */
-static bool path_private(const char *path)
+static int content_record(const struct job *job, struct cr_manifest *m, struct capture *capture,
+			  struct cr_error *err)
 {
-	static const char *const dirs[] = {"/tmp/", "/var/tmp/", "/dev/shm/"};
+	cleanup_close int out = -1;
 
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		if (strncmp(path, dirs[i], strlen(dirs[i])) == 0)
-			return true;
+	if (job->files != CR_FILES_COPY)
+		return 0;
+	out = capture_stream(capture, OUTPUT_STREAM, err);
+	return out < 0 ? -1 : output_copy(m, job->file_limit, out, err);
+}
+
+static int directories_save(const struct cr_manifest *m, const pid_t *pids, size_t n, struct capture *capture,
+			    struct cr_error *err)
+{
+	struct directories d;
+	cleanup_close int out = -1;
+	int rc = directories_record(&d, m, pids, n, err);
+
+	if (rc == 0) {
+		out = capture_stream(capture, DIRECTORIES_STREAM, err);
+		rc = out < 0 ? -1 : directories_write(&d, out, err);
 	}
-	return false;
-}
-
-static struct cr_manifest_output *output_find(const struct cr_manifest *m, uint64_t dev, uint64_t ino)
-{
-	for (size_t i = 0; i < m->n_outputs; i++) {
-		if (m->outputs[i].dev == dev && m->outputs[i].ino == ino)
-			return &m->outputs[i];
-	}
-	return NULL;
-}
-
-static int record_one(const struct cr_proc_file *file, void *arg)
-{
-	struct record *record = arg;
-	char path[sizeof(file->path)];
-	const struct cr_manifest_output output = {
-		.path = path, .size = file->size, .dev = file->dev, .ino = file->ino, .mode = file->mode};
-
-	if (path_private(file->path) || output_find(record->m, file->dev, file->ino))
-		return 0;
-	memcpy(path, file->path, sizeof(path));
-	return cr_manifest_add_output(record->m, &output, record->err);
-}
-
-/* Where descriptor fd of crinit's own, Slurm's stdout or stderr of the job, leads. Returns 1 when it is a file. */
-static int stream_path(int fd, char *path, struct stat *st)
-{
-	char link[32];
-	ssize_t n;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, PATH_MAX - 1);
-	if (n <= 0 || path[0] != '/' || fstat(fd, st) < 0 || !S_ISREG(st->st_mode) || st->st_nlink == 0)
-		return 0;
-	path[n] = '\0';
-	return !path_private(path);
-}
-
-#define NOTICE_TAIL 65536 /* how far from the end slurmstepd's notice is looked for */
-
-/* Send size bytes of in to out, without a notice that slurmstepd wrote in this run of the job. The job appends, so
- * nothing depends on where the rest stands. *size becomes what was sent. */
-static int stream_send(const struct job *job, int in, int out, uint64_t *size, struct cr_error *err)
-{
-	uint64_t from = *size > NOTICE_TAIL ? *size - NOTICE_TAIL : 0;
-	cleanup_free char *tail = NULL;
-	size_t start, end, length;
-	ssize_t n;
-
-	if (from < (uint64_t)job->notice_from)
-		from = (uint64_t)job->notice_from;
-	if (from >= *size)
-		return cr_fs_send(in, 0, *size, out, err);
-	length = (size_t)(*size - from);
-	tail = malloc(length);
-	if (!tail)
-		return cr_error_sys(err, ENOMEM, "copying stdout or stderr");
-	n = pread(in, tail, length, (off_t)from);
-	if (n != (ssize_t)length || !notice_find(tail, length, job->id, &start, &end))
-		return cr_fs_send(in, 0, *size, out, err);
-	*size -= end - start;
-	if (cr_fs_send(in, 0, from + start, out, err) < 0)
-		return -1;
-	return cr_fs_write_all(out, tail + end, length - end, err);
-}
-
-/* Copy what stdout or stderr holds into the generation. */
-static int stream_save(const struct job *job, int fd, const char *name, struct cr_manifest *m,
-		       struct capture *capture, struct cr_error *err)
-{
-	char path[PATH_MAX], saved[32];
-	cleanup_close int in = -1, out = -1;
-	struct stat st;
-	struct cr_manifest_output output = {.path = path, .saved = saved};
-
-	if (!stream_path(fd, path, &st) || output_find(m, st.st_dev, st.st_ino))
-		return 0;
-	snprintf(saved, sizeof(saved), "files/%s", name);
-	in = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (in < 0)
-		return cr_error_sys(err, errno, "copying the job's %s %s", name, path);
-	out = capture_stream(capture, saved, err);
-	if (out < 0)
-		return -1;
-	output.size = (uint64_t)st.st_size;
-	output.dev = st.st_dev;
-	output.ino = st.st_ino;
-	output.mode = st.st_mode & 07777;
-	if (stream_send(job, in, out, &output.size, err) < 0)
-		return cr_error_prefix(err, "copying the job's %s %s", name, path);
-	return cr_manifest_add_output(m, &output, err);
+	directories_clear(&d);
+	return rc;
 }
 
 int outputs_record(const struct job *job, struct cr_manifest *m, struct capture *capture, struct cr_error *err)
 {
-	struct record record = {.m = m, .err = err};
 	cleanup_free pid_t *pids = NULL;
 	size_t n;
 
-	if (stream_save(job, 1, "stdout", m, capture, err) < 0 ||
-	    stream_save(job, 2, "stderr", m, capture, err) < 0)
-		return -1;
-	if (cr_proc_tree(job->root, &pids, &n, err) < 0)
+	if (streams_record(job, m, capture, err) < 0 || cr_proc_tree(job->root, &pids, &n, err) < 0)
 		return -1;
 	m->tasks = (uint32_t)n;
-	if (cr_proc_position(job->root, job->script, &m->script_pos, err) < 0)
+	if (cr_proc_position(job->root, job->script, &m->script_pos, err) < 0 ||
+	    output_collect(m, pids, n, err) < 0 || content_record(job, m, capture, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		if (cr_proc_written(pids[i], record_one, &record, err) < 0)
-			return -1;
-	}
-	return 0;
+	return directories_save(m, pids, n, capture, err);
 }
 
 int outputs_sync(const struct cr_manifest *m, struct cr_error *err)
@@ -167,37 +88,7 @@ int outputs_sync(const struct cr_manifest *m, struct cr_error *err)
 
 /* ---- restore ---- */
 
-static int output_check(const struct cr_manifest_output *o, struct cr_error *err)
-{
-	struct stat st;
-
-	if (lstat(o->path, &st) < 0)
-		return cr_error_sys(err, errno, "%s, which the job was writing", o->path);
-	if (!S_ISREG(st.st_mode))
-		return cr_error_set(err, EINVAL, "%s, which the job was writing, is no regular file any more",
-				    o->path);
-	if ((uint64_t)st.st_size < o->size)
-		return cr_error_set(err, EIO, "%s has %lld bytes and had %llu at the checkpoint: content was lost",
-				    o->path, (long long)st.st_size, (unsigned long long)o->size);
-	return 0;
-}
-
-static int output_truncate(const struct cr_manifest_output *o, struct cr_error *err)
-{
-	cleanup_close int fd = open(o->path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return cr_error_sys(err, errno, "opening %s", o->path);
-	if (!S_ISREG(st.st_mode))
-		return cr_error_set(err, EINVAL, "%s is no regular file any more", o->path);
-	if ((uint64_t)st.st_size != o->size && ftruncate(fd, (off_t)o->size) < 0)
-		return cr_error_sys(err, errno, "putting %s back to %llu bytes", o->path,
-				    (unsigned long long)o->size);
-	return 0;
-}
-
-static int inherit_add(struct outputs_restored *restored, int fd, const char *path, struct cr_error *err)
+int outputs_inherit(struct outputs_restored *restored, int fd, const char *path, struct cr_error *err)
 {
 	if (restored->n == OUTPUTS_INHERIT) {
 		close(fd);
@@ -207,53 +98,6 @@ static int inherit_add(struct outputs_restored *restored, int fd, const char *pa
 	restored->inherit[restored->n].path = path;
 	restored->n++;
 	return 0;
-}
-
-/* All of the saved content to out. */
-static int stream_fill(const struct cr_manifest_output *o, struct source *source, int out, struct cr_error *err)
-{
-	cleanup_close int in = source_stream(source, o->saved, err);
-	uint64_t size;
-
-	if (in < 0 || cr_fs_receive(in, out, &size, err) < 0 || source_streamed(source, err) < 0)
-		return -1;
-	if (size != o->size)
-		return cr_error_set(err, EBADMSG, "%s has %llu bytes, its manifest says %llu", o->saved,
-				    (unsigned long long)size, (unsigned long long)o->size);
-	return 0;
-}
-
-/* Write the saved content to where Slurm has stdout or stderr now. */
-static int stream_restore(const struct cr_manifest_output *o, struct source *source,
-			  struct outputs_restored *restored, struct cr_error *err)
-{
-	int fd = strcmp(o->saved, "files/stderr") == 0 ? 2 : 1;
-	cleanup_close int out = -1;
-	struct stat now, opened;
-	char path[PATH_MAX];
-	int fresh;
-
-	if (!stream_path(fd, path, &now))
-		return cr_error_set(err, EINVAL, "%s was the job's %s, which is no file now", o->path,
-				    fd == 1 ? "stdout" : "stderr");
-	out = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (out < 0 || fstat(out, &opened) < 0)
-		return cr_error_sys(err, errno, "opening %s", path);
-	if (opened.st_dev != now.st_dev || opened.st_ino != now.st_ino)
-		return cr_error_set(err, ESTALE, "%s was replaced while the job started", path);
-	restored->was[fd - 1] = now.st_size;
-	if (ftruncate(out, 0) < 0)
-		return cr_error_sys(err, errno, "writing %s", path);
-	if (stream_fill(o, source, out, err) < 0)
-		return cr_error_prefix(err, "writing %s", path);
-	/* the same path: criu opens it again itself, with its own position and flags */
-	if (strcmp(path, o->path) == 0)
-		return 0;
-	/* opened in here: criu does not find the mount of the descriptor that Slurm opened */
-	fresh = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
-	if (fresh < 0)
-		return cr_error_sys(err, errno, "opening %s", path);
-	return inherit_add(restored, fresh, o->path, err);
 }
 
 /* bash reads its script as it goes; Slurm writes it anew at each start, perhaps under another path. */
@@ -271,38 +115,81 @@ static int script_inherit(const struct job *job, const struct cr_manifest *m, st
 		close(fd);
 		return cr_error_sys(err, errno, "%s", job->script);
 	}
-	return inherit_add(restored, fd, m->script, err);
+	return outputs_inherit(restored, fd, m->script, err);
+}
+
+/* Before format 3 there was no such stream. */
+static int directories_load(const struct cr_manifest *m, struct source *source, struct directories *d,
+			    struct cr_error *err)
+{
+	cleanup_close int in = -1;
+
+	*d = (struct directories){0};
+	if (m->format < 3)
+		return 0;
+	in = source_stream(source, DIRECTORIES_STREAM, err);
+	if (in < 0 || directories_read(d, in, err) < 0)
+		return -1;
+	return source_streamed(source, err);
+}
+
+static bool has_copies(const struct job *job, const struct cr_manifest *m)
+{
+	for (size_t i = 0; job->files == CR_FILES_COPY && i < m->n_outputs; i++) {
+		if (output_copied(&m->outputs[i]))
+			return true;
+	}
+	return false;
+}
+
+static int files_change(struct output_restore *files, struct source *source, struct cr_error *err)
+{
+	cleanup_close int in = -1;
+
+	if (!has_copies(files->job, files->m))
+		return output_change(files, -1, err);
+	in = source_stream(source, OUTPUT_STREAM, err);
+	if (in < 0 || output_change(files, in, err) < 0)
+		return -1;
+	return source_streamed(source, err);
+}
+
+static int all_restore(struct output_restore *files, struct directories *d, struct source *source,
+		       struct outputs_restored *restored, struct cr_error *err)
+{
+	bool copy = files->job->files == CR_FILES_COPY;
+
+	if ((copy && directories_check(d, err) < 0) || output_check(files, err) < 0 ||
+	    streams_check(files->m, err) < 0)
+		return -1;
+	if ((copy && directories_make(d, err) < 0) || streams_restore(files->m, source, restored, err) < 0 ||
+	    files_change(files, source, err) < 0 || (copy && directories_finish(d, err) < 0))
+		return -1;
+	return script_inherit(files->job, files->m, restored, err);
 }
 
 int outputs_restore(const struct job *job, const struct cr_manifest *m, struct source *source,
 		    struct outputs_restored *restored, struct cr_error *err)
 {
+	struct output_restore files = {0};
+	struct directories d;
+	int rc;
+
 	restored->n = 0;
 	restored->was[0] = restored->was[1] = -1;
-	for (size_t i = 0; i < m->n_outputs; i++) {
-		if (!m->outputs[i].saved && output_check(&m->outputs[i], err) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < m->n_outputs; i++) {
-		const struct cr_manifest_output *o = &m->outputs[i];
-
-		if ((o->saved ? stream_restore(o, source, restored, err) : output_truncate(o, err)) < 0)
-			return -1;
-	}
-	return script_inherit(job, m, restored, err);
+	rc = directories_load(m, source, &d, err);
+	if (rc == 0)
+		rc = output_restore_open(&files, job, m, &d, err);
+	if (rc == 0)
+		rc = all_restore(&files, &d, source, restored, err);
+	output_restore_close(&files);
+	directories_clear(&d);
+	return rc;
 }
 
 void outputs_undo(const struct job *job, const struct outputs_restored *restored)
 {
-	for (int i = 0; i < 2; i++) {
-		struct stat st;
-
-		/* what was longer than the checkpoint knew is gone either way */
-		if (restored->was[i] < 0 || fstat(i + 1, &st) < 0 || st.st_size <= restored->was[i])
-			continue;
-		if (ftruncate(i + 1, restored->was[i]) < 0)
-			job_log(job, 0, "putting the job's %s back: %s", i ? "stderr" : "stdout", strerror(errno));
-	}
+	streams_undo(job, restored);
 }
 
 void outputs_release(struct outputs_restored *restored)

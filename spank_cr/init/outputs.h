@@ -13,8 +13,9 @@
 #include "manifest.h"
 #include "source.h"
 
-/* While frozen: every regular file the tree has open for writing, and stdout and stderr of the job with a copy of
- * their content as streams (Slurm truncates them when it starts the job again). */
+/* While frozen: every regular file the tree has open for writing or mapped shared, with a copy of its content as
+ * the job and the site want it; stdout and stderr of the job with a copy always (Slurm truncates them when it
+ * starts the job again); and the directories of all these. */
 int outputs_record(const struct job *job, struct cr_manifest *m, struct capture *capture, struct cr_error *err);
 
 /* After the thaw, before the commit: what the manifest counts on must not be lost with the node. */
@@ -29,6 +30,9 @@ struct outputs_restored {
 	/* stdout and stderr (crinit's 1 and 2) as Slurm handed them over: size in bytes, or -1 when not touched */
 	off_t was[2];
 };
+
+/* One descriptor more, which is closed when there is no room for it; path is not copied. */
+int outputs_inherit(struct outputs_restored *restored, int fd, const char *path, struct cr_error *err);
 
 /* Put all of them back: first everything is checked, then changed. */
 int outputs_restore(const struct job *job, const struct cr_manifest *m, struct source *source,

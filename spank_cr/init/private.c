@@ -4,6 +4,7 @@
 #include "private.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "spawn.h"
 
@@ -12,6 +13,20 @@
 
 /* One place names the directories, for both ways. */
 #define DIRECTORIES "tmp", "var/tmp", "dev/shm"
+
+bool private_has(const char *path)
+{
+	static const char *const dirs[] = {DIRECTORIES};
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		size_t n = strlen(dirs[i]);
+
+		if (path[0] == '/' && strncmp(path + 1, dirs[i], n) == 0 &&
+		    (path[n + 1] == '/' || path[n + 1] == '\0'))
+			return true;
+	}
+	return false;
+}
 
 static int tar_run(const struct job *job, const char *const *argv, int fd, struct cr_error *err)
 {

@@ -17,10 +17,16 @@
 
 #include "image.h"
 #include "pipe.h"
+#include "reg_files.h"
 #include "streamer.h"
 
 #define AT_ONCE	   (4u << 20)  /* bytes moved or written before the others are looked at */
 #define WRITE_MOST (64u << 10) /* for so long the pipe is locked */
+
+struct setup {
+	const struct job *job;
+	const struct cr_manifest *m;
+};
 
 /* A stream on its way out of the store, into a pipe of our own. The filling thread's. */
 struct output {
@@ -28,6 +34,7 @@ struct output {
 	struct cr_image_reader *reader;
 	const char *data;
 	size_t left;
+	char *edited; /* all of it, when it is not handed over as it was stored */
 };
 
 /* And from there to whoever reads it, without copying: that pipe is locked while it is read, and the filling goes
@@ -48,6 +55,7 @@ struct order {
 
 struct giver {
 	const struct job *job;
+	const struct cr_manifest *m;
 	int control, listening, criu_fd;
 	pid_t criu;
 	struct cr_image *image; /* its content is the filling thread's, its list of streams everybody's */
@@ -70,6 +78,44 @@ static _Noreturn void give_up(const struct giver *g, const struct cr_error *err)
 
 /* ---- the filling thread ---- */
 
+/* A file whose size and mode do not matter to the job. */
+static bool is_kept(const char *name, size_t n, void *arg)
+{
+	const struct cr_manifest *m = arg;
+
+	for (size_t i = 0; i < m->n_outputs; i++) {
+		if (strlen(m->outputs[i].path) == n && memcmp(m->outputs[i].path, name, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Read all of criu's list of files, verified, and take from it what --checkpoint-files=keep wants to be gone. */
+static int output_edit(const struct giver *g, struct output *out, size_t stream, struct cr_error *err)
+{
+	uint64_t size = cr_image_stream_size(g->image, stream);
+	size_t used = 0, n;
+	const void *data;
+	int rc;
+
+	if (size > REG_FILES_MAX)
+		return cr_error_set(err, EFBIG, "%s is too large", REG_FILES_STREAM);
+	out->edited = malloc((size_t)size + 1);
+	if (!out->edited)
+		return cr_error_sys(err, ENOMEM, "image reader");
+	while ((rc = cr_image_reader_next(out->reader, &data, &n, err)) > 0) {
+		if (n > size - used)
+			return cr_error_set(err, EBADMSG, "%s is longer than it was", REG_FILES_STREAM);
+		memcpy(out->edited + used, data, n);
+		used += n;
+	}
+	if (rc < 0 || reg_files_forget(out->edited, &used, is_kept, (void *)(uintptr_t)g->m, err) < 0)
+		return -1;
+	out->data = out->edited;
+	out->left = used;
+	return 0;
+}
+
 static int output_add(struct giver *g, const struct order *order, struct cr_error *err)
 {
 	struct output out = {.fd = order->fd};
@@ -77,6 +123,10 @@ static int output_add(struct giver *g, const struct order *order, struct cr_erro
 	if (imgproc_room((void **)&g->outputs, sizeof(out), &g->output_polls, 1, g->n_outputs, &g->outputs_room,
 			 err) < 0 ||
 	    cr_image_reader_open(&out.reader, g->image, (size_t)order->stream, err) < 0)
+		return -1;
+	if (g->job->files == CR_FILES_KEEP &&
+	    strcmp(cr_image_stream_name(g->image, (size_t)order->stream), REG_FILES_STREAM) == 0 &&
+	    output_edit(g, &out, (size_t)order->stream, err) < 0)
 		return -1;
 	g->outputs[g->n_outputs++] = out;
 	return 0;
@@ -92,6 +142,7 @@ static int output_write(struct output *out, struct cr_error *err)
 
 		if (out->left == 0) {
 			rc = cr_image_reader_next(out->reader, &data, &out->left, err);
+			/* an edited one is at its end, and so is its reader */
 			if (rc <= 0)
 				return rc < 0 ? -1 : 1;
 			out->data = data;
@@ -130,6 +181,7 @@ static int outputs_once(struct giver *g, struct cr_error *err)
 			continue;
 		close(out->fd);
 		cr_image_reader_close(out->reader);
+		free(out->edited);
 		*out = g->outputs[--g->n_outputs];
 	}
 	if (!g->output_polls[0].revents)
@@ -322,7 +374,8 @@ static int giver_run(struct giver *g, struct cr_error *err)
 
 static void giver_main(int fd, void *arg)
 {
-	struct giver g = {.job = arg, .control = fd, .listening = -1, .criu_fd = -1};
+	const struct setup *setup = arg;
+	struct giver g = {.job = setup->job, .m = setup->m, .control = fd, .listening = -1, .criu_fd = -1};
 	struct cr_error err;
 
 	(void)prctl(PR_SET_NAME, "crreader"); /* for ps and top */
@@ -332,12 +385,13 @@ static void giver_main(int fd, void *arg)
 
 /* ---- the worker's side ---- */
 
-int serve_start(struct serve *s, const struct job *job, struct cr_error *err)
+int serve_start(struct serve *s, const struct job *job, const struct cr_manifest *manifest, struct cr_error *err)
 {
+	struct setup setup = {.job = job, .m = manifest};
 	struct imgproc_message m;
 
 	*s = (struct serve){0};
-	if (imgproc_start(&s->proc, giver_main, (void *)(uintptr_t)job, err) < 0)
+	if (imgproc_start(&s->proc, giver_main, &setup, err) < 0)
 		return -1;
 	if (imgproc_expect(&s->proc, IMGPROC_READY, &m, err) < 0)
 		return -1;

@@ -16,8 +16,9 @@ struct serve {
 	struct imgproc proc;
 };
 
-/* Start it for the job's generation; when this returns index and packs are open and the socket is there. */
-int serve_start(struct serve *s, const struct job *job, struct cr_error *err);
+/* Start it for the job's generation, whose manifest is m; when this returns index and packs are open and the
+ * socket is there. */
+int serve_start(struct serve *serve, const struct job *job, const struct cr_manifest *m, struct cr_error *err);
 
 /* criu has been started. */
 int serve_criu(struct serve *s, pid_t pid, struct cr_error *err);

@@ -18,7 +18,7 @@ int source_open(struct source *s, const struct job *job, const struct cr_manifes
 	/* in format 2 that is the index alone, by which the chunks are verified later */
 	if (cr_manifest_verify(m, dir, err) < 0)
 		return -1;
-	return s->files ? 0 : serve_start(&s->serve, job, err);
+	return s->files ? 0 : serve_start(&s->serve, job, m, err);
 }
 
 int source_stream(struct source *s, const char *name, struct cr_error *err)

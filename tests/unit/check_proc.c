@@ -156,6 +156,45 @@ START_TEST(written)
 }
 END_TEST
 
+static int each_directory(const char *path, void *arg)
+{
+	ck_assert_int_eq(path[0], '/');
+	*(int *)arg += strcmp(path, unit_path("here")) == 0 ? 1 : strcmp(path, unit_path("open")) == 0 ? 100 : 0;
+	return 0;
+}
+
+START_TEST(mappings_and_directories)
+{
+	static struct seen seen;
+	const struct cr_proc_file *file;
+	struct cr_error err = {0};
+	int fd, found = 0;
+
+	unit_write("map\nped", "0123");
+	unit_write("private", "0123");
+	ck_assert_int_ge(fd = open(unit_path("map\nped"), O_RDWR | O_CLOEXEC), 0);
+	ck_assert_ptr_ne(mmap(NULL, 4, PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+	close(fd);
+	ck_assert_int_ge(fd = open(unit_path("private"), O_RDWR | O_CLOEXEC), 0);
+	ck_assert_ptr_ne(mmap(NULL, 4, PROT_WRITE, MAP_PRIVATE, fd, 0), MAP_FAILED);
+	ck_assert_ptr_ne(mmap(NULL, 4, PROT_READ, MAP_SHARED, fd, 0), MAP_FAILED);
+	close(fd);
+	unit_assert_ok(cr_proc_written(getpid(), each_file, &seen, &err), &err);
+	file = find_file(&seen, unit_path("map\nped"));
+	ck_assert_ptr_nonnull(file);
+	ck_assert(file->mapped);
+	ck_assert_uint_eq(file->size, 4);
+	ck_assert_ptr_null(find_file(&seen, unit_path("private")));
+	ck_assert_int_eq(mkdir(unit_path("here"), 0755), 0);
+	ck_assert_int_eq(mkdir(unit_path("open"), 0755), 0);
+	ck_assert_int_eq(mkdir(unit_path("not"), 0755), 0);
+	ck_assert_int_eq(chdir(unit_path("here")), 0);
+	ck_assert_int_ge(open(unit_path("open"), O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0);
+	unit_assert_ok(cr_proc_directories(getpid(), each_directory, &found, &err), &err);
+	ck_assert_int_eq(found, 101);
+}
+END_TEST
+
 START_TEST(written_stops)
 {
 	static struct seen seen = {.stop_at = 1};
@@ -272,6 +311,6 @@ START_TEST(node)
 }
 END_TEST
 
-UNIT_MAIN("proc", {tree, false}, {tree_of_none, false}, {written, true}, {written_stops, true},
-	  {written_by_none, false}, {written_unreadable, true}, {written_by_a_zombie, true}, {position, true},
-	  {node, false})
+UNIT_MAIN("proc", {tree, false}, {tree_of_none, false}, {written, true}, {mappings_and_directories, true},
+	  {written_stops, true}, {written_by_none, false}, {written_unreadable, true}, {written_by_a_zombie, true},
+	  {position, true}, {node, false})

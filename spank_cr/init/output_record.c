@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "output_record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bundle.h"
+#include "cleanup.h"
+#include "output_set.h"
+#include "private.h"
+#include "proc.h"
+
+struct collect {
+	struct cr_manifest *m;
+	struct output_set set;
+	struct cr_error *err;
+};
+
+bool output_copied(const struct cr_manifest_output *o)
+{
+	return o->saved && strcmp(o->saved, OUTPUT_STREAM) == 0;
+}
+
+static int collect_one(const struct cr_proc_file *file, void *arg)
+{
+	struct collect *c = arg;
+	struct cr_manifest_output output = {.path = (char *)(uintptr_t)file->path,
+					    .size = file->size,
+					    .dev = file->dev,
+					    .ino = file->ino,
+					    .mode = file->mode,
+					    .mtime_ns = file->mtime_ns,
+					    .offset = file->offset > INT64_MAX ? 0 : file->offset,
+					    .flags = file->flags,
+					    .mapped = file->mapped,
+					    .uid = file->uid,
+					    .links = file->links};
+	size_t known;
+
+	if (private_has(file->path))
+		return 0;
+	known = output_set_find(&c->set, c->m, file->dev, file->ino, NULL);
+	if (known != OUTPUT_NONE && c->m->outputs[known].saved)
+		return 0;
+	known = output_set_find(&c->set, c->m, file->dev, file->ino, file->path);
+	if (known == OUTPUT_NONE)
+		return cr_manifest_add_output(c->m, &output, c->err) < 0
+			       ? -1
+			       : output_set_update(&c->set, c->m, c->err);
+	if (file->mapped)
+		c->m->outputs[known].mapped = 1;
+	return 0;
+}
+
+int output_collect(struct cr_manifest *m, const pid_t *pids, size_t n, struct cr_error *err)
+{
+	struct collect c = {.m = m, .err = err};
+	int rc = output_set_update(&c.set, m, err);
+
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = cr_proc_written(pids[i], collect_one, &c, err);
+	output_set_clear(&c.set);
+	return rc;
+}
+
+/* ---- the copies ---- */
+
+/* Call each for every run of data in a file of size bytes. */
+static int data_each(int fd, uint64_t size, int (*each)(uint64_t offset, uint64_t length, void *arg), void *arg)
+{
+	off_t from = 0, to;
+
+	while ((uint64_t)from < size) {
+		off_t data = lseek(fd, from, SEEK_DATA);
+
+		if (data < 0 && errno == ENXIO)
+			return 0;
+		/* a file system that does not know has data everywhere */
+		if (data < 0)
+			data = from;
+		to = lseek(fd, data, SEEK_HOLE);
+		if (to <= data || (uint64_t)to > size)
+			to = (off_t)size;
+		if ((uint64_t)data < size) {
+			int rc = each((uint64_t)data, (uint64_t)(to - data), arg);
+
+			if (rc)
+				return rc;
+		}
+		from = to;
+	}
+	return 0;
+}
+
+static int data_sum(uint64_t offset, uint64_t length, void *arg)
+{
+	(void)offset;
+	*(uint64_t *)arg += length;
+	return 0;
+}
+
+struct copy {
+	struct bundle_writer *writer;
+	uint32_t number;
+	int fd;
+	struct cr_error *err;
+};
+
+static int data_copy(uint64_t offset, uint64_t length, void *arg)
+{
+	const struct copy *c = arg;
+
+	return bundle_add(c->writer, c->number, c->fd, offset, length, c->err);
+}
+
+/* Returns 1 when the file was copied, 0 when it cannot be or is not to be. */
+static int file_copy(struct bundle_writer *w, const struct cr_manifest_output *o, size_t number, uint64_t limit,
+		     struct cr_error *err)
+{
+	cleanup_close int fd = open(o->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct copy copy = {.writer = w, .number = (uint32_t)number, .fd = fd, .err = err};
+	uint64_t sum = o->size;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != o->dev || st.st_ino != o->ino)
+		return 0;
+	if (sum > limit) {
+		sum = 0;
+		(void)data_each(fd, o->size, data_sum, &sum);
+	}
+	if (sum > limit)
+		return 0;
+	if (data_each(fd, o->size, data_copy, &copy) < 0)
+		return cr_error_prefix(err, "copying %s", o->path);
+	return 1;
+}
+
+static int files_copy(struct cr_manifest *m, uint64_t limit, const struct output_set *set, struct bundle_writer *w,
+		      struct cr_error *err)
+{
+	for (size_t i = 0; i < m->n_outputs; i++) {
+		struct cr_manifest_output *o = &m->outputs[i];
+		int rc;
+
+		/* stdout and stderr; another name of the same file */
+		if (o->saved || output_set_find(set, m, o->dev, o->ino, NULL) != i)
+			continue;
+		rc = file_copy(w, o, i, limit, err);
+		if (rc < 0)
+			return -1;
+		if (rc == 0)
+			continue;
+		o->saved = strdup(OUTPUT_STREAM);
+		if (!o->saved)
+			return cr_error_sys(err, ENOMEM, "copying %s", o->path);
+	}
+	return bundle_writer_end(w, err);
+}
+
+int output_copy(struct cr_manifest *m, uint64_t limit, int fd, struct cr_error *err)
+{
+	struct output_set set = {0};
+	struct bundle_writer w;
+	int rc = output_set_update(&set, m, err);
+
+	if (rc == 0)
+		rc = bundle_writer_open(&w, fd, err);
+	if (rc == 0) {
+		rc = files_copy(m, limit, &set, &w, err);
+		bundle_writer_close(&w);
+	}
+	output_set_clear(&set);
+	return rc;
+}
