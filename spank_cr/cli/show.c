@@ -166,6 +166,21 @@ static void print_word(const json_t *event, const char *before, const char *key)
 	output_text(text);
 }
 
+/* Is it a further name of a file that comes before? Its content is with the first one. */
+static bool output_again(const json_t *outputs, size_t number)
+{
+	const json_t *output = json_array_get(outputs, number), *ino = json_object_get(output, "ino");
+
+	for (size_t i = 0; i < number && json_integer_value(json_object_get(output, "links")) > 1; i++) {
+		const json_t *other = json_array_get(outputs, i);
+
+		if (json_equal(json_object_get(other, "ino"), ino) &&
+		    json_equal(json_object_get(other, "dev"), json_object_get(output, "dev")))
+			return true;
+	}
+	return false;
+}
+
 static void print_files(const json_t *record)
 {
 	const json_t *outputs = json_object_get(record, "outputs"), *output;
@@ -182,7 +197,9 @@ static void print_files(const json_t *record)
 		/* a name that is not UTF-8 */
 		print_word(output, "hex ", "path_hex");
 		printf(" at %s%s\n", output_bytes(json_object_get(output, "size"), buf),
-		       json_is_string(json_object_get(output, "saved")) ? ", copied" : "");
+		       json_is_string(json_object_get(output, "saved")) ? ", copied"
+		       : output_again(outputs, i)			? ", another name"
+									: ", not copied");
 	}
 }
 

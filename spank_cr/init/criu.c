@@ -205,11 +205,33 @@ void criu_log_reason(const struct job *job, const char *verb, char *buf, size_t 
 	snprintf(buf, size, "%s", f ? "no error in its log" : "it left no log");
 }
 
+/* What criu says of an open file whose name is gone, or is another file's now, while it has a name elsewhere.
+ * Saving it would take CAP_DAC_READ_SEARCH, for a link from the descriptor. Returns 1 and the path when it is
+ * that. */
+static int reason_nameless(const char *reason, char *path, size_t size)
+{
+	static const char said[] = "Can't create link remap for ";
+	const char *at = strstr(reason, said), *end;
+
+	if (!at)
+		return 0;
+	at += strlen(said);
+	end = strstr(at, ". Use ");
+	snprintf(path, size, "%.*s", (int)(end ? end - at : (long)strlen(at)), at);
+	return 1;
+}
+
 int criu_failure(const struct job *job, const char *verb, int status, struct cr_error *err)
 {
-	char reason[512];
+	char reason[512], path[512];
 
 	criu_log_reason(job, verb, reason, sizeof(reason));
+	if (reason_nameless(reason, path, sizeof(path)))
+		return cr_error_set(
+			err, ENOTSUP,
+			"%s is open, was removed or replaced, and has another name (a hard link): criu "
+			"cannot save such a file without root; close it, or remove the other name",
+			path);
 	return cr_error_set(err, EIO, "criu %s %s %d: %s", verb,
 			    WIFSIGNALED(status) ? "was killed by signal" : "ended with",
 			    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), reason);

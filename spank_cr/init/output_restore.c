@@ -112,7 +112,8 @@ static bool is_changed(const struct cr_manifest_output *o, const struct stat *st
 {
 	int64_t mtime = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 
-	return (uint64_t)st->st_size != o->size || mtime != o->mtime_ns;
+	/* before format 3 the time was not recorded */
+	return (uint64_t)st->st_size != o->size || (o->links > 0 && mtime != o->mtime_ns);
 }
 
 /* The file is where it was, by the name i. */
@@ -252,8 +253,7 @@ static int state_put(int fd, const struct cr_manifest_output *o, struct cr_error
 		return cr_error_sys(err, errno, "%s", o->path);
 	if ((st.st_mode & 07777) != o->mode && fchmod(fd, o->mode) < 0)
 		return cr_error_sys(err, errno, "the mode of %s", o->path);
-	/* before format 3 the time was not recorded */
-	if (o->mtime_ns > 0 && is_changed(o, &st) && futimens(fd, times) < 0)
+	if (o->links > 0 && is_changed(o, &st) && futimens(fd, times) < 0)
 		return cr_error_sys(err, errno, "the time of %s", o->path);
 	return 0;
 }

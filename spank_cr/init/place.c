@@ -139,25 +139,18 @@ void place_abandon(const struct place *p, const char *temporary)
 
 int place_directory(const char *path, struct cr_error *err)
 {
-	struct place p;
 	struct stat st;
-	int rc;
 
-	if (strcmp(path, "/") == 0)
-		return 1;
-	rc = place_open(&p, path, err);
-	if (rc < 0)
-		return err->errnum == ENOENT ? 0 : -1;
-	rc = fstatat(p.dir, p.name, &st, AT_SYMLINK_NOFOLLOW);
-	if (rc < 0)
-		rc = errno == ENOENT ? 0 : cr_error_sys(err, errno, "%s", path);
-	else if (S_ISDIR(st.st_mode))
-		rc = 1;
-	else
-		rc = cr_error_set(err, ENOTDIR, "%s, which was a directory, is now %s", path,
-				  S_ISREG(st.st_mode) ? "a file" : kind(st.st_mode));
-	place_close(&p);
-	return rc;
+	if (stat(path, &st) == 0)
+		return S_ISDIR(st.st_mode) ? 1
+					   : cr_error_set(err, ENOTDIR, "%s, which was a directory, is now %s",
+							  path, S_ISREG(st.st_mode) ? "a file" : kind(st.st_mode));
+	if (errno != ENOENT)
+		return cr_error_sys(err, errno, "%s, which was a directory", path);
+	/* a link that leads nowhere */
+	if (lstat(path, &st) == 0)
+		return cr_error_set(err, ENOTDIR, "%s, which was a directory, is now %s", path, kind(st.st_mode));
+	return 0;
 }
 
 int place_mkdir(const char *path, mode_t mode, struct cr_error *err)

@@ -40,7 +40,8 @@ int place_link(const struct place *p, const char *temporary, const struct place 
 int place_commit(const struct place *p, const char *temporary, struct cr_error *err);
 void place_abandon(const struct place *p, const char *temporary);
 
-/* What is at path, which should be a directory? Returns 1 when it is one, 0 when there is nothing, -1. */
+/* What is at path, which should be a directory? Returns 1 when it is one, or a link to one: that is no reason not
+ * to work in it. 0 when there is nothing, -1. */
 int place_directory(const char *path, struct cr_error *err);
 
 /* Make the directory path; mode is set without regard to the umask. */

@@ -89,6 +89,7 @@ static void record_take(struct record *r)
 	unit_assert_ok(output_collect(&r->m, &self, 1, &err), &err);
 	/* Check's own */
 	for (size_t i = 0; i < r->m.n_outputs; i++) {
+		ck_assert_int_ne(strncmp(r->m.outputs[i].path, "/proc/", 6), 0);
 		if (strncmp(r->m.outputs[i].path, unit_dir, strlen(unit_dir)) == 0)
 			r->m.outputs[kept++] = r->m.outputs[i];
 		else
@@ -157,6 +158,7 @@ START_TEST(collected)
 
 	unit_write("log", "0123456789");
 	unit_write("mapped", "abcdefgh");
+	ck_assert_int_ge(open("/proc/self/comm", O_RDWR | O_CLOEXEC), 0);
 	unit_write("read", "r");
 	unit_write("private", "p");
 	unit_write("gone", "g");
@@ -522,8 +524,11 @@ START_TEST(somebody_elses)
 	ck_assert_int_eq(mkdir(unit_path("e"), 0755), 0);
 	unit_write("e/f", "victim");
 	ck_assert_int_eq(symlink("e", unit_path("d")), 0);
-	nothing_changes(&r, ENOTDIR, "/d, which was a directory, is now a symbolic link");
+	nothing_changes(&r, ELOOP, "a symbolic link leads to ");
 	ck_assert_content("e/f", "victim");
+	ck_assert_int_eq(unlink(unit_path("d")), 0);
+	ck_assert_int_eq(symlink("nowhere", unit_path("d")), 0);
+	nothing_changes(&r, ENOTDIR, "/d, which was a directory, is now a symbolic link");
 	ck_assert_int_eq(unlink(unit_path("d")), 0);
 	unit_write("d", "file");
 	nothing_changes(&r, ENOTDIR, "/d, which was a directory, is now a file");
@@ -604,8 +609,11 @@ START_TEST(places)
 	ck_assert_int_eq(place_directory("/", &err), 1);
 	ck_assert_int_eq(place_directory(unit_path("d"), &err), 1);
 	ck_assert_int_eq(place_directory(unit_path("no/no"), &err), 0);
-	ck_assert_int_eq(place_directory(unit_path("l"), &err), -1);
-	unit_assert_error(&err, ENOTDIR, "/l, which was a directory");
+	ck_assert_int_eq(place_directory(unit_path("l"), &err), 1);
+	ck_assert_int_eq(place_directory(unit_path("f"), &err), -1);
+	unit_assert_error(&err, ENOTDIR, "/f, which was a directory, is now a file");
+	ck_assert_int_eq(place_directory(unit_path("f/f"), &err), -1);
+	unit_assert_error(&err, ENOTDIR, "/f/f, which was a directory");
 }
 END_TEST
 
