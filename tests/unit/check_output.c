@@ -176,8 +176,12 @@ START_TEST(collected)
 	ck_assert_ptr_ne(map, MAP_FAILED);
 	ck_assert_ptr_ne(mmap(NULL, 1, PROT_READ, MAP_SHARED, opened("read", O_RDONLY), 0), MAP_FAILED);
 	close(fd);
+	unit_write("both", "b");
+	ck_assert_ptr_ne(mmap(NULL, 1, PROT_WRITE | PROT_READ, MAP_SHARED, opened("both", O_RDWR), 0), MAP_FAILED);
 	record_take(&r);
-	ck_assert_uint_eq(r.m.n_outputs, 3);
+	ck_assert_uint_eq(r.m.n_outputs, 4);
+	ck_assert_ptr_nonnull(o = output_of(&r, "both"));
+	ck_assert_uint_eq(o->mapped, 1);
 	o = output_of(&r, "log");
 	st = stat_of("log");
 	ck_assert_ptr_nonnull(o);
@@ -302,6 +306,17 @@ START_TEST(only_what_differs)
 	ck_assert_int_eq(page[0], 0);
 	ck_assert_int_eq(pread(fd, page, 4, 499999), 4);
 	ck_assert_int_eq(memcmp(page, "\0xyz", 4), 0);
+	/* a hole at the end */
+	ck_assert_int_eq(pwrite(fd, big, sizeof(big), 0), sizeof(big));
+	unit_assert_ok(content_open(&c, fd, &err), &err);
+	unit_assert_ok(content_put(&c, 0, big, 10, &err), &err);
+	unit_assert_ok(content_end(&c, 5000, &err), &err);
+	content_close(&c);
+	ck_assert_int_eq(pread(fd, page, 20, 0), 20);
+	ck_assert_int_eq(memcmp(page, big, 10), 0);
+	ck_assert_int_eq(page[10], 0);
+	ck_assert_int_eq(pread(fd, page, 4096, 4990), 10);
+	ck_assert_int_eq(page[9], 0);
 	/* no way back, and not beyond the end */
 	unit_assert_ok(content_open(&c, fd, &err), &err);
 	unit_assert_ok(content_put(&c, 100, "a", 1, &err), &err);
@@ -543,7 +558,10 @@ END_TEST
 
 START_TEST(another_owner)
 {
+	struct cr_error err = {0};
 	struct record r, again;
+	struct place p;
+	int fd;
 
 	if (geteuid() != 0) {
 		(void)fprintf(stderr, "SKIP another_owner: needs root, to give a file away\n");
@@ -568,6 +586,11 @@ START_TEST(another_owner)
 	unit_write("f", "theirs");
 	ck_assert_int_eq(chown(unit_path("f"), 1, 1), 0);
 	nothing_changes(&again, EPERM, "/f was replaced by a file of user 1");
+	/* nor what has the temporary name */
+	unit_assert_ok(place_open(&p, unit_path("f"), &err), &err);
+	ck_assert_int_eq(place_new(&p, "shared", &fd, &err), -1);
+	unit_assert_error(&err, EEXIST, "shared is in the way");
+	place_close(&p);
 	ck_assert_content("f", "theirs");
 }
 END_TEST

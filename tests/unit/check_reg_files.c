@@ -100,6 +100,8 @@ START_TEST(what_is_no_image)
 	refused(image, n);
 	n = 8 + record(image + 8, bytes("\x1a\x04\x32\x05/f")); /* name longer than reg */
 	refused(image, n);
+	n = 8 + record(image + 8, bytes("\x1a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"));
+	refused(image, n);
 	n = 8 + record(image + 8, bytes("\x1b\x04")); /* a group */
 	refused(image, n);
 	n = 8 + record(image + 8, bytes("\x00\x04")); /* field 0 */
