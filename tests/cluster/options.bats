@@ -90,6 +90,7 @@ refused() {
 	refused '--checkpoint-pool=much: not auto and not a number of bytes' sbatch --checkpoint-pool=much
 	refused '--checkpoint-pool=1T: not auto and not a number of bytes' sbatch --checkpoint-pool=1T
 	refused '--checkpoint-pool=64: less than 1M' sbatch --checkpoint-pool=64
+	refused '--checkpoint-files=all: not one of copy, truncate, keep' sbatch --checkpoint-files=all
 }
 
 @test "srun and salloc do not take --checkpoint" {
