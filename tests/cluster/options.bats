@@ -90,6 +90,9 @@ refused() {
 	refused '--checkpoint-pool=much: not auto and not a number of bytes' sbatch --checkpoint-pool=much
 	refused '--checkpoint-pool=1T: not auto and not a number of bytes' sbatch --checkpoint-pool=1T
 	refused '--checkpoint-pool=64: less than 1M' sbatch --checkpoint-pool=64
+}
+
+@test "a fate of files that is none is refused" {
 	refused '--checkpoint-files=all: not one of copy, truncate, keep' sbatch --checkpoint-files=all
 }
 
