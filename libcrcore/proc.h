@@ -29,7 +29,7 @@ struct cr_proc_file {
 };
 
 /* Call each for every descriptor of pid that is a regular file open for writing and has a name, and for every
- * shared mapping of one through which pid may write now. A process that is
+ * shared mapping of one through which pid may write now; what is below /proc and /sys is none. A process that is
  * gone or a zombie is no error; one that cannot be read is. A non-zero return of each ends the walk and is
  * returned. */
 int cr_proc_written(pid_t pid, int (*each)(const struct cr_proc_file *file, void *arg), void *arg,

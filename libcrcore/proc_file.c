@@ -96,7 +96,8 @@ static void file_fill(struct cr_proc_file *file, const struct stat *st)
 	file->mtime_ns = st->st_mtim.tv_sec < 0 ? 0 : ns;
 }
 
-/* The name behind a link of /proc's. Returns 1, 0 when there is none that a path could be. */
+/* The name behind a link of /proc's. Returns 1, 0 when there is none that a path could be, or when it is the
+ * kernel's: what is below /proc and /sys looks like files, and is none. */
 static int name_read(int dir, const char *link, char *path, size_t size)
 {
 	ssize_t n = readlinkat(dir, link, path, size - 1);
@@ -104,7 +105,7 @@ static int name_read(int dir, const char *link, char *path, size_t size)
 	if (n <= 0 || path[0] != '/')
 		return 0;
 	path[n] = '\0';
-	return 1;
+	return strncmp(path, "/proc/", 6) != 0 && strncmp(path, "/sys/", 5) != 0;
 }
 
 static int descriptors_each(int dir, DIR *fds, int (*each)(const struct cr_proc_file *file, void *arg), void *arg)

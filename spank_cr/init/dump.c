@@ -32,6 +32,7 @@
 #include "image.h"
 #include "notary.h"
 #include "ns.h"
+#include "output_remark.h"
 #include "outputs.h"
 #include "private.h"
 #include "proc.h"
@@ -331,7 +332,7 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 		if (generation_commit(d, err) < 0)
 			return -1;
 	}
-	outputs_remark(job, &d->m, past);
+	output_remark(job, &d->m, past);
 	if (cr_store_prune(&job->store, job->run, job->keep, &ignored) < 0)
 		job_log(job, 0, "removing old generations: %s", ignored.text);
 	return 0;

@@ -27,12 +27,6 @@ bool output_copied(const struct cr_manifest_output *o)
 	return o->saved && strcmp(o->saved, OUTPUT_STREAM) == 0;
 }
 
-/* Not files, though they look like some. */
-static bool is_kernels(const char *path)
-{
-	return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/sys/", 5) == 0;
-}
-
 static int collect_one(const struct cr_proc_file *file, void *arg)
 {
 	struct collect *c = arg;
@@ -49,7 +43,7 @@ static int collect_one(const struct cr_proc_file *file, void *arg)
 					    .links = file->links};
 	size_t known;
 
-	if (private_has(file->path) || is_kernels(file->path))
+	if (private_has(file->path))
 		return 0;
 	known = output_set_find(&c->set, c->m, file->dev, file->ino, NULL);
 	if (known != OUTPUT_NONE && c->m->outputs[known].saved)

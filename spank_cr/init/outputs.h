@@ -21,9 +21,6 @@ int outputs_record(const struct job *job, struct cr_manifest *m, struct capture 
 /* After the thaw, before the commit: what the manifest counts on must not be lost with the node. */
 int outputs_sync(const struct cr_manifest *m, struct cr_error *err);
 
-/* After the commit: say which files it has no copy of, each once; past: the generation before, or 0. */
-void outputs_remark(const struct job *job, const struct cr_manifest *m, uint32_t past);
-
 /* What outputs_restore leaves to do. */
 #define OUTPUTS_INHERIT 3
 struct outputs_restored {

@@ -26,6 +26,8 @@ struct place {
 int place_open(struct place *p, const char *path, struct cr_error *err);
 void place_close(struct place *p);
 
+#define cleanup_place __attribute__((cleanup(place_close)))
+
 /* What is there? Returns 1 and *st for a regular file, 0 for nothing, -1 for anything else. */
 int place_look(const struct place *p, struct stat *st, struct cr_error *err);
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -53,6 +54,12 @@ struct order {
 	int fd;
 };
 
+/* Names of files, sorted. */
+struct kept {
+	const char **names;
+	size_t n;
+};
+
 struct giver {
 	const struct job *job;
 	const struct cr_manifest *m;
@@ -78,22 +85,41 @@ static _Noreturn void give_up(const struct giver *g, const struct cr_error *err)
 
 /* ---- the filling thread ---- */
 
-/* A file whose size and mode do not matter to the job. */
+static int name_compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The files whose size and mode do not matter to the job. */
+static int kept_sort(const struct cr_manifest *m, struct kept *kept, struct cr_error *err)
+{
+	kept->names = calloc(m->n_outputs + 1, sizeof(*kept->names));
+	if (!kept->names)
+		return cr_error_sys(err, ENOMEM, "image reader");
+	for (; kept->n < m->n_outputs; kept->n++)
+		kept->names[kept->n] = m->outputs[kept->n].path;
+	qsort(kept->names, kept->n, sizeof(*kept->names), name_compare);
+	return 0;
+}
+
 static bool is_kept(const char *name, size_t n, void *arg)
 {
-	const struct cr_manifest *m = arg;
+	const struct kept *kept = arg;
+	char path[PATH_MAX];
+	const char *key = path;
 
-	for (size_t i = 0; i < m->n_outputs; i++) {
-		if (strlen(m->outputs[i].path) == n && memcmp(m->outputs[i].path, name, n) == 0)
-			return true;
-	}
-	return false;
+	if (n >= sizeof(path))
+		return false;
+	memcpy(path, name, n);
+	path[n] = '\0';
+	return bsearch(&key, kept->names, kept->n, sizeof(*kept->names), name_compare);
 }
 
 /* Read all of criu's list of files, verified, and take from it what --checkpoint-files=keep wants to be gone. */
 static int output_edit(const struct giver *g, struct output *out, size_t stream, struct cr_error *err)
 {
 	uint64_t size = cr_image_stream_size(g->image, stream);
+	struct kept kept = {0};
 	size_t used = 0, n;
 	const void *data;
 	int rc;
@@ -109,7 +135,12 @@ static int output_edit(const struct giver *g, struct output *out, size_t stream,
 		memcpy(out->edited + used, data, n);
 		used += n;
 	}
-	if (rc < 0 || reg_files_forget(out->edited, &used, is_kept, (void *)(uintptr_t)g->m, err) < 0)
+	if (rc == 0)
+		rc = kept_sort(g->m, &kept, err);
+	if (rc == 0)
+		rc = reg_files_forget(out->edited, &used, is_kept, &kept, err);
+	free(kept.names);
+	if (rc < 0)
 		return -1;
 	out->data = out->edited;
 	out->left = used;

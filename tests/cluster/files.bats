@@ -26,6 +26,7 @@ lost_node() {
 		on n0 alice scheckpoint create "$(job $name)"
 	done
 	on n0 alice scheckpoint create "$(job large)"
+	on n0 alice scheckpoint show "$(job large)" >"$BATS_FILE_TMPDIR/shown"
 	for name in copy keep truncate large; do
 		on n0 alice touch "go.$(job $name)"
 		wait_file alice "out.$(job $name)" changed 30
@@ -158,6 +159,7 @@ journal() {
 
 @test "a file above the limit goes back to its size; the user is told once, scheckpoint show tells it" {
 	became large 'size 0, mode 640, first B, offset 0'
+	grep -E '^output .*/one0 at .*, not copied$' "$BATS_FILE_TMPDIR/shown"
 	on n0 alice cat "errors.$(job large)"
 	[ "$(on n0 alice grep -c "spank_cr: .*one0 has 70000000 bytes, more than file_limit=67108864" "errors.$(job large)")" = 1 ]
 	[ "$(on n0 root grep -c 'one0 has 70000000 bytes' "$(store "$(job large)")/crinit.log")" = 1 ]

@@ -123,6 +123,9 @@ static int record_restore(struct record *r, int files, struct cr_error *err)
 	int rc;
 
 	as.files = files;
+	as.node = "n1";
+	as.log_level = 1;
+	ck_assert_int_ge(as.log = open(unit_path("log"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), 0);
 	unit_assert_ok(output_restore_open(&restore, &as, &r->m, &r->d, err), err);
 	rc = files == CR_FILES_COPY ? directories_check(&r->d, err) : 0;
 	if (rc == 0)
@@ -134,6 +137,7 @@ static int record_restore(struct record *r, int files, struct cr_error *err)
 		rc = output_change(&restore, files == CR_FILES_COPY ? r->copies : -1, err);
 	if (rc == 0 && files == CR_FILES_COPY)
 		rc = directories_finish(&r->d, err);
+	close(as.log);
 	output_restore_close(&restore);
 	return rc;
 }
@@ -454,6 +458,7 @@ START_TEST(hard_links)
 {
 	struct record r;
 	struct stat st;
+	size_t n;
 
 	for (int i = 0; i < 4; i++) {
 		char a[8] = "a0", b[8] = "b0";
@@ -466,7 +471,12 @@ START_TEST(hard_links)
 	}
 	unit_write("f", "foreign");
 	opened("f", O_RDWR);
+	/* one that was there at the checkpoint, where the job does not know it */
+	unit_write("g", "one file");
+	ck_assert_int_eq(link(unit_path("g"), unit_path("unknown")), 0);
+	opened("g", O_RDWR);
 	record_take(&r);
+	unit_write("g", "one file and more");
 	unit_write("a0", "LINKED, and longer");
 	ck_assert_int_eq(unlink(unit_path("a1")), 0);
 	unit_write("b1", "LINKED");
@@ -489,6 +499,12 @@ START_TEST(hard_links)
 	}
 	ck_assert_content("f", "foreign");
 	ck_assert_content("snapshot", "foreign and more");
+	ck_assert_content("unknown", "one file");
+	ck_assert_uint_eq(stat_of("g").st_ino, stat_of("unknown").st_ino);
+	/* not unseen */
+	ck_assert_ptr_nonnull(strstr(read_all("log", &n), "/g has names that the job does not have open"));
+	ck_assert_ptr_null(strstr(read_all("log", &n), "/a0 has names"));
+	ck_assert_ptr_null(strstr(read_all("log", &n), "/f has names"));
 }
 END_TEST
 
