@@ -69,9 +69,15 @@ drained() {
 	on n0 alice sh -c 'echo lost >"files.$1/one0"; printf x | dd of="$2/000002/index" bs=1 seek=100 conv=notrunc 2>/dev/null' \
 		sh "$(job older)" "$(store "$(job older)")"
 	on n0 root scontrol update nodename=n1,n2 state=resume
-	for name in link owner readonly older; do
+	for name in link owner readonly; do
 		wait_restarts "$(job $name)" 1 60
+		wait_until 30 _fresh $name
 	done
+	wait_restored "$(job older)" 1 60
+}
+
+_fresh() {
+	journal "$1" 'select(.event == "fresh").restart' | grep -qx 1
 }
 
 submit_one() {
@@ -113,7 +119,7 @@ became() {
 refused() {
 	journal "$1" '.event + " " + (.text // "")'
 	journal "$1" 'select(.event == "restore-failed").text' | grep -E "/shared/home/alice/files.$(job "$1")/one0.*$2"
-	journal "$1" 'select(.event == "fresh").restart' | grep -qx 1
+	_fresh "$1"
 	wait_file alice "out.$(job "$1")" ready 30
 }
 
