@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
@@ -214,6 +215,36 @@ int cr_caps_drop_ptrace(struct cr_error *err)
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_SYS_PTRACE, 0, 0) < 0)
 		return cr_error_sys(err, errno, "lowering ambient CAP_SYS_PTRACE");
 	return caps_apply(left, left, left, err);
+}
+
+static bool list_has(const char *list, gid_t group)
+{
+	while (*list) {
+		char *end;
+
+		if (strtoul(list, &end, 10) == group)
+			return true;
+		list = *end == ',' ? end + 1 : "";
+	}
+	return false;
+}
+
+int cr_caps_leave_groups(const char *list, struct cr_error *err)
+{
+	int n = getgroups(0, NULL), kept = 0;
+	cleanup_free gid_t *groups = n >= 0 ? calloc((size_t)n + 1, sizeof(*groups)) : NULL;
+
+	if (!*list)
+		return 0;
+	if (!groups || (n = getgroups(n, groups)) < 0)
+		return cr_error_sys(err, errno, "leaving the groups %s", list);
+	for (int i = 0; i < n; i++) {
+		if (!list_has(list, groups[i]))
+			groups[kept++] = groups[i];
+	}
+	if (setgroups((size_t)kept, groups) < 0)
+		return cr_error_sys(err, errno, "leaving the groups %s", list);
+	return 0;
 }
 
 int cr_caps_drop(struct cr_error *err)

@@ -53,6 +53,9 @@ int cr_caps_set_ambient(const struct cr_budget *budget, struct cr_error *err);
  * that the user has bent to /proc/1/mem would open. */
 int cr_caps_drop_ptrace(struct cr_error *err);
 
+/* Leave the supplementary groups in list ("2001,2002"; "": none). Needs CAP_SETGID when there is one to leave. */
+int cr_caps_leave_groups(const char *list, struct cr_error *err);
+
 /* Give up every capability for good: ambient, inheritable, permitted, effective, and the keep flag. Verified. */
 int cr_caps_drop(struct cr_error *err);
 

@@ -38,6 +38,7 @@ const struct cr_manifest_field cr_manifest_fields[] = {
 	{"xsave_bytes", FIELD_U32, 0, AT(xsave_bytes), 3},
 	{"glibc", FIELD_TEXT, 0, AT(glibc), 3},
 	{"net", FIELD_TEXT, 1, AT(net), 3},
+	{"groups", FIELD_TEXT, 0, AT(groups), 3},
 	{"criu", FIELD_TEXT, 0, AT(criu), 1},
 	{"command", FIELD_TEXT, 0, AT(command), 1},
 	{"script", FIELD_PATH, 0, AT(script), 1},

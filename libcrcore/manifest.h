@@ -86,6 +86,7 @@ struct cr_manifest {
 	uint32_t xsave_bytes; /* of the processor's extended state, as the kernel has enabled it; 0: not known */
 	char *glibc;	      /* version, "" when not known */
 	char *net;	      /* "host" or "private"; NULL before format 3, which is "host" */
+	char *groups;	      /* supplementary groups of its processes, "1001,2000"; NULL before format 3 */
 	char *criu;	      /* version */
 	char *command;	      /* batch script path or argv */
 	char *script;	      /* absolute path of the batch script as the job has it open, or NULL */

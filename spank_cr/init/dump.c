@@ -4,8 +4,9 @@
 /* dump.c - one checkpoint, step by step
  *
  *   begin        .GENERATION.tmp in the store, the image writer with its staging pool
+ *   (running)    programs that want to know get their signal
  *   criu dump    freezes the tree and streams its images to the writer
- *   (frozen)     outputs, private directories, clocks; the barrier; a final one is committed here
+ *   (frozen)     outputs, private directories, clocks, limits and priorities; the barrier; a final one is committed here
  *   (thawed)     drain, seal, sync, rename
  *   prune        older generations
  */
@@ -28,15 +29,20 @@
 #include "cleanup.h"
 #include "criu.h"
 #include "fs.h"
+#include "groups.h"
 #include "hook.h"
+#include "identity.h"
 #include "image.h"
+#include "info.h"
 #include "notary.h"
+#include "notify.h"
 #include "ns.h"
 #include "output_remark.h"
 #include "outputs.h"
 #include "private.h"
 #include "proc.h"
 #include "processor.h"
+#include "signame.h"
 #include "slurm.h"
 #include "spawn.h"
 #include "token.h"
@@ -92,6 +98,7 @@ static int manifest_begin(struct dump *d, const char *reason, struct cr_error *e
 	    text_set(&m->user, job->user, err) < 0 || text_set(&m->reason, reason, err) < 0 ||
 	    text_set(&m->criu, version, err) < 0 || text_set(&m->glibc, gnu_get_libc_version(), err) < 0 ||
 	    text_set(&m->net, job->private_net ? "private" : "host", err) < 0 ||
+	    cr_groups_own(&m->groups, err) < 0 ||
 	    text_set(&m->command, job->script, err) < 0 || text_set(&m->script, job->script, err) < 0 ||
 	    cr_node_kernel(&m->kernel, err) < 0 || cr_node_cpu(&m->cpu_model, &m->cpu_flags, err) < 0)
 		return -1;
@@ -180,6 +187,29 @@ static int private_record(struct dump *d, struct cr_error *err)
 	return out < 0 ? -1 : private_save(d->job, out, err);
 }
 
+static int identity_record(struct dump *d, struct cr_error *err)
+{
+	cleanup_free pid_t *pids = NULL;
+	cleanup_free char *text = NULL;
+	cleanup_close int out = -1;
+	size_t n;
+
+	if (cr_proc_tree(d->job->root, &pids, &n, err) < 0 || identity_take(pids, n, &text, err) < 0)
+		return -1;
+	out = capture_stream(&d->capture, IDENTITY_STREAM, err);
+	return out < 0 ? -1 : cr_fs_write_all(out, text, strlen(text), err);
+}
+
+/* The programs that want to know: the file first, then the signal, then some time. */
+static void programs_tell(struct dump *d, const char *reason)
+{
+	if (!d->job->signal_before)
+		return;
+	info_write(d->job,
+		   &(struct info){.event = "checkpoint", .generation = d->generation, .reason = reason});
+	notify_before(d->job, d->mode == DUMP_TERM ? CR_SIGNAL_LEAD_END : CR_SIGNAL_LEAD_MAX, d->fd);
+}
+
 static int frozen_record(struct dump *d, struct cr_error *err)
 {
 	char when[64];
@@ -189,7 +219,7 @@ static int frozen_record(struct dump *d, struct cr_error *err)
 	d->m.boottime_ns = cr_time_clock_ns(CLOCK_BOOTTIME);
 	if (text_set(&d->m.time, cr_time_format(cr_time_now_ns(), when, sizeof(when)), err) < 0 ||
 	    cr_ns_last_pid_read(&d->m.last_pid, err) < 0 || outputs_record(d->job, &d->m, &d->capture, err) < 0 ||
-	    private_record(d, err) < 0)
+	    private_record(d, err) < 0 || identity_record(d, err) < 0)
 		return -1;
 	binaries_step(d, binaries_frozen(&d->binaries, d->job->root, err), err);
 	return capture_barrier(&d->capture, err);
@@ -324,6 +354,7 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	past = generation_past(d, &past_bytes);
 	if (capture_start(&d->capture, job, d->generation, d->dir, past, past_bytes, err) < 0)
 		return -1;
+	programs_tell(d, reason);
 	if (criu_run(d, err) < 0)
 		return -1;
 	if (d->mode == DUMP_RUNNING) {

@@ -49,6 +49,10 @@ static const struct key {
 	{"file-limit", U64, offsetof(struct job, file_limit)},
 	{"script", TEXT, offsetof(struct job, script)},
 	{"private-net", INT, offsetof(struct job, private_net)},
+	{"slurm-env", TEXT, offsetof(struct job, slurm_env)},
+	{"signal-before", INT, offsetof(struct job, signal_before)},
+	{"signal-after", INT, offsetof(struct job, signal_after)},
+	{"signal-lead", INT, offsetof(struct job, signal_lead)},
 	{"log-level", INT, offsetof(struct job, log_level)},
 	{"wire-fd", INT, offsetof(struct job, wire)},
 	{"notary-fd", INT, offsetof(struct job, notary)},
@@ -92,7 +96,7 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 	job->compress = 1;
 	job->drain_share = 75;
 	job->part = job->node = job->user = job->script = job->criu = "";
-	job->dir = job->site_dir = job->token_dir = job->run_dir = "";
+	job->dir = job->site_dir = job->token_dir = job->run_dir = job->slurm_env = "";
 	job->wire = job->notary = job->cgroup = job->ask = job->go = job->log = -1;
 	for (int i = 0; i < argc; i++) {
 		const char *arg = argv[i], *equals = strchr(arg, '=');
@@ -112,7 +116,8 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 	}
 	if (job->id == 0 || !*job->part || *job->dir != '/' || *job->run_dir != '/' || *job->criu != '/' ||
 	    job->interval < 1 || job->keep < 1 || job->compress < 0 || job->drain_share < 1 ||
-	    job->drain_share > 100 || job->drain_jobs < 0 || job->files < 0 || job->files > CR_FILES_KEEP)
+	    job->drain_share > 100 || job->drain_jobs < 0 || job->files < 0 || job->files > CR_FILES_KEEP ||
+	    job->signal_before < 0 || job->signal_after < 0 || job->signal_lead < 0)
 		return cr_error_set(err, EINVAL, "crinit is started by spank_cr.so, not by hand");
 	job->home = CR_RUN_HOME;
 	return 0;

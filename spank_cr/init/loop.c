@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "info.h"
 #include "loop_state.h"
 #include "wire.h"
 
@@ -113,6 +114,7 @@ int loop_run(struct job *job)
 	job_journal(job, "fresh", 0, NULL, NULL, -1);
 	if (started_tell(&l) != 0)
 		return 1;
+	info_write(job, &(struct info){.event = "start"});
 	if (write(job->go, "g", 1) != 1)
 		job_log(job, 0, "starting the job: %s", strerror(errno));
 	close(job->go);

@@ -17,6 +17,7 @@
 #include "cleanup.h"
 #include "criu.h"
 #include "fit.h"
+#include "groups.h"
 #include "notary.h"
 #include "proc.h"
 #include "processor.h"
@@ -76,16 +77,34 @@ static void fit_judge(const struct survey *s, const struct cr_manifest *m, struc
 	}
 }
 
+/* Those of the user's groups that the processes were not in, into added. A group that was taken from the user must
+ * not come back by way of a checkpoint. */
+static int groups_check(const struct job *job, const struct cr_manifest *m, char *added, size_t size,
+			struct cr_error *err)
+{
+	cleanup_free char *now = NULL;
+
+	added[0] = '\0';
+	if (!m->groups)
+		return 0;
+	if (cr_groups_own(&now, err) < 0 || cr_groups_compare(m->groups, now, added, size, err) < 0)
+		return -1;
+	if (*added)
+		printf("note job %u: generation %u is restored without group %s, which %s has come to since\n",
+		       job->id, m->generation, added, job->user);
+	return 0;
+}
+
 /* The newest that is sound decides: if it is only that this node cannot go on with it, another one may. Work that
  * was done since an older one is worth more than a wait. */
-static void candidate_judge(struct survey *s, const struct cr_manifest *m)
+static void candidate_judge(struct survey *s, const struct cr_manifest *m, const char *without)
 {
 	struct cr_fit fit;
 
 	fit_judge(s, m, &fit);
 	if (fit.reasons == 0) {
-		printf("candidate %u %" PRId64 " %" PRId64 " %s\n", m->generation, m->monotonic_ns, m->boottime_ns,
-		       m->net ? m->net : "host");
+		printf("candidate %u %" PRId64 " %" PRId64 " %s %s\n", m->generation, m->monotonic_ns, m->boottime_ns,
+		       m->net ? m->net : "host", without);
 		s->good++;
 		return;
 	}
@@ -102,6 +121,7 @@ static void candidate_judge(struct survey *s, const struct cr_manifest *m)
 static void candidate_look(struct survey *s, uint32_t generation)
 {
 	const struct job *job = s->job;
+	char added[512];
 	struct cr_manifest m = {0};
 	char dir[PATH_MAX];
 	struct cr_error err;
@@ -116,8 +136,10 @@ static void candidate_look(struct survey *s, uint32_t generation)
 		       job->id, generation, m.job, m.part, m.generation);
 	else if (m.run <= s->completed)
 		printf("note job %u: generation %u is of a run that was complete\n", job->id, generation);
+	else if (groups_check(job, &m, added, sizeof(added), &err) < 0)
+		printf("warn job %u: generation %u is passed over: %s\n", job->id, generation, err.text);
 	else
-		candidate_judge(s, &m);
+		candidate_judge(s, &m, added);
 	cr_manifest_clear(&m);
 }
 

@@ -4,10 +4,13 @@
 /* restore.c - one restore, step by step
  *
  *   source       the manifest's seal, the index, the packs; chunks are verified as they are read
+ *   identity     limits, priorities and processors of each thread are read, the info file is written
  *   private      /tmp, /var/tmp, /dev/shm
  *   outputs      files the job was writing go back to their size, stdout and stderr to their content
  *   criu restore
- *   (before anything runs) no task may hold a capability; pids go on where they were
+ *   (before anything runs) no task may hold a capability; pids go on where they were; limits, priorities and
+ *                processors as they were
+ *   (running)    programs that want to know get their signal
  */
 
 #include <errno.h>
@@ -24,9 +27,13 @@
 #include "caps.h"
 #include "cleanup.h"
 #include "criu.h"
+#include "fs.h"
 #include "hook.h"
+#include "identity.h"
+#include "info.h"
 #include "netlock.h"
 #include "notary.h"
+#include "notify.h"
 #include "ns.h"
 #include "outputs.h"
 #include "private.h"
@@ -44,6 +51,7 @@ struct restore {
 	char dir[PATH_MAX];
 	struct cr_manifest m;
 	struct source source;
+	json_t *identity; /* NULL before format 3 */
 	bool checked; /* the tasks were looked at before they ran */
 	struct cr_error err;
 };
@@ -93,6 +101,8 @@ static int on_action(const char *action, void *arg)
 			pause();
 	}
 	r->checked = true;
+	if (r->identity)
+		identity_apply(r->identity, r->job);
 	if (r->job->private_net && netlock_release(&r->err) < 0)
 		job_log(r->job, 0, "%s", r->err.text);
 	if (cr_ns_last_pid_write(r->m.last_pid < CR_NS_PID_FIRST ? CR_NS_PID_FIRST : r->m.last_pid, &r->err) < 0)
@@ -133,13 +143,54 @@ static int private_unpack(struct restore *r, struct cr_error *err)
 	return source_streamed(&r->source, err);
 }
 
+/* All that comes from in. */
+static int text_read(int in, char **text, size_t *size, struct cr_error *err)
+{
+	size_t room = 0;
+	ssize_t n = 1;
+
+	for (*size = 0; n > 0; *size += (size_t)n) {
+		if (*size == room) {
+			char *more = realloc(*text, room = room ? 2 * room : 65536);
+
+			if (!more || room > IDENTITY_MAX_BYTES)
+				return cr_error_sys(err, more ? EFBIG : ENOMEM, "reading " IDENTITY_STREAM);
+			*text = more;
+		}
+		do
+			n = read(in, *text + *size, room - *size);
+		while (n < 0 && errno == EINTR);
+		if (n < 0)
+			return cr_error_sys(err, errno, "reading " IDENTITY_STREAM);
+	}
+	return 0;
+}
+
+static int identity_read(struct restore *r, struct cr_error *err)
+{
+	cleanup_close int in = -1;
+	cleanup_free char *text = NULL;
+	size_t size;
+
+	if (r->m.format < 3)
+		return 0;
+	in = source_stream(&r->source, IDENTITY_STREAM, err);
+	if (in < 0 || text_read(in, &text, &size, err) < 0 || source_streamed(&r->source, err) < 0)
+		return -1;
+	return identity_parse(text, size, &r->identity, err);
+}
+
 static int tree_restore(struct restore *r, struct cr_error *err)
 {
 	struct outputs_restored outputs;
 	int rc;
 
-	if (private_unpack(r, err) < 0)
+	if (identity_read(r, err) < 0 || private_unpack(r, err) < 0)
 		return -1;
+	info_write(r->job, &(struct info){.event = "restore",
+					  .generation = r->job->generation,
+					  .reason = r->m.reason,
+					  .checkpoint_time = r->m.time});
 	rc = outputs_restore(r->job, &r->m, &r->source, &outputs, err);
 	if (rc == 0)
 		rc = criu_run(r, &outputs, err);
@@ -181,11 +232,14 @@ void restore_work(struct job *job, int fd)
 		report_send(fd, REPORT_FAILED, job->generation, 0, 0, err.text);
 	} else {
 		ms = (cr_time_clock_ns(CLOCK_MONOTONIC_RAW) - from) / 1000000;
+		if (job->signal_after)
+			notify_tree(job, (pid_t)r.m.root_pid, job->signal_after);
 		job->run = r.m.run;
 		if (cr_store_set_aside(&job->store, job->generation, &err) < 0)
 			job_log(job, 0, "%s", err.text);
 		job_journal(job, "restored", job->generation, NULL, NULL, ms);
 		report_send(fd, REPORT_RESTORED, job->generation, (int64_t)r.m.root_pid, r.m.run, NULL);
 	}
+	json_decref(r.identity);
 	cr_manifest_clear(&r.m);
 }

@@ -57,8 +57,10 @@ static void signal_arrived(struct loop *l, int sig, bool from_t)
 			job_log(l->job, 0, "releasing the last checkpoint: %s", strerror(errno));
 		return;
 	}
-	if (l->term == TERM_NONE)
+	if (l->term == TERM_NONE) {
 		l->term = TERM_WANTED;
+		worker_hurry(&l->worker);
+	}
 }
 
 void signals_read(struct loop *l)

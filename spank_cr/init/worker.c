@@ -55,6 +55,15 @@ static pid_t worker_fork(struct worker *w, int *child_fd, struct cr_error *err)
 	return pid;
 }
 
+void worker_hurry(const struct worker *w)
+{
+	const char byte = WORKER_HURRY;
+
+	/* a worker that has ended needs no word */
+	if (w->pid && send(w->fd, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		errno = 0;
+}
+
 int worker_start_dump(struct worker *w, struct job *job, enum dump_mode mode, const char *reason,
 		      struct cr_error *err)
 {

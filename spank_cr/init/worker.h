@@ -39,6 +39,7 @@ struct report {
 
 /* crinit → worker, one byte */
 #define WORKER_RELEASE 'r' /* Slurm ends the job: let the tree of a final checkpoint die */
+#define WORKER_HURRY   'h' /* Slurm ends the job: do not wait for programs that were sent a signal */
 
 enum dump_mode {
 	DUMP_RUNNING, /* the tree goes on */
@@ -54,6 +55,9 @@ struct worker {
 int worker_start_dump(struct worker *w, struct job *job, enum dump_mode mode, const char *reason,
 		      struct cr_error *err);
 int worker_start_restore(struct worker *w, struct job *job, struct cr_error *err);
+
+/* Send WORKER_HURRY; fine when there is no worker. */
+void worker_hurry(const struct worker *w);
 
 /* For the worker itself. */
 void report_send(int fd, enum report_type type, uint32_t generation, int64_t value, uint64_t extra,

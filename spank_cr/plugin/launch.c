@@ -24,6 +24,7 @@
 #include "caps.h"
 #include "cgroup.h"
 #include "cleanup.h"
+#include "launch_env.h"
 #include "launch_job.h"
 #include "lines.h"
 #include "ns.h"
@@ -38,6 +39,7 @@ struct candidate {
 	uint32_t generation;
 	int64_t monotonic_ns, boottime_ns;
 	char net[16]; /* host or private */
+	char without[512]; /* groups that the user was not in then: "2001,2002" */
 };
 
 struct plan {
@@ -72,7 +74,7 @@ int launch_privileged(spank_t sp)
 static void plan_line(char *line, void *arg)
 {
 	struct plan *plan = arg;
-	struct candidate c;
+	struct candidate c = {0};
 
 	if (strcmp(line, "ready") == 0)
 		plan->ready = true;
@@ -84,8 +86,8 @@ static void plan_line(char *line, void *arg)
 		slurm_error(LOG "%s", line + 5);
 	else if (strncmp(line, "note ", 5) == 0)
 		slurm_info(LOG "%s", line + 5);
-	else if (sscanf(line, "candidate %" SCNu32 " %" SCNd64 " %" SCNd64 " %15s", &c.generation, &c.monotonic_ns,
-			&c.boottime_ns, c.net) == 4 &&
+	else if (sscanf(line, "candidate %" SCNu32 " %" SCNd64 " %" SCNd64 " %15s %511[0-9,]", &c.generation,
+			&c.monotonic_ns, &c.boottime_ns, c.net, c.without) >= 4 &&
 		 plan->n < CANDIDATES)
 		plan->candidates[plan->n++] = c;
 }
@@ -152,7 +154,7 @@ static int attempt(const struct launch_job *job, const struct cr_budget *budget,
 	relay->crinit = cr_ns_fork(err);
 	if (relay->crinit == 0) {
 		close(wire[0]);
-		if (stage_run(job, budget, wire[1], c ? c->generation : 0) == 0)
+		if (stage_run(job, budget, wire[1], c ? c->generation : 0, c ? c->without : "") == 0)
 			return 1;
 		_exit(1);
 	}
@@ -292,6 +294,17 @@ static void net_tell(spank_t sp)
 		slurm_error(LOG "setting HYDRA_LAUNCHER for the job");
 }
 
+/* The path is the same on every node, so that it stays true in the memory of a restored program. */
+static int info_tell(spank_t sp, const struct launch_job *job, struct cr_error *err)
+{
+	char path[PATH_MAX + 8];
+
+	snprintf(path, sizeof(path), "%s/info", job->runtime.dir);
+	if (spank_setenv(sp, LAUNCH_INFO_ENV, path, 1) != ESPANK_SUCCESS)
+		return cr_error_set(err, ENOMEM, "no room for " LAUNCH_INFO_ENV " in the job's environment");
+	return 0;
+}
+
 int launch_task(spank_t sp)
 {
 	struct launch_job job;
@@ -302,11 +315,12 @@ int launch_task(spank_t sp)
 		return ESPANK_SUCCESS;
 	if (!options.configured)
 		cr_error_set(&err, EINVAL, "the plugin's arguments in plugstack.conf are wrong on this node");
-	else if (launch_job_read(sp, &job, &err) == 0)
+	else if (launch_job_read(sp, &job, &err) == 0 && info_tell(sp, &job, &err) == 0)
 		rc = launch_supervised(&job, &err);
 	if (rc == 1 && job.private_net)
 		net_tell(sp);
 	if (rc < 0) {
+		(void)spank_unsetenv(sp, LAUNCH_INFO_ENV);
 		/* the job is worth more than the checkpoint; the line reaches slurmd's log and the job's stderr */
 		slurm_error(LOG "this job runs without checkpoints: %s", err.text);
 		if (cr_caps_drop(&err) < 0) {

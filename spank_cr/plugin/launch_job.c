@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "launch_env.h"
 #include "options.h"
 
 int launch_job_read(spank_t sp, struct launch_job *job, struct cr_error *err)
@@ -49,6 +50,7 @@ int launch_job_read(spank_t sp, struct launch_job *job, struct cr_error *err)
 				    "no checkpoint directory: the site sets no dir=, use --checkpoint-dir=DIR");
 	job->private_net = options.config.private_net;
 	cr_runtime_paths(&job->runtime, options.config.scratch, job->id);
+	launch_env_read(sp, job->slurm_env, sizeof(job->slurm_env));
 	return 0;
 }
 
@@ -108,6 +110,10 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	launch_args_add(args, "--file-limit=%" PRIu64, config->file_limit);
 	launch_args_add(args, "--script=%s", job->script);
 	launch_args_add(args, "--private-net=%d", job->private_net);
+	launch_args_add(args, "--slurm-env=%s", job->slurm_env);
+	launch_args_add(args, "--signal-before=%d", options.signal.before);
+	launch_args_add(args, "--signal-after=%d", options.signal.after);
+	launch_args_add(args, "--signal-lead=%d", options.signal.lead);
 	launch_args_add(args, "--log-level=%d", config->log_level);
 }
 

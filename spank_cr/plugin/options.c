@@ -16,7 +16,16 @@
 #include "fs.h"
 #include "ns.h"
 
-enum { OPTION_TIME = 1, OPTION_DIR, OPTION_KEEP, OPTION_COMPRESS, OPTION_POOL, OPTION_NET, OPTION_FILES };
+enum {
+	OPTION_TIME = 1,
+	OPTION_DIR,
+	OPTION_KEEP,
+	OPTION_COMPRESS,
+	OPTION_POOL,
+	OPTION_NET,
+	OPTION_FILES,
+	OPTION_SIGNAL,
+};
 
 struct options options;
 static char site_mistake[sizeof(((struct cr_error *)0)->text) + 32];
@@ -47,6 +56,10 @@ static struct spank_option option_table[] = {
 	 "when the job is restored, put files that it has open back to their content, or to their size alone, or "
 	 "leave them as they are (implies --checkpoint)",
 	 1, OPTION_FILES, option_set},
+	{"checkpoint-signal", "SIG[,SIG][@SECONDS]",
+	 "send the first signal to the job's programs that catch it, SECONDS (1) before each checkpoint, and the second "
+	 "(the same) after each restore (implies --checkpoint)",
+	 1, OPTION_SIGNAL, option_set},
 };
 
 #define N_OPTIONS (sizeof(option_table) / sizeof(option_table[0]))
@@ -155,6 +168,18 @@ static int config_set(int val, const char *value)
 	return rc;
 }
 
+static int signal_set(const char *value)
+{
+	struct cr_error err;
+
+	if (value_absent(value))
+		value = "";
+	if (cr_signal_parse(&options.signal, value, &err) == 0)
+		return 0;
+	slurm_error(LOG "--checkpoint-signal=%s: %s", value, err.text);
+	return -1;
+}
+
 static int value_set(int val, const char *value, bool submit)
 {
 	switch (val) {
@@ -162,6 +187,8 @@ static int value_set(int val, const char *value, bool submit)
 		return time_set(value, submit);
 	case OPTION_DIR:
 		return dir_set(value, submit);
+	case OPTION_SIGNAL:
+		return signal_set(value);
 	default:
 		return config_set(val, value);
 	}

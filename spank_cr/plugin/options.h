@@ -13,17 +13,19 @@
 #include <slurm/spank.h>
 
 #include "config.h"
+#include "signame.h"
 
 /* Slurm has no prefix of its own for plugins */
 #define LOG "spank_cr: "
 
 struct options {
-	struct cr_config
-		config;	    /* the site's, with the job's own --checkpoint-keep, -compress, -pool, -net, -files */
-	bool configured;    /* the site's arguments were sound */
-	bool wanted;	    /* one of the options was given */
-	int64_t interval;   /* seconds; 0: the site's */
-	char dir[PATH_MAX]; /* --checkpoint-dir, or empty: the site's */
+	/* the site's, with the job's own --checkpoint-keep, -compress, -pool, -net, -files */
+	struct cr_config config;
+	bool configured;	 /* the site's arguments were sound */
+	bool wanted;		 /* one of the options was given */
+	int64_t interval;	 /* seconds; 0: the site's */
+	char dir[PATH_MAX];	 /* --checkpoint-dir, or empty: the site's */
+	struct cr_signal signal; /* --checkpoint-signal */
 };
 
 extern struct options options;

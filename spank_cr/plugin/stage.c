@@ -169,7 +169,8 @@ static _Noreturn void stage_fail(int wire, struct cr_error *err)
 	_exit(1);
 }
 
-int stage_run(const struct launch_job *job, const struct cr_budget *budget, int wire, uint32_t restore)
+int stage_run(const struct launch_job *job, const struct cr_budget *budget, int wire, uint32_t restore,
+	      const char *without)
 {
 	const struct cr_ns_mounts mounts = {
 		.tmp = job->runtime.tmp,
@@ -182,7 +183,7 @@ int stage_run(const struct launch_job *job, const struct cr_budget *budget, int 
 	int go[2] = {-1, -1}, ask = -1;
 	pid_t root = 0;
 
-	if (cr_caps_shield(&err) < 0 || cr_ns_mount(&mounts, &err) < 0 ||
+	if (cr_caps_shield(&err) < 0 || cr_ns_mount(&mounts, &err) < 0 || cr_caps_leave_groups(without, &err) < 0 ||
 	    (job->private_net && net_leave(job, &ask, &err) < 0))
 		stage_fail(wire, &err);
 	if (!restore) {

@@ -32,6 +32,10 @@ static const char *const good[] = {
 	"--file-limit=4096",
 	"--script=/shared/home/alice/a b.sh",
 	"--private-net=1",
+	"--slurm-env=A=1\nB=2\n",
+	"--signal-before=10",
+	"--signal-after=12",
+	"--signal-lead=5",
 	"--log-level=1",
 	"--wire-fd=3",
 	"--notary-fd=4",
@@ -96,6 +100,10 @@ START_TEST(everything_is_read)
 	ck_assert_uint_eq(job.file_limit, 4096);
 	ck_assert_str_eq(job.script, "/shared/home/alice/a b.sh");
 	ck_assert_int_eq(job.private_net, 1);
+	ck_assert_str_eq(job.slurm_env, "A=1\nB=2\n");
+	ck_assert_int_eq(job.signal_before, 10);
+	ck_assert_int_eq(job.signal_after, 12);
+	ck_assert_int_eq(job.signal_lead, 5);
 	ck_assert_int_eq(job.log_level, 1);
 	ck_assert_int_eq(job.wire, 3);
 	ck_assert_int_eq(job.notary, 4);
@@ -121,6 +129,9 @@ START_TEST(what_is_absent)
 	ck_assert_str_eq(job.script, "");
 	ck_assert_str_eq(job.site_dir, "");
 	ck_assert_str_eq(job.token_dir, "");
+	ck_assert_str_eq(job.slurm_env, "");
+	ck_assert_int_eq(job.signal_before, 0);
+	ck_assert_int_eq(job.signal_after, 0);
 	ck_assert_int_eq(job.wire, -1);
 	ck_assert_int_eq(job.notary, -1);
 	ck_assert_int_eq(job.cgroup, -1);
@@ -202,7 +213,7 @@ START_TEST(values_out_of_place)
 		"--job=0",	   "--part=",		"--dir=",	  "--dir=relative", "--run-dir=",
 		"--run-dir=run",   "--criu=",		"--criu=criu",	  "--criu=./criu",  "--interval=0",
 		"--files=3",	   "--files=-1",	"--keep=0",	  "--keep=-1",	    "--compress=-1",
-		"--drain-share=0", "--drain-share=101", "--drain-jobs=-1"};
+		"--drain-share=0", "--drain-share=101", "--drain-jobs=-1", "--signal-before=-1", "--signal-after=-1", "--signal-lead=-1"};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct cr_error err = {0};

@@ -130,6 +130,7 @@ START_TEST(golden_round_trip_3)
 	ck_assert_uint_eq(m.xsave_bytes, 2696);
 	ck_assert_str_eq(m.glibc, "2.41");
 	ck_assert_str_eq(m.net, "private");
+	ck_assert_str_eq(m.groups, "1001,2000");
 	ck_assert_uint_eq(m.n_outputs, 2);
 	ck_assert_int_eq(m.outputs[0].mtime_ns, 1772368496123456789);
 	ck_assert_uint_eq(m.outputs[0].offset, 52114);
@@ -327,6 +328,8 @@ START_TEST(every_edit_of_format_3_is_refused)
 		{"\"xsave_bytes\": 2696,", "", EINVAL, "\"xsave_bytes\" is missing"},
 		{"\"xsave_bytes\": 2696", "\"xsave_bytes\": -1", ERANGE, "\"xsave_bytes\""},
 		{"\"2.41\"", "241", EINVAL, "\"glibc\" is no text"},
+		{"\"groups\": \"1001,2000\",", "", EINVAL, "\"groups\" is missing"},
+		{"\"1001,2000\"", "[1001]", EINVAL, "\"groups\" is no text"},
 		{"\"private\"", "\"other\"", EINVAL, "\"net\" is neither host nor private"},
 		{"\"private\"", "\"\"", EINVAL, "\"net\" is missing or empty"},
 		{"\"offset\": 52114", "\"offset\": -1", ERANGE, "\"offset\""},

@@ -23,6 +23,7 @@ static inline struct cr_manifest generation_manifest(uint32_t generation, uint32
 				    .cpu_flags = (char *)"",
 				    .glibc = (char *)"",
 				    .net = (char *)"host",
+				    .groups = (char *)"",
 				    .criu = (char *)"",
 				    .command = (char *)"",
 				    .root_pid = 2,

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "launch_env.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A restored program has those of its first start in its memory; it finds the new ones in the file. */
+static const char *const names[] = {
+	"SLURM_JOB_NODELIST",	"SLURM_NODELIST",	"SLURM_JOB_NUM_NODES", "SLURM_NNODES",
+	"SLURM_NODEID",		"SLURM_CPUS_ON_NODE",	"SLURM_JOB_CPUS_PER_NODE", "SLURM_TASKS_PER_NODE",
+	"SLURM_NTASKS",		"SLURM_CPUS_PER_TASK",	"SLURM_MEM_PER_NODE",  "SLURM_MEM_PER_CPU",
+	"SLURM_JOB_PARTITION",	"SLURM_JOB_QOS",	"SLURM_JOB_ACCOUNT",   "SLURM_JOB_RESERVATION",
+	"SLURM_JOB_GPUS",	"SLURM_GPUS_ON_NODE",	"CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES",
+	"SLURM_TOPOLOGY_ADDR",	"SLURM_JOB_START_TIME", "SLURM_JOB_END_TIME",  "SLURM_CLUSTER_NAME",
+};
+
+void launch_env_read(spank_t sp, char *buf, size_t size)
+{
+	char value[4096];
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		int n;
+
+		if (spank_getenv(sp, names[i], value, sizeof(value)) != ESPANK_SUCCESS || strchr(value, '\n'))
+			continue;
+		n = snprintf(buf + used, size - used, "%s=%s\n", names[i], value);
+		if (n < 0 || (size_t)n >= size - used) {
+			buf[used] = '\0';
+			return;
+		}
+		used += (size_t)n;
+	}
+}
