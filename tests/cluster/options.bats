@@ -79,6 +79,13 @@ refused() {
 	done
 }
 
+@test "a signal that is none, or that nobody can catch, is refused" {
+	refused '--checkpoint-signal=USR3: "USR3" is no signal' sbatch --checkpoint-signal=USR3
+	refused '--checkpoint-signal=USR1,: "" is no signal' sbatch --checkpoint-signal=USR1,
+	refused '--checkpoint-signal=KILL: "KILL" cannot be caught' sbatch --checkpoint-signal=KILL
+	refused '--checkpoint-signal=USR1@61: after @ there must be seconds from 0 to 60' sbatch --checkpoint-signal=USR1@61
+}
+
 @test "a compression that is none is refused" {
 	for word in 0 20 -1 best; do
 		refused "--checkpoint-compress=$word: not fast, none or a level from 1 to 19" \

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "unit.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../../libcrcore/cpus.h"
+#include "../../spank_cr/init/identity.h"
+
+#define MANY 1000
+
+static void *thread_pause(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+/* A process that does nothing, in so many threads, until the test ends. */
+static pid_t process_start(int threads)
+{
+	int ready[2];
+	pid_t pid;
+	char byte;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		pthread_attr_t attr;
+		pthread_t one;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pthread_attr_init(&attr);
+		pthread_attr_setstacksize(&attr, 65536);
+		for (int i = 1; i < threads; i++) {
+			if (pthread_create(&one, &attr, thread_pause, NULL) != 0)
+				_exit(1);
+		}
+		if (write(ready[1], "r", 1) != 1)
+			_exit(1);
+		thread_pause(NULL);
+	}
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static json_t *taken(pid_t pid)
+{
+	struct cr_error err = {0};
+	json_t *identity = NULL;
+	char *text = NULL;
+
+	unit_assert_ok(identity_take(&pid, 1, &text, &err), &err);
+	unit_assert_ok(identity_parse(text, strlen(text), &identity, &err), &err);
+	free(text);
+	return identity;
+}
+
+/* Apply, and what was logged meanwhile. */
+static const char *applied(const json_t *identity)
+{
+	static char text[4096];
+	struct job job = {.id = 4711, .node = "n1", .log_level = 1, .wire = -1};
+	ssize_t n;
+
+	job.log = open(unit_path("log"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ck_assert_int_ge(job.log, 0);
+	identity_apply(identity, &job);
+	n = pread(job.log, text, sizeof(text) - 1, 0);
+	close(job.log);
+	ck_assert_int_ge(n, 0);
+	text[n] = '\0';
+	return text;
+}
+
+static void limit_set(pid_t pid, rlim_t soft, rlim_t hard)
+{
+	const struct rlimit limit = {soft, hard};
+
+	ck_assert_int_eq(prlimit(pid, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+static struct rlimit limit_of(pid_t pid)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(prlimit(pid, RLIMIT_NOFILE, NULL, &limit), 0);
+	return limit;
+}
+
+START_TEST(what_was_changed_is_put_back)
+{
+	struct sched_param param = {0};
+	pid_t pid = process_start(3);
+	struct cr_cpus all, one = {0}, now;
+	struct cr_error err = {0};
+	json_t *identity;
+	unsigned cpu = 0;
+
+	limit_set(pid, 100, 200);
+	unit_assert_ok(cr_cpus_get(pid, &all, &err), &err);
+	identity = taken(pid);
+	ck_assert_uint_eq(json_array_size(json_object_get(json_array_get(json_object_get(identity, "processes"), 0),
+							  "threads")),
+			  3);
+	limit_set(pid, 50, 200);
+	while (!cr_cpus_has(&all, cpu))
+		cpu++;
+	cr_cpus_add(&one, cpu);
+	unit_assert_ok(cr_cpus_set(pid, &one, &err), &err);
+	ck_assert_int_eq(sched_setscheduler(pid, SCHED_BATCH, &param), 0);
+	ck_assert_str_eq(applied(identity), "");
+	ck_assert_uint_eq(limit_of(pid).rlim_cur, 100);
+	unit_assert_ok(cr_cpus_get(pid, &now, &err), &err);
+	ck_assert(cr_cpus_equal(&now, &all));
+	ck_assert_int_eq(sched_getscheduler(pid), SCHED_OTHER);
+	json_decref(identity);
+	kill(pid, SIGKILL);
+}
+END_TEST
+
+START_TEST(a_hard_limit_that_is_lower_stays)
+{
+	pid_t pids[2];
+	json_t *identity;
+	const char *log;
+
+	unit_drop_root();
+	pids[0] = process_start(1);
+	limit_set(pids[0], 100, 200);
+	identity = taken(pids[0]);
+	limit_set(pids[0], 30, 60);
+	log = applied(identity);
+	ck_assert_uint_eq(limit_of(pids[0]).rlim_cur, 60);
+	ck_assert_uint_eq(limit_of(pids[0]).rlim_max, 60);
+	ck_assert_msg(strstr(log, "not as before: RLIMIT_NOFILE of process ") &&
+			      strstr(log, " is 60 with a hard limit of 60, and was 100 with 200\n"),
+		      "%s", log);
+	json_decref(identity);
+	kill(pids[0], SIGKILL);
+}
+END_TEST
+
+START_TEST(processes_that_are_gone)
+{
+	pid_t pid = process_start(1), zombie = fork(), both[2];
+	struct cr_error err = {0};
+	json_t *identity;
+	siginfo_t info;
+	char *text = NULL;
+
+	if (zombie == 0)
+		_exit(0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT), 0);
+	both[0] = zombie;
+	both[1] = INT32_MAX;
+	unit_assert_ok(identity_take(both, 2, &text, &err), &err);
+	ck_assert_ptr_nonnull(strstr(text, "\"processes\":[]"));
+	free(text);
+	identity = taken(pid);
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ck_assert_str_eq(applied(identity), "");
+	json_decref(identity);
+}
+END_TEST
+
+START_TEST(text_that_is_damaged)
+{
+	static const char *const cases[] = {
+		"",
+		"{}",
+		"[]",
+		"{\"format\":1,\"cpus\":\"0\"}",
+		"{\"format\":1,\"cpus\":\"x\",\"processes\":[]}",
+		"{\"format\":1,\"cpus\":0,\"processes\":[]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":{}}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[1]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":\"1\",\"limits\":[],\"threads\":[]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[[1]],\"threads\":[]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[[1,2,3]],\"threads\":[]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"threads\":[[1,0,0,0,0]]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"threads\":[[0,0,0,0,0,\"0\"]]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"threads\":[[1,0,0,0,0,\"-\"]]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"cpus\":\"1\",\"processes\":[]}",
+	};
+	struct cr_error err = {0};
+	json_t *identity = NULL;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ck_assert_msg(identity_parse(cases[i], strlen(cases[i]), &identity, &err) == -1, "%s", cases[i]);
+		unit_assert_error(&err, EBADMSG, "identity.json is damaged");
+	}
+	ck_assert_int_eq(identity_parse("{\"format\":2,\"cpus\":\"0\",\"processes\":[]}", 40, &identity, &err), -1);
+	unit_assert_error(&err, ENOTSUP, "format 2, this is for 1");
+}
+END_TEST
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* The job stands still meanwhile. */
+START_TEST(many_threads_take_no_time)
+{
+	pid_t pid = process_start(MANY);
+	double from = now(), between;
+	json_t *identity = taken(pid);
+
+	between = now();
+	ck_assert_str_eq(applied(identity), "");
+	printf("%d threads: taken in %.1f ms, put back in %.1f ms\n", MANY, (between - from) * 1e3,
+	       (now() - between) * 1e3);
+	ck_assert(between - from < 2 && now() - between < 2);
+	json_decref(identity);
+	kill(pid, SIGKILL);
+}
+END_TEST
+
+UNIT_MAIN("identity", {what_was_changed_is_put_back, true}, {a_hard_limit_that_is_lower_stays, true},
+	  {processes_that_are_gone, true}, {text_that_is_damaged, false}, {many_threads_take_no_time, true})

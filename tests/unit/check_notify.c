@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "unit.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../../spank_cr/init/notify.h"
+
+static volatile sig_atomic_t caught;
+
+static void note(int sig)
+{
+	caught = sig;
+}
+
+/* A child that ends with the number of the signal it caught; sig 0: it catches none. */
+static pid_t process_start(int sig)
+{
+	int ready[2];
+	pid_t pid;
+	char byte;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (sig)
+			signal(sig, note);
+		if (write(ready[1], "r", 1) != 1)
+			_exit(0);
+		while (!caught)
+			usleep(1000);
+		_exit(caught);
+	}
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+static struct job some_job(void)
+{
+	return (struct job){.id = 4711, .node = "n1", .wire = -1, .log = -1};
+}
+
+START_TEST(who_catches_a_signal)
+{
+	pid_t pid = process_start(SIGUSR1);
+
+	ck_assert(notify_catches(pid, SIGUSR1));
+	ck_assert(!notify_catches(pid, SIGUSR2));
+	ck_assert(!notify_catches(pid, SIGKILL));
+	ck_assert(!notify_catches(pid, 0));
+	ck_assert(!notify_catches(pid, 65));
+	ck_assert(!notify_catches(INT32_MAX, SIGUSR1));
+	kill(pid, SIGKILL);
+	pid = process_start(64);
+	ck_assert(notify_catches(pid, 64));
+	ck_assert(!notify_catches(pid, 63));
+	kill(pid, SIGKILL);
+}
+END_TEST
+
+START_TEST(who_does_not_catch_it_is_left_alone)
+{
+	pid_t wants = process_start(SIGUSR1), other = process_start(0);
+	struct job job = some_job();
+	int status;
+
+	/* this process is their parent: it catches nothing itself */
+	ck_assert_uint_eq(notify_tree(&job, getpid(), SIGUSR1), 1);
+	ck_assert_int_eq(waitpid(wants, &status, 0), wants);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == SIGUSR1);
+	ck_assert_int_eq(waitpid(other, &status, WNOHANG), 0);
+	kill(other, SIGKILL);
+}
+END_TEST
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+START_TEST(how_long_the_program_has)
+{
+	struct job job = some_job();
+	double from;
+	int fds[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+	job.root = getpid();
+	job.signal_before = SIGUSR1;
+	job.signal_lead = 30;
+	/* nobody is told */
+	from = now();
+	notify_before(&job, 60, fds[0]);
+	ck_assert(now() - from < 10);
+	/* as long as asked for, or as there is */
+	process_start(SIGUSR1);
+	from = now();
+	notify_before(&job, 1, fds[0]);
+	ck_assert(now() - from >= 1 && now() - from < 10);
+	/* until there is a word */
+	process_start(SIGUSR1);
+	ck_assert_int_eq(send(fds[1], "h", 1, 0), 1);
+	from = now();
+	notify_before(&job, 60, fds[0]);
+	ck_assert(now() - from < 10);
+}
+END_TEST
+
+UNIT_MAIN("notify", {who_catches_a_signal, false}, {who_does_not_catch_it_is_left_alone, false},
+	  {how_long_the_program_has, false})
