@@ -72,7 +72,8 @@ int cr_groups_compare(const char *then, const char *now, char *added, size_t siz
 			break;
 	}
 	if (rc == 1 && has == 0)
-		return cr_error_set(err, EPERM, "its processes are in group %u, and the user is not any more", group);
+		return cr_error_set(err, EPERM, "its processes are in group %u, and the user is not any more",
+				    group);
 	p = now;
 	while (rc == 0 && (rc = group_next(&p, &group)) == 1) {
 		rc = 0;

@@ -8,7 +8,7 @@
 
 #include "error.h"
 
-#define CR_SIGNAL_LEAD	   1  /* seconds between the signal and the freeze, when nothing is said */
+#define CR_SIGNAL_LEAD	   1 /* seconds between the signal and the freeze, when nothing is said */
 #define CR_SIGNAL_LEAD_MAX 60
 #define CR_SIGNAL_LEAD_END 2 /* the most when Slurm is ending the job */
 

@@ -6,9 +6,8 @@
  *   begin        .GENERATION.tmp in the store, the image writer with its staging pool
  *   (running)    programs that want to know get their signal
  *   criu dump    freezes the tree and streams its images to the writer
- *   (frozen)     outputs, private directories, clocks, limits and priorities; the barrier; a final one is committed here
- *   (thawed)     drain, seal, sync, rename
- *   prune        older generations
+ *   (frozen)     outputs, private directories, clocks, limits and priorities; the barrier; a final one is
+ * committed here (thawed)     drain, seal, sync, rename prune        older generations
  */
 
 #include <errno.h>
@@ -205,8 +204,7 @@ static void programs_tell(struct dump *d, const char *reason)
 {
 	if (!d->job->signal_before)
 		return;
-	info_write(d->job,
-		   &(struct info){.event = "checkpoint", .generation = d->generation, .reason = reason});
+	info_write(d->job, &(struct info){.event = "checkpoint", .generation = d->generation, .reason = reason});
 	notify_before(d->job, d->mode == DUMP_TERM ? CR_SIGNAL_LEAD_END : CR_SIGNAL_LEAD_MAX, d->fd);
 }
 

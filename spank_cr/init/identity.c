@@ -155,9 +155,8 @@ static json_t *limits_take(pid_t pid)
 
 static json_t *process_take(pid_t pid, struct taken *taken)
 {
-	json_t *process =
-		json_pack("{s: i, s: o, s: o}", "pid", (int)pid, "limits", limits_take(pid), "threads",
-			  threads_take(pid, taken));
+	json_t *process = json_pack("{s: i, s: o, s: o}", "pid", (int)pid, "limits", limits_take(pid), "threads",
+				    threads_take(pid, taken));
 
 	for (size_t i = 0; process && i < N_NUMBERS; i++) {
 		long long value;
@@ -211,13 +210,11 @@ static bool process_ok(const json_t *process)
 
 	if (!json_is_integer(json_object_get(process, "pid")) || !json_is_array(limits) || !json_is_array(threads))
 		return false;
-	json_array_foreach(limits, i, item)
-	{
+	json_array_foreach (limits, i, item) {
 		if (json_unpack(item, "[I, I!]", &(json_int_t){0}, &(json_int_t){0}) < 0)
 			return false;
 	}
-	json_array_foreach(threads, i, item)
-	{
+	json_array_foreach (threads, i, item) {
 		int n[5];
 		const char *cpus;
 		struct cr_cpus set;
@@ -238,13 +235,14 @@ int identity_parse(const char *text, size_t size, json_t **identity, struct cr_e
 	size_t i;
 	int format;
 
-	if (json_unpack(root, "{s: i, s: s, s: o}", "format", &format, "cpus", &cpus, "processes", &processes) < 0 ||
+	if (json_unpack(root, "{s: i, s: s, s: o}", "format", &format, "cpus", &cpus, "processes", &processes) <
+		    0 ||
 	    !json_is_array(processes) || cr_cpus_parse(&set, cpus, NULL) < 0)
 		return cr_error_set(err, EBADMSG, IDENTITY_STREAM " is damaged");
 	if (format != FORMAT)
-		return cr_error_set(err, ENOTSUP, IDENTITY_STREAM " has format %d, this is for %d", format, FORMAT);
-	json_array_foreach(processes, i, process)
-	{
+		return cr_error_set(err, ENOTSUP, IDENTITY_STREAM " has format %d, this is for %d", format,
+				    FORMAT);
+	json_array_foreach (processes, i, process) {
 		if (!process_ok(process))
 			return cr_error_set(err, EBADMSG, IDENTITY_STREAM " is damaged at process %zu", i);
 	}
@@ -280,9 +278,9 @@ static void __attribute__((format(printf, 3, 4))) missed(struct apply *a, enum k
 /* A hard limit that is lower here stays: raising one takes a capability that nothing of ours ever has. */
 static void limit_apply(struct apply *a, pid_t pid, int resource, const struct rlimit *was)
 {
-	static const char *const names[] = {"CPU",    "FSIZE",	 "DATA",  "STACK",	"CORE",	    "RSS",
-					    "NPROC",  "NOFILE",	 "MEMLOCK", "AS",	"LOCKS",    "SIGPENDING",
-					    "MSGQUEUE", "NICE",	 "RTPRIO",  "RTTIME"};
+	static const char *const names[] = {"CPU",	"FSIZE",  "DATA",    "STACK", "CORE",  "RSS",
+					    "NPROC",	"NOFILE", "MEMLOCK", "AS",    "LOCKS", "SIGPENDING",
+					    "MSGQUEUE", "NICE",	  "RTPRIO",  "RTTIME"};
 	__rlimit_resource_t r = (__rlimit_resource_t)resource;
 	struct rlimit now, want = *was;
 
@@ -316,8 +314,7 @@ static void thread_scheduling(struct apply *a, const struct thread *want)
 	if (now.nice != want->nice && setpriority(PRIO_PROCESS, (id_t)want->tid, want->nice) < 0)
 		missed(a, SCHEDULING, "nice value %d of thread %d is %d: %s", want->nice, (int)want->tid, now.nice,
 		       strerror(errno));
-	if (now.ioprio != want->ioprio &&
-	    syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, want->tid, want->ioprio) < 0)
+	if (now.ioprio != want->ioprio && syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, want->tid, want->ioprio) < 0)
 		missed(a, SCHEDULING, "I/O priority %#x of thread %d is %#x: %s", (unsigned)want->ioprio,
 		       (int)want->tid, (unsigned)now.ioprio, strerror(errno));
 }
@@ -344,8 +341,7 @@ static void process_apply(struct apply *a, const json_t *process)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(json_object_get(process, "limits"), i, item)
-	{
+	json_array_foreach (json_object_get(process, "limits"), i, item) {
 		const struct rlimit was = {
 			.rlim_cur = (rlim_t)json_integer_value(json_array_get(item, 0)),
 			.rlim_max = (rlim_t)json_integer_value(json_array_get(item, 1)),
@@ -353,8 +349,7 @@ static void process_apply(struct apply *a, const json_t *process)
 
 		limit_apply(a, pid, (int)i, &was);
 	}
-	json_array_foreach(json_object_get(process, "threads"), i, item)
-	{
+	json_array_foreach (json_object_get(process, "threads"), i, item) {
 		struct thread t;
 		const char *cpus;
 
@@ -372,8 +367,8 @@ static void process_apply(struct apply *a, const json_t *process)
 		    now == json_integer_value(was))
 			continue;
 		if (number_write(pid, &numbers[i], json_integer_value(was)) < 0)
-			missed(a, NUMBERS, "%s of process %d is %lld and was %lld: %s", numbers[i].name, (int)pid, now,
-			       (long long)json_integer_value(was), strerror(errno));
+			missed(a, NUMBERS, "%s of process %d is %lld and was %lld: %s", numbers[i].name, (int)pid,
+			       now, (long long)json_integer_value(was), strerror(errno));
 	}
 }
 
@@ -391,7 +386,8 @@ void identity_apply(const json_t *identity, const struct job *job)
 		return;
 	}
 	a->job = job;
-	json_array_foreach(json_object_get(identity, "processes"), i, process) process_apply(a, process);
+	json_array_foreach (json_object_get(identity, "processes"), i, process)
+		process_apply(a, process);
 	for (int k = 0; k < KINDS; k++) {
 		if (a->count[k])
 			job_log(job, 0, "not as before: %s%s", a->first[k],

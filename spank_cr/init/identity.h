@@ -4,8 +4,8 @@
 /* identity.h - what belongs to a process and criu does not put back, or not without root
  *
  * Limits, oom_score_adj and coredump_filter of each process; nice value, scheduling policy, I/O priority and
- * processors of each thread. Taken while the job is frozen, into a stream of the generation; put back before any of it
- * runs. doc/identity.md has the stream's form.
+ * processors of each thread. Taken while the job is frozen, into a stream of the generation; put back before any
+ * of it runs. doc/identity.md has the stream's form.
  */
 
 #ifndef CR_INIT_IDENTITY_H
@@ -29,8 +29,8 @@ int identity_take(const pid_t *pids, size_t n, char **text, struct cr_error *err
 /* The same from text, which is checked: *identity is a reference that the caller gives back. */
 int identity_parse(const char *text, size_t size, json_t **identity, struct cr_error *err);
 
-/* Put everything back that this kernel lets us. What cannot be is logged, one line for each kind: it is no reason not
- * to go on. */
+/* Put everything back that this kernel lets us. What cannot be is logged, one line for each kind: it is no reason
+ * not to go on. */
 void identity_apply(const json_t *identity, const struct job *job);
 
 #endif

@@ -41,7 +41,7 @@ struct job {
 	int files;	     /* an enum cr_files: what becomes of the files that the job has open, at a restore */
 	uint64_t file_limit; /* bytes; a file with more in it is not copied */
 	const char *script;
-	const char *slurm_env; /* NAME=value lines for the info file */
+	const char *slurm_env;		 /* NAME=value lines for the info file */
 	int signal_before, signal_after; /* --checkpoint-signal; 0: none */
 	int signal_lead;		 /* seconds from the first to the freeze */
 	int log_level;

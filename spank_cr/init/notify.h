@@ -17,8 +17,8 @@ bool notify_catches(pid_t pid, int sig);
 /* Send sig to every process of the tree below root that has one. Returns how many. */
 unsigned notify_tree(const struct job *job, pid_t root, int sig);
 
-/* Before a checkpoint, in the worker: the signal, then the time that the program has, at most max seconds; less when
- * something comes from fd, which is crinit's word that there is no time for that. */
+/* Before a checkpoint, in the worker: the signal, then the time that the program has, at most max seconds; less
+ * when something comes from fd, which is crinit's word that there is no time for that. */
 void notify_before(const struct job *job, int max, int fd);
 
 #endif

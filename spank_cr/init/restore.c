@@ -52,7 +52,7 @@ struct restore {
 	struct cr_manifest m;
 	struct source source;
 	json_t *identity; /* NULL before format 3 */
-	bool checked; /* the tasks were looked at before they ran */
+	bool checked;	  /* the tasks were looked at before they ran */
 	struct cr_error err;
 };
 

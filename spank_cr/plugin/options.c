@@ -57,7 +57,8 @@ static struct spank_option option_table[] = {
 	 "leave them as they are (implies --checkpoint)",
 	 1, OPTION_FILES, option_set},
 	{"checkpoint-signal", "SIG[,SIG][@SECONDS]",
-	 "send the first signal to the job's programs that catch it, SECONDS (1) before each checkpoint, and the second "
+	 "send the first signal to the job's programs that catch it, SECONDS (1) before each checkpoint, and the "
+	 "second "
 	 "(the same) after each restore (implies --checkpoint)",
 	 1, OPTION_SIGNAL, option_set},
 };

@@ -14,7 +14,8 @@
 #include "launch_job.h"
 
 /* Runs in the child of cr_ns_fork. With restore 0 it forks the process that returns from the hook: then this
- * function returns, 0, in that process alone. Otherwise it does not return: it execs crinit or exits. without: groups
+ * function returns, 0, in that process alone. Otherwise it does not return: it execs crinit or exits. without:
+ * groups
  * ("2001,2002") that what is restored was not in. */
 int stage_run(const struct launch_job *job, const struct cr_budget *budget, int wire, uint32_t restore,
 	      const char *without);

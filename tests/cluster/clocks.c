@@ -3,7 +3,8 @@
 
 /* clocks.c - every way to wait, each in a process of its own that says how long it took on CLOCK_MONOTONIC
  *
- * "clocks SECONDS" prints "ready" when all of them have waited 6 s, then for each "NAME MILLISECONDS RESULT", then "end".
+ * "clocks SECONDS" prints "ready" when all of them have waited 6 s, then for each "NAME MILLISECONDS RESULT", then
+ * "end".
  */
 
 #include <errno.h>
@@ -308,7 +309,9 @@ static void child(size_t i)
 	signal(SIGUSR1, set);
 	rc = waits[i].wait();
 	n = snprintf(line, sizeof(line), "%s %.0f %s\n", waits[i].name, (now(CLOCK_MONOTONIC) - from) * 1000,
-		     rc == EINTR ? "EINTR" : rc ? "wrong" : "ok");
+		     rc == EINTR ? "EINTR"
+		     : rc	 ? "wrong"
+				 : "ok");
 	_exit(write(1, line, (size_t)n) != n);
 }
 

@@ -3,8 +3,8 @@
 
 /* identity.c - a process with odd limits, priorities and processors in each of its threads
  *
- * "identity THREADS" says what it is, "ready", waits for the file stop.JOBID, and says it again, then "end". Lines that
- * begin with "first" and "again" are to be the same otherwise.
+ * "identity THREADS" says what it is, "ready", waits for the file stop.JOBID, and says it again, then "end". Lines
+ * that begin with "first" and "again" are to be the same otherwise.
  */
 
 #define _GNU_SOURCE

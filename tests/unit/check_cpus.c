@@ -21,7 +21,8 @@ static char text[CR_CPUS_TEXT];
 
 START_TEST(text_and_back)
 {
-	static const char *const same[] = {"", "0", "7", "0-3", "0,2", "0-1,3", "63-64", "8191", "0-8191", "1,3,5,8190"};
+	static const char *const same[] = {"",	    "0",     "7",    "0-3",    "0,2",
+					   "0-1,3", "63-64", "8191", "0-8191", "1,3,5,8190"};
 
 	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
 		struct cr_cpus set = cpus(same[i]);
@@ -43,9 +44,9 @@ END_TEST
 
 START_TEST(text_that_is_no_list)
 {
-	static const char *const bad[] = {",",	 "0,",	 ",0",	 "0,,1", "-1",	"1-",	"3-1",		 "a",
-					  "0-a", "0 1",	 " 0",	 "0\n",	 "8192", "0-8192", "99999999999999", "0x1",
-					  "1-2-3"};
+	static const char *const bad[] = {
+		",",   "0,",   ",0",	 "0,,1",	   "-1",  "1-",	  "3-1", "a", "0-a", "0 1", " 0",
+		"0\n", "8192", "0-8192", "99999999999999", "0x1", "1-2-3"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct cr_cpus set = cpus("5");

@@ -213,12 +213,11 @@ static void aborted_check(const struct cr_store *s, uint32_t generation)
 static int generation_make(const struct cr_store *s, uint32_t generation, unsigned int chunks,
 			   struct cr_error *err)
 {
-	const char *texts[] = {PART, "n1", "alice", "interval", "2026-03-01T12:34:56Z", "", "", "",
-			       "",   "",   "",	    "host", ""};
+	const char *texts[] = {PART, "n1", "alice", "interval", "2026-03-01T12:34:56Z", "", "", "", "",
+			       "",   "",   "host",  ""};
 	struct cr_manifest m = {.job = JOB, .run = 1, .generation = generation, .root_pid = 2, .tasks = 1};
-	char **const fields[] = {&m.part,      &m.node,	     &m.user, &m.reason,  &m.time,  &m.kernel,
-				 &m.cpu_model, &m.cpu_flags, &m.criu, &m.command, &m.glibc, &m.net,
-				 &m.groups};
+	char **const fields[] = {&m.part,      &m.node, &m.user,    &m.reason, &m.time, &m.kernel, &m.cpu_model,
+				 &m.cpu_flags, &m.criu, &m.command, &m.glibc,  &m.net,	&m.groups};
 	cleanup_free char *text = NULL;
 	char dir[PATH_MAX];
 	int rc = -1;

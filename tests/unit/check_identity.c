@@ -110,8 +110,8 @@ START_TEST(what_was_changed_is_put_back)
 	limit_set(pid, 100, 200);
 	unit_assert_ok(cr_cpus_get(pid, &all, &err), &err);
 	identity = taken(pid);
-	ck_assert_uint_eq(json_array_size(json_object_get(json_array_get(json_object_get(identity, "processes"), 0),
-							  "threads")),
+	ck_assert_uint_eq(json_array_size(json_object_get(
+				  json_array_get(json_object_get(identity, "processes"), 0), "threads")),
 			  3);
 	limit_set(pid, 50, 200);
 	while (!cr_cpus_has(&all, cpu))
@@ -190,9 +190,12 @@ START_TEST(text_that_is_damaged)
 		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":\"1\",\"limits\":[],\"threads\":[]}]}",
 		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[[1]],\"threads\":[]}]}",
 		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[[1,2,3]],\"threads\":[]}]}",
-		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"threads\":[[1,0,0,0,0]]}]}",
-		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"threads\":[[0,0,0,0,0,\"0\"]]}]}",
-		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"threads\":[[1,0,0,0,0,\"-\"]]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"threads\":[[1,0,0,0,0]]}]"
+		"}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"threads\":[[0,0,0,0,0,"
+		"\"0\"]]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"threads\":[[1,0,0,0,0,\"-"
+		"\"]]}]}",
 		"{\"format\":1,\"cpus\":\"0\",\"cpus\":\"1\",\"processes\":[]}",
 	};
 	static const char later[] = "{\"format\":2,\"cpus\":\"0\",\"processes\":[]}";

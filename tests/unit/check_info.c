@@ -26,7 +26,8 @@ START_TEST(lines)
 	struct job job = some_job();
 	char *text;
 
-	job.slurm_env = "SLURM_JOB_NODELIST=n[1-2]\nSLURM_JOB_ACCOUNT=it's $HOME `x` \\\nNOVALUE\n=x\nSLURM_NNODES=";
+	job.slurm_env =
+		"SLURM_JOB_NODELIST=n[1-2]\nSLURM_JOB_ACCOUNT=it's $HOME `x` \\\nNOVALUE\n=x\nSLURM_NNODES=";
 	text = info_text(&job, &(struct info){.event = "restore",
 					      .generation = 7,
 					      .reason = "preempt",

@@ -13,16 +13,11 @@ START_TEST(what_is_understood)
 		const char *text;
 		int before, after, lead;
 	} cases[] = {
-		{"USR1", SIGUSR1, SIGUSR1, 1},
-		{"SIGUSR1", SIGUSR1, SIGUSR1, 1},
-		{"10", SIGUSR1, SIGUSR1, 1},
-		{"usr2", SIGUSR2, SIGUSR2, 1},
-		{"sigterm", SIGTERM, SIGTERM, 1},
-		{"USR1,USR2", SIGUSR1, SIGUSR2, 1},
-		{"12,SIGHUP", SIGUSR2, SIGHUP, 1},
-		{"USR1@0", SIGUSR1, SIGUSR1, 0},
-		{"USR1@60", SIGUSR1, SIGUSR1, 60},
-		{"USR1,USR2@5", SIGUSR1, SIGUSR2, 5},
+		{"USR1", SIGUSR1, SIGUSR1, 1},	   {"SIGUSR1", SIGUSR1, SIGUSR1, 1},
+		{"10", SIGUSR1, SIGUSR1, 1},	   {"usr2", SIGUSR2, SIGUSR2, 1},
+		{"sigterm", SIGTERM, SIGTERM, 1},  {"USR1,USR2", SIGUSR1, SIGUSR2, 1},
+		{"12,SIGHUP", SIGUSR2, SIGHUP, 1}, {"USR1@0", SIGUSR1, SIGUSR1, 0},
+		{"USR1@60", SIGUSR1, SIGUSR1, 60}, {"USR1,USR2@5", SIGUSR1, SIGUSR2, 5},
 		{"34,64@007", 34, 64, 7},
 	};
 
