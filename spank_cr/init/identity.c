@@ -18,6 +18,7 @@
 #include "cleanup.h"
 #include "cpus.h"
 #include "proc.h"
+#include "timers.h"
 
 #define FORMAT		   1
 #define IOPRIO_WHO_PROCESS 1
@@ -155,8 +156,8 @@ static json_t *limits_take(pid_t pid)
 
 static json_t *process_take(pid_t pid, struct taken *taken)
 {
-	json_t *process = json_pack("{s: i, s: o, s: o}", "pid", (int)pid, "limits", limits_take(pid), "threads",
-				    threads_take(pid, taken));
+	json_t *process = json_pack("{s: i, s: o, s: o, s: o}", "pid", (int)pid, "limits", limits_take(pid),
+				    "timers", timers_take(pid), "threads", threads_take(pid, taken));
 
 	for (size_t i = 0; process && i < N_NUMBERS; i++) {
 		long long value;
@@ -208,7 +209,8 @@ static bool process_ok(const json_t *process)
 	size_t i;
 	json_t *item;
 
-	if (!json_is_integer(json_object_get(process, "pid")) || !json_is_array(limits) || !json_is_array(threads))
+	if (!json_is_integer(json_object_get(process, "pid")) || !json_is_array(limits) ||
+	    !json_is_array(threads) || !timers_ok(json_object_get(process, "timers")))
 		return false;
 	json_array_foreach (limits, i, item) {
 		if (json_unpack(item, "[I, I!]", &(json_int_t){0}, &(json_int_t){0}) < 0)
@@ -253,7 +255,7 @@ int identity_parse(const char *text, size_t size, json_t **identity, struct cr_e
 /* ---- putting back ---- */
 
 /* The first of each kind is told, the others are counted. */
-enum kind { LIMITS, NUMBERS, SCHEDULING, PROCESSORS, KINDS };
+enum kind { LIMITS, TIMERS, NUMBERS, SCHEDULING, PROCESSORS, KINDS };
 
 struct apply {
 	const struct job *job;
@@ -338,6 +340,7 @@ static void thread_processors(struct apply *a, pid_t tid, const char *text)
 static void process_apply(struct apply *a, const json_t *process)
 {
 	pid_t pid = (pid_t)json_integer_value(json_object_get(process, "pid"));
+	struct cr_error err;
 	size_t i;
 	json_t *item;
 
@@ -359,6 +362,8 @@ static void process_apply(struct apply *a, const json_t *process)
 		thread_scheduling(a, &t);
 		thread_processors(a, t.tid, cpus);
 	}
+	if (timers_apply(pid, json_object_get(process, "timers"), &err) < 0)
+		missed(a, TIMERS, "%s", err.text);
 	for (i = 0; i < N_NUMBERS; i++) {
 		const json_t *was = json_object_get(process, numbers[i].name);
 		long long now;

@@ -8,13 +8,23 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "../../libcrcore/cpus.h"
 #include "../../spank_cr/init/identity.h"
+#include "../../spank_cr/init/timers.h"
 
 #define MANY 1000
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
 
 static void *thread_pause(void *arg)
 {
@@ -175,6 +185,39 @@ START_TEST(processes_that_are_gone)
 }
 END_TEST
 
+/* A timer of this very process: as criu leaves it, and then as it was. */
+START_TEST(a_timer_expires_at_its_moment)
+{
+	struct itimerspec spec = {.it_value = {.tv_sec = (time_t)now() + 1000, .tv_nsec = 123456789},
+				  .it_interval = {.tv_sec = 5}};
+	const struct itimerspec early = {.it_value = {.tv_sec = spec.it_value.tv_sec - 100}};
+	int absolute = timerfd_create(CLOCK_MONOTONIC, 0), relative = timerfd_create(CLOCK_MONOTONIC, 0);
+	int day = timerfd_create(CLOCK_REALTIME, 0);
+	struct cr_error err = {0};
+	json_t *timers;
+	double left;
+
+	ck_assert_int_eq(timerfd_settime(absolute, TFD_TIMER_ABSTIME, &spec, NULL), 0);
+	ck_assert_int_eq(timerfd_settime(relative, 0, &spec, NULL), 0);
+	ck_assert_int_eq(timerfd_settime(day, TFD_TIMER_ABSTIME, &spec, NULL), 0);
+	timers = timers_take(getpid());
+	ck_assert(timers_ok(timers));
+	ck_assert_uint_eq(json_array_size(timers), 1);
+	left = (double)spec.it_value.tv_sec + 0.123456789 - now();
+	ck_assert_int_eq(timerfd_settime(absolute, TFD_TIMER_ABSTIME, &early, NULL), 0);
+	unit_assert_ok(timers_apply(getpid(), timers, &err), &err);
+	ck_assert_int_eq(timerfd_gettime(absolute, &spec), 0);
+	ck_assert_int_eq(spec.it_interval.tv_sec, 5);
+	ck_assert(left - (double)spec.it_value.tv_sec - (double)spec.it_value.tv_nsec / 1e9 < 0.5);
+	ck_assert((double)spec.it_value.tv_sec + (double)spec.it_value.tv_nsec / 1e9 <= left + 0.001);
+	/* a descriptor that is no timer */
+	ck_assert_int_eq(dup2(0, absolute), absolute);
+	ck_assert_int_eq(timers_apply(getpid(), timers, &err), -1);
+	unit_assert_error(&err, EINVAL, "may expire up to a second early");
+	json_decref(timers);
+}
+END_TEST
+
 START_TEST(text_that_is_damaged)
 {
 	static const char *const cases[] = {
@@ -187,16 +230,27 @@ START_TEST(text_that_is_damaged)
 		"{\"format\":1,\"cpus\":\"0\",\"processes\":{}}",
 		"{\"format\":1,\"cpus\":\"0\",\"processes\":[1]}",
 		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[]}]}",
-		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":\"1\",\"limits\":[],\"threads\":[]}]}",
-		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[[1]],\"threads\":[]}]}",
-		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[[1,2,3]],\"threads\":[]}]}",
-		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"threads\":[[1,0,0,0,0]]}]"
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":\"1\",\"limits\":[],\"timers\":[],"
+		"\"threads\":[]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[[1]],\"timers\":[],"
+		"\"threads\":[]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[[1,2,3]],\"timers\":[],"
+		"\"threads\":[]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"timers\":[],\"threads\":[["
+		"1,0,0,0,0]]}]"
 		"}",
-		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"threads\":[[0,0,0,0,0,"
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"timers\":[],\"threads\":[["
+		"0,0,0,0,0,"
 		"\"0\"]]}]}",
-		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"threads\":[[1,0,0,0,0,\"-"
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"timers\":[],\"threads\":[["
+		"1,0,0,0,0,\"-"
 		"\"]]}]}",
 		"{\"format\":1,\"cpus\":\"0\",\"cpus\":\"1\",\"processes\":[]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"threads\":[]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"timers\":[[1,1,1]],"
+		"\"threads\":[]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"timers\":[[-1,1,1,0]],"
+		"\"threads\":[]}]}",
 	};
 	static const char later[] = "{\"format\":2,\"cpus\":\"0\",\"processes\":[]}";
 	struct cr_error err = {0};
@@ -210,14 +264,6 @@ START_TEST(text_that_is_damaged)
 	unit_assert_error(&err, ENOTSUP, "format 2, this is for 1");
 }
 END_TEST
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 /* The job stands still meanwhile. */
 START_TEST(many_threads_take_no_time)
@@ -237,4 +283,5 @@ START_TEST(many_threads_take_no_time)
 END_TEST
 
 UNIT_MAIN("identity", {what_was_changed_is_put_back, true}, {a_hard_limit_that_is_lower_stays, true},
-	  {processes_that_are_gone, true}, {text_that_is_damaged, false}, {many_threads_take_no_time, true})
+	  {processes_that_are_gone, true}, {a_timer_expires_at_its_moment, false}, {text_that_is_damaged, false},
+	  {many_threads_take_no_time, true})
