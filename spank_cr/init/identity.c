@@ -391,8 +391,9 @@ void identity_apply(const json_t *identity, const struct job *job)
 		return;
 	}
 	a->job = job;
-	json_array_foreach (json_object_get(identity, "processes"), i, process)
+	json_array_foreach (json_object_get(identity, "processes"), i, process) {
 		process_apply(a, process);
+	}
 	for (int k = 0; k < KINDS; k++) {
 		if (a->count[k])
 			job_log(job, 0, "not as before: %s%s", a->first[k],

@@ -39,7 +39,9 @@ static void file_write(const char *path, const char *text)
 {
 	FILE *f = fopen(path, "w");
 
-	must(f && fputs(text, f) >= 0 && fclose(f) == 0 ? 0 : -1, path);
+	must(f ? 0 : -1, path);
+	must(fputs(text, f), path);
+	must(fclose(f), path);
 }
 
 static void file_say(const char *when, const char *path)
@@ -47,7 +49,8 @@ static void file_say(const char *when, const char *path)
 	char line[256] = "";
 	FILE *f = fopen(path, "r");
 
-	must(f && fgets(line, sizeof(line), f) ? 0 : -1, path);
+	must(f ? 0 : -1, path);
+	must(fgets(line, sizeof(line), f) ? 0 : -1, path);
 	line[strcspn(line, "\n")] = '\0';
 	printf("%s %s %s\n", when, path, line);
 	fclose(f);
