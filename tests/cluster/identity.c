@@ -39,9 +39,10 @@ static void file_write(const char *path, const char *text)
 {
 	FILE *f = fopen(path, "w");
 
-	must(f ? 0 : -1, path);
-	must(fputs(text, f), path);
-	must(fclose(f), path);
+	if (!f || fputs(text, f) < 0 || fflush(f) < 0)
+		must(-1, path);
+	else
+		fclose(f);
 }
 
 static void file_say(const char *when, const char *path)
@@ -49,8 +50,10 @@ static void file_say(const char *when, const char *path)
 	char line[256] = "";
 	FILE *f = fopen(path, "r");
 
-	must(f ? 0 : -1, path);
-	must(fgets(line, sizeof(line), f) ? 0 : -1, path);
+	if (!f || !fgets(line, sizeof(line), f)) {
+		must(-1, path);
+		return;
+	}
 	line[strcspn(line, "\n")] = '\0';
 	printf("%s %s %s\n", when, path, line);
 	fclose(f);
