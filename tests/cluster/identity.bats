@@ -65,6 +65,7 @@ setup() {
 }
 
 teardown_file() {
+	on n0 root groupdel since 2>/dev/null || true
 	cancel_all
 	on n0 root scontrol update nodename=n2 state=resume 2>/dev/null || true
 	# nobody can give slurmd its limit back
