@@ -97,9 +97,9 @@ static int manifest_begin(struct dump *d, const char *reason, struct cr_error *e
 	    text_set(&m->user, job->user, err) < 0 || text_set(&m->reason, reason, err) < 0 ||
 	    text_set(&m->criu, version, err) < 0 || text_set(&m->glibc, gnu_get_libc_version(), err) < 0 ||
 	    text_set(&m->net, job->private_net ? "private" : "host", err) < 0 ||
-	    cr_groups_own(&m->groups, err) < 0 ||
-	    text_set(&m->command, job->script, err) < 0 || text_set(&m->script, job->script, err) < 0 ||
-	    cr_node_kernel(&m->kernel, err) < 0 || cr_node_cpu(&m->cpu_model, &m->cpu_flags, err) < 0)
+	    cr_groups_own(&m->groups, err) < 0 || text_set(&m->command, job->script, err) < 0 ||
+	    text_set(&m->script, job->script, err) < 0 || cr_node_kernel(&m->kernel, err) < 0 ||
+	    cr_node_cpu(&m->cpu_model, &m->cpu_flags, err) < 0)
 		return -1;
 	return 0;
 }

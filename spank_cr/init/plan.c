@@ -103,8 +103,8 @@ static void candidate_judge(struct survey *s, const struct cr_manifest *m, const
 
 	fit_judge(s, m, &fit);
 	if (fit.reasons == 0) {
-		printf("candidate %u %" PRId64 " %" PRId64 " %s %s\n", m->generation, m->monotonic_ns, m->boottime_ns,
-		       m->net ? m->net : "host", without);
+		printf("candidate %u %" PRId64 " %" PRId64 " %s %s\n", m->generation, m->monotonic_ns,
+		       m->boottime_ns, m->net ? m->net : "host", without);
 		s->good++;
 		return;
 	}

@@ -38,7 +38,7 @@
 struct candidate {
 	uint32_t generation;
 	int64_t monotonic_ns, boottime_ns;
-	char net[16]; /* host or private */
+	char net[16];	   /* host or private */
 	char without[512]; /* groups that the user was not in then: "2001,2002" */
 };
 

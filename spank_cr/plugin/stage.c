@@ -183,8 +183,8 @@ int stage_run(const struct launch_job *job, const struct cr_budget *budget, int 
 	int go[2] = {-1, -1}, ask = -1;
 	pid_t root = 0;
 
-	if (cr_caps_shield(&err) < 0 || cr_ns_mount(&mounts, &err) < 0 || cr_caps_leave_groups(without, &err) < 0 ||
-	    (job->private_net && net_leave(job, &ask, &err) < 0))
+	if (cr_caps_shield(&err) < 0 || cr_ns_mount(&mounts, &err) < 0 ||
+	    cr_caps_leave_groups(without, &err) < 0 || (job->private_net && net_leave(job, &ask, &err) < 0))
 		stage_fail(wire, &err);
 	if (!restore) {
 		if (cr_ns_last_pid_write(CR_NS_PID_FIRST - 1, &err) < 0)
