@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* tree.h - a directory and all below it: listed, saved into a tar archive, and put back to what an archive says
+ *
+ * Nothing here follows a symbolic link, leaves the directory, or enters another file system. What belongs to
+ * another user, sockets, devices, and what the caller wants left alone are listed as "left": they are neither
+ * saved nor changed nor removed, and a tree that needs their place is refused.
+ */
+
+#ifndef CR_TREE_H
+#define CR_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "error.h"
+
+/* Something in a tree. */
+struct cr_tree_entry {
+	char *path; /* relative; "." is the directory itself, which comes first */
+	char *link; /* target of a symbolic link, or the path of the first name of a file with several, or NULL */
+	mode_t mode;
+	uid_t uid;
+	uint64_t ino, size;
+	int64_t mtime_ns;
+	uint32_t nlink;
+	bool left;
+	bool hard; /* link is another name of the same file */
+	bool cloned;
+	/* of an archive's entries, as cr_tree_compare finds them */
+	enum cr_tree_state {
+		CR_TREE_SAME,
+		CR_TREE_META,	 /* mode or time */
+		CR_TREE_GREW,	 /* it begins with what it is to be */
+		CR_TREE_CONTENT, /* to be written */
+		CR_TREE_MISSING, /* or of another type */
+	} state;
+};
+
+/* Whether to leave name, in directory dir, alone. */
+typedef bool (*cr_tree_leave)(void *arg, int dir, const char *name, const struct stat *st);
+
+struct cr_tree {
+	int root; /* descriptor; -1: not open */
+	uint64_t dev;
+	uid_t uid;
+	struct cr_tree_entry *entries; /* parents before what is in them */
+	size_t n, room;
+	void *paths;	/* tsearch(3)'s tree of entries by path, see cr_tree_find */
+	uint64_t bytes; /* that the files occupy */
+};
+
+#define CR_TREE_NONE ((struct cr_tree){.root = -1})
+
+/* Open dir, which must be a directory (not a link to one) of uid's own. */
+int cr_tree_open(struct cr_tree *tree, const char *dir, uid_t uid, struct cr_error *err);
+
+/* List all of it. leave may be NULL. */
+int cr_tree_list(struct cr_tree *tree, cr_tree_leave leave, void *arg, struct cr_error *err);
+
+/* The entry of that path, or NULL; valid until one is added. */
+struct cr_tree_entry *cr_tree_find(const struct cr_tree *tree, const char *path);
+
+void cr_tree_close(struct cr_tree *tree);
+
+/* ---- saving what was listed ---- */
+
+/* Clone every file's content into the empty directory clones. Returns 1, or 0 when the file systems cannot do that
+ * for one of the files (then nothing is left in clones), or -1. */
+int cr_tree_clone(struct cr_tree *tree, int clones, struct cr_error *err);
+
+/* Write the archive to out; content comes from clones, or, when that is -1, from the tree. A file that is not what
+ * was listed any more is an error. */
+int cr_tree_save(struct cr_tree *tree, int clones, int out, struct cr_error *err);
+
+/* ---- putting back ---- */
+
+/* What is to be done to make a directory what its archive says. */
+struct cr_tree_plan {
+	struct cr_tree now, then;
+	size_t remove; /* entries of now that the archive does not have */
+	size_t change; /* entries of the archive that are not there so */
+};
+
+#define CR_TREE_PLAN_NONE ((struct cr_tree_plan){.now.root = -1, .then.root = -1})
+
+/* Read an archive from in to its end, and compare; nothing is changed. An archive that leads anywhere else, or
+ * whose place is taken by what is left alone, is refused. */
+int cr_tree_compare(struct cr_tree_plan *plan, const char *dir, uid_t uid, cr_tree_leave leave, void *arg, int in,
+		    struct cr_error *err);
+
+/* Do it; in has the same archive once more. With remove and change both 0 there is nothing to do. */
+int cr_tree_apply(struct cr_tree_plan *plan, int in, struct cr_error *err);
+
+void cr_tree_plan_clear(struct cr_tree_plan *plan);
+
+/* ---- for these modules ---- */
+
+/* Open path below a tree without following links, entering mounts or leaving it. */
+int cr_tree_openat(const struct cr_tree *tree, const char *path, uint64_t flags);
+
+/* Add a copy of entry (which must not be there yet: EEXIST). */
+int cr_tree_add(struct cr_tree *tree, const struct cr_tree_entry *entry, struct cr_error *err);
+
+/* A time in ns, as far as that reaches, and back. */
+int64_t cr_tree_time(int64_t seconds, int64_t ns);
+struct timespec cr_tree_timespec(int64_t ns);
+
+/* Read on from *offset where a file has data: [*offset, *offset + *length); returns 0 behind the last. */
+int cr_tree_extent(int fd, uint64_t size, uint64_t *offset, uint64_t *length);
+
+#endif
