@@ -542,6 +542,12 @@ void cr_writer_hold(struct cr_writer *w)
 	cr_intake_set(w->intake, CR_INTAKE_HOLD);
 }
 
+void cr_writer_go(struct cr_writer *w, bool polite)
+{
+	cr_drain_go(w->drain, polite);
+	cr_intake_set(w->intake, CR_INTAKE_GO);
+}
+
 int cr_writer_settle(struct cr_writer *w, struct cr_error *err)
 {
 	return cr_intake_settle(w->intake, err);

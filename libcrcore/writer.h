@@ -73,6 +73,9 @@ int cr_writer_settle(struct cr_writer *writer, struct cr_error *err);
 uint64_t cr_writer_bytes(const struct cr_writer *writer);
 uint64_t cr_writer_new_bytes(const struct cr_writer *writer);
 
+/* After cr_writer_hold: go on, with cr_writer_drain's manners, for more streams are to come. */
+void cr_writer_go(struct cr_writer *writer, bool polite);
+
 /* All streams have ended: deal with what came, compress, write. polite: the job runs. */
 int cr_writer_drain(struct cr_writer *writer, bool polite, struct cr_error *err);
 

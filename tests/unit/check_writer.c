@@ -499,6 +499,48 @@ START_TEST(keeps_still)
 }
 END_TEST
 
+/* n MiB of noise, and its end. */
+static void stream_put(struct cr_writer *writer, const char *name, size_t mib)
+{
+	struct cr_error err = {0};
+	size_t left = mib << 20, room;
+	uint32_t id;
+	void *at;
+
+	unit_assert_ok(cr_writer_stream(writer, name, false, &id, &err), &err);
+	while (left > 0) {
+		unit_assert_ok(cr_writer_room(writer, &at, &room, &err), &err);
+		room = room < left ? room : left;
+		engine_fill_random(at, room);
+		unit_assert_ok(cr_writer_advance(writer, id, room, &err), &err);
+		left -= room;
+	}
+	unit_assert_ok(cr_writer_end(writer, id, &err), &err);
+}
+
+/* Held, told to go on, more than the pool can take comes, held again. */
+START_TEST(late_streams)
+{
+	struct cr_writer_result result;
+	struct cr_pace pace;
+	struct cr_writer *writer = open_writer(&pace);
+	struct cr_error err = {0};
+
+	stream_put(writer, "frozen", 1);
+	cr_writer_hold(writer);
+	cr_writer_go(writer, true);
+	stream_put(writer, "late", 6);
+	cr_writer_hold(writer);
+	unit_assert_ok(cr_writer_drain(writer, true, &err), &err);
+	unit_assert_ok(cr_writer_finish(writer, &result, &err), &err);
+	ck_assert_uint_eq(result.image_bytes, 7 << 20);
+	ck_assert_uint_gt(result.pack_bytes, 7 << 20);
+	free(result.packs);
+	cr_writer_close(writer);
+	cr_pace_destroy(&pace);
+}
+END_TEST
+
 /* Closed in the middle of it: nothing hangs, nothing leaks. */
 START_TEST(given_up)
 {
@@ -580,5 +622,5 @@ END_TEST
 UNIT_MAIN("writer", {every_kind, true}, {levels_and_threads, true}, {pieces, true}, {tiny_pool, true},
 	  {many_streams, true}, {generations, true}, {shifted, true}, {shifted_with_little_memory, true},
 	  {renamed_stream, true}, {archives, true}, {no_archives, true}, {bad_past, true}, {bad_packs, true},
-	  {compaction, true}, {dead_pack, true}, {streams_refused, true}, {keeps_still, true}, {given_up, true},
-	  {storage_fails, true}, {memory, false})
+	  {compaction, true}, {dead_pack, true}, {streams_refused, true}, {keeps_still, true},
+	  {late_streams, true}, {given_up, true}, {storage_fails, true}, {memory, false})
