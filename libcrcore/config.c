@@ -29,6 +29,7 @@ void cr_config_init(struct cr_config *config)
 		.ghost_limit = 64u << 20,
 		.files = CR_FILES_COPY,
 		.file_limit = 64u << 20,
+		.rollback_limit = UINT64_C(4) << 30,
 		.keep = 2,
 		.compress = 1,
 		.drain_share = 75,
@@ -205,6 +206,11 @@ static int set_file_limit(struct cr_config *config, const char *value, struct cr
 	return config_size(value, &config->file_limit, err);
 }
 
+static int set_rollback_limit(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return config_size(value, &config->rollback_limit, err);
+}
+
 static int set_keep(struct cr_config *config, const char *value, struct cr_error *err)
 {
 	return cr_config_keep(value, &config->keep, err);
@@ -289,6 +295,7 @@ static const struct {
 	{"ghost_limit", set_ghost_limit},
 	{"files", set_files},
 	{"file_limit", set_file_limit},
+	{"rollback_limit", set_rollback_limit},
 	{"keep", set_keep},
 	{"compress", set_compress},
 	{"pool", set_pool},

@@ -22,6 +22,7 @@
 #include "pipe.h"
 #include "private.h"
 #include "proc.h"
+#include "rollback.h"
 #include "streamer.h"
 #include "writer.h"
 
@@ -122,9 +123,11 @@ static int input_add(struct taker *t, const char *name, int fd, struct cr_error 
 {
 	struct input in = {.fd = fd};
 
-	if (cr_writer_stream(t->writer, name,
-			     strcmp(name, PRIVATE_STREAM) == 0 || strcmp(name, OUTPUT_STREAM) == 0, &in.id,
-			     err) < 0)
+	/* cut where a member of the archive begins and ends */
+	bool archive = strcmp(name, PRIVATE_STREAM) == 0 || strcmp(name, OUTPUT_STREAM) == 0 ||
+		       strncmp(name, ROLLBACK_STREAMS, strlen(ROLLBACK_STREAMS)) == 0;
+
+	if (cr_writer_stream(t->writer, name, archive, &in.id, err) < 0)
 		return -1;
 	if (imgproc_room((void **)&t->inputs, sizeof(in), &t->polls, 3, t->n, &t->room, err) < 0)
 		return -1;
@@ -209,6 +212,9 @@ static int control_serve(struct taker *t, struct cr_error *err)
 		return input_add(t, m.text, fd, err);
 	case IMGPROC_BARRIER:
 		t->barrier = true;
+		return 0;
+	case IMGPROC_LATE:
+		cr_writer_go(t->writer, m.value[0] != 0);
 		return 0;
 	case IMGPROC_DRAIN:
 		return drain(t, m.value[0] != 0, err) < 0 ? -1 : 1;
@@ -336,10 +342,10 @@ static void taker_main(int fd, void *arg)
 
 /* What will come, as far as one can tell: the memory that is not a file's, the output so far. What lies in the
  * private directories shows in what it was last time. */
-static uint64_t expected_bytes(const struct job *job, uint64_t past_bytes)
+static uint64_t expected_bytes(const struct job *job, uint64_t past_bytes, uint64_t more_bytes)
 {
 	cleanup_free pid_t *pids = NULL;
-	uint64_t sum = 0;
+	uint64_t sum = more_bytes;
 	struct stat st;
 	size_t n;
 
@@ -355,13 +361,13 @@ static uint64_t expected_bytes(const struct job *job, uint64_t past_bytes)
 }
 
 int capture_start(struct capture *c, const struct job *job, uint32_t generation, const char *dir, uint32_t past,
-		  uint64_t past_bytes, struct cr_error *err)
+		  uint64_t past_bytes, uint64_t more_bytes, struct cr_error *err)
 {
 	struct setup setup = {.job = job,
 			      .generation = generation,
 			      .dir = dir,
 			      .past = past,
-			      .expected = expected_bytes(job, past_bytes)};
+			      .expected = expected_bytes(job, past_bytes, more_bytes)};
 	struct imgproc_message m;
 
 	*c = (struct capture){0};
@@ -399,6 +405,13 @@ int capture_barrier(struct capture *c, struct cr_error *err)
 		return -1;
 	c->image_bytes = m.value[0];
 	return 0;
+}
+
+int capture_late(struct capture *c, bool polite, struct cr_error *err)
+{
+	const struct imgproc_message m = {.type = IMGPROC_LATE, .value = {polite}};
+
+	return imgproc_send(c->proc.fd, &m, -1, err);
 }
 
 int capture_drain(struct capture *c, bool polite, struct cr_error *err)

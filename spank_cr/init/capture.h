@@ -21,10 +21,10 @@ struct capture {
 };
 
 /* Start it for generation, whose temporary directory is dir; past: the newest committed one, or 0, and the
- * bytes of its images. When this
- * returns the staging pool has been touched and the socket is there, in the job's home. */
+ * bytes of its images; more_bytes: that the caller's own streams will have. When this returns the staging pool has
+ * been touched and the socket is there, in the job's home. */
 int capture_start(struct capture *c, const struct job *job, uint32_t generation, const char *dir, uint32_t past,
-		  uint64_t past_bytes, struct cr_error *err);
+		  uint64_t past_bytes, uint64_t more_bytes, struct cr_error *err);
 
 /* criu has been started. */
 int capture_criu(struct capture *c, pid_t pid, struct cr_error *err);
@@ -34,6 +34,10 @@ int capture_stream(struct capture *c, const char *name, struct cr_error *err);
 
 /* While the job is frozen: wait until all that was sent has been copied. */
 int capture_barrier(struct capture *c, struct cr_error *err);
+
+/* After the barrier: more streams of our own are to come, whose content does not change with the thaw. Behind the
+ * last of them comes another barrier. */
+int capture_late(struct capture *c, bool polite, struct cr_error *err);
 
 /* Write it; polite: the job runs. Then wait for the end with capture_wait. */
 int capture_drain(struct capture *c, bool polite, struct cr_error *err);

@@ -6,8 +6,10 @@
  *   begin        .GENERATION.tmp in the store, the image writer with its staging pool
  *   (running)    programs that want to know get their signal
  *   criu dump    freezes the tree and streams its images to the writer
- *   (frozen)     outputs, private directories, clocks, limits and priorities; the barrier; a final one is
- * committed here (thawed)     drain, seal, sync, rename prune        older generations
+ *   (frozen)     outputs, private directories, clocks, limits and priorities; directories to roll back, as files or
+ *                clones; the barrier; a final one is committed here
+ *   (thawed)     what was cloned, drain, seal, sync, rename
+ *   prune        older generations
  */
 
 #include <errno.h>
@@ -41,6 +43,7 @@
 #include "private.h"
 #include "proc.h"
 #include "processor.h"
+#include "rollback.h"
 #include "signame.h"
 #include "slurm.h"
 #include "spawn.h"
@@ -65,6 +68,7 @@ struct dump {
 	struct cr_manifest m;
 	struct capture capture;
 	struct binaries binaries;
+	struct rollback rollback;
 	int64_t frozen_ns, thawed_ns; /* CLOCK_MONOTONIC */
 	bool committed, resumed;
 	bool failed;
@@ -144,6 +148,10 @@ static int capture_write(struct dump *d, struct cr_error *err)
 	int rc;
 
 	token_wait(d, &token);
+	if (rollback_late(&d->rollback, &d->capture, &token, err) < 0) {
+		cr_token_close(&token);
+		return -1;
+	}
 	rc = capture_drain(&d->capture, d->mode == DUMP_RUNNING, err);
 	while (rc == 0) {
 		rc = capture_wait(&d->capture, CR_TOKEN_BEAT_MS, err);
@@ -217,7 +225,8 @@ static int frozen_record(struct dump *d, struct cr_error *err)
 	d->m.boottime_ns = cr_time_clock_ns(CLOCK_BOOTTIME);
 	if (text_set(&d->m.time, cr_time_format(cr_time_now_ns(), when, sizeof(when)), err) < 0 ||
 	    cr_ns_last_pid_read(&d->m.last_pid, err) < 0 || outputs_record(d->job, &d->m, &d->capture, err) < 0 ||
-	    private_record(d, err) < 0 || identity_record(d, err) < 0)
+	    private_record(d, err) < 0 || identity_record(d, err) < 0 ||
+	    rollback_record(&d->rollback, d->job, &d->m, &d->capture, d->mode == DUMP_RUNNING, err) < 0)
 		return -1;
 	binaries_step(d, binaries_frozen(&d->binaries, d->job->root, err), err);
 	return capture_barrier(&d->capture, err);
@@ -350,7 +359,9 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	    verdict_before(job, err) < 0 || manifest_begin(d, reason, err) < 0)
 		return -1;
 	past = generation_past(d, &past_bytes);
-	if (capture_start(&d->capture, job, d->generation, d->dir, past, past_bytes, err) < 0)
+	if (rollback_start(&d->rollback, job, d->dir, err) < 0)
+		return -1;
+	if (capture_start(&d->capture, job, d->generation, d->dir, past, past_bytes, d->rollback.bytes, err) < 0)
 		return -1;
 	programs_tell(d, reason);
 	if (criu_run(d, err) < 0)
@@ -384,6 +395,7 @@ void dump_work(struct job *job, int fd, enum dump_mode mode, const char *reason)
 	}
 	rc = dump_run(&d, reason, &err);
 	capture_end(&d.capture);
+	rollback_end(&d.rollback);
 	if (rc < 0) {
 		criu_log_keep(job, "dump");
 		if (d.generation && cr_store_abort(&job->store, d.generation, &ignored) < 0)

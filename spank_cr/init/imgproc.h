@@ -29,10 +29,13 @@ enum imgproc_type {
 	IMGPROC_STREAMED,  /* ← reader: all of stream text was written; value[0] bytes */
 	IMGPROC_BARRIER,   /* → writer: criu has written everything */
 	IMGPROC_STAGED,	   /* ← all of it has been copied; value[0]: image bytes */
+	IMGPROC_LATE,	   /* → writer: more streams come, then BARRIER again; value[0] as in DRAIN */
 	IMGPROC_DRAIN,	   /* → write it; value[0]: politely, for the job runs */
 	IMGPROC_DONE,	   /* ← durable; value: image, pack and index bytes */
 	IMGPROC_FAILED,	   /* ← text says why; it ends */
 	IMGPROC_REMARK,	   /* ← text is for the log */
+	IMGPROC_LIST,	   /* → rollback: look at directory value[0]; value[1]: clone its files */
+	IMGPROC_LISTED,	   /* ← value: names, bytes, whether they were cloned */
 };
 
 struct imgproc_message {

@@ -47,6 +47,8 @@ static const struct key {
 	{"ghost-limit", U64, offsetof(struct job, ghost_limit)},
 	{"files", INT, offsetof(struct job, files)},
 	{"file-limit", U64, offsetof(struct job, file_limit)},
+	{"rollback", TEXT, offsetof(struct job, rollback)},
+	{"rollback-limit", U64, offsetof(struct job, rollback_limit)},
 	{"script", TEXT, offsetof(struct job, script)},
 	{"private-net", INT, offsetof(struct job, private_net)},
 	{"slurm-env", TEXT, offsetof(struct job, slurm_env)},
@@ -96,7 +98,7 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 	job->compress = 1;
 	job->drain_share = 75;
 	job->part = job->node = job->user = job->script = job->criu = "";
-	job->dir = job->site_dir = job->token_dir = job->run_dir = job->slurm_env = "";
+	job->dir = job->site_dir = job->token_dir = job->run_dir = job->rollback = job->slurm_env = "";
 	job->wire = job->notary = job->cgroup = job->ask = job->go = job->log = -1;
 	for (int i = 0; i < argc; i++) {
 		const char *arg = argv[i], *equals = strchr(arg, '=');

@@ -6,6 +6,7 @@
  *   source       the manifest's seal, the index, the packs; chunks are verified as they are read
  *   identity     limits, priorities and processors of each thread are read, the info file is written
  *   private      /tmp, /var/tmp, /dev/shm
+ *   rollback     the directories of --checkpoint-rollback
  *   outputs      files the job was writing go back to their size, stdout and stderr to their content
  *   criu restore
  *   (before anything runs) no task may hold a capability; pids go on where they were; limits, priorities and
@@ -38,6 +39,7 @@
 #include "outputs.h"
 #include "private.h"
 #include "proc.h"
+#include "rollback.h"
 #include "source.h"
 #include "spawn.h"
 #include "worker.h"
@@ -185,7 +187,8 @@ static int tree_restore(struct restore *r, struct cr_error *err)
 	struct outputs_restored outputs;
 	int rc;
 
-	if (identity_read(r, err) < 0 || private_unpack(r, err) < 0)
+	if (identity_read(r, err) < 0 || private_unpack(r, err) < 0 ||
+	    rollback_restore(r->job, &r->m, &r->source, err) < 0)
 		return -1;
 	info_write(r->job, &(struct info){.event = "restore",
 					  .generation = r->job->generation,

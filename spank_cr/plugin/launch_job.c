@@ -108,6 +108,8 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	launch_args_add(args, "--ghost-limit=%" PRIu64, config->ghost_limit);
 	launch_args_add(args, "--files=%d", config->files);
 	launch_args_add(args, "--file-limit=%" PRIu64, config->file_limit);
+	launch_args_add(args, "--rollback=%s", options.rollback);
+	launch_args_add(args, "--rollback-limit=%" PRIu64, config->rollback_limit);
 	launch_args_add(args, "--script=%s", job->script);
 	launch_args_add(args, "--private-net=%d", job->private_net);
 	launch_args_add(args, "--slurm-env=%s", job->slurm_env);

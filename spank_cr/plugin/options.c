@@ -25,6 +25,7 @@ enum {
 	OPTION_NET,
 	OPTION_FILES,
 	OPTION_SIGNAL,
+	OPTION_ROLLBACK,
 };
 
 struct options options;
@@ -61,6 +62,9 @@ static struct spank_option option_table[] = {
 	 "second "
 	 "(the same) after each restore (implies --checkpoint)",
 	 1, OPTION_SIGNAL, option_set},
+	{"checkpoint-rollback", "DIR",
+	 "put all files below DIR back at a restore; may be given several times (implies --checkpoint)", 1,
+	 OPTION_ROLLBACK, option_set},
 };
 
 #define N_OPTIONS (sizeof(option_table) / sizeof(option_table[0]))
@@ -190,6 +194,8 @@ static int value_set(int val, const char *value, bool submit)
 		return dir_set(value, submit);
 	case OPTION_SIGNAL:
 		return signal_set(value);
+	case OPTION_ROLLBACK:
+		return rollback_set(value, submit);
 	default:
 		return config_set(val, value);
 	}

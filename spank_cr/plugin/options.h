@@ -13,6 +13,7 @@
 #include <slurm/spank.h>
 
 #include "config.h"
+#include "rollback.h"
 #include "signame.h"
 
 /* Slurm has no prefix of its own for plugins */
@@ -26,6 +27,8 @@ struct options {
 	int64_t interval;	 /* seconds; 0: the site's */
 	char dir[PATH_MAX];	 /* --checkpoint-dir, or empty: the site's */
 	struct cr_signal signal; /* --checkpoint-signal */
+	/* --checkpoint-rollback, see pathlist.h */
+	char rollback[ROLLBACK_LIST];
 };
 
 extern struct options options;

@@ -13,12 +13,14 @@
 
 #include "launch.h"
 #include "options.h"
+#include "rollback.h"
 #include "script.h"
 
 SPANK_PLUGIN(spank_cr, 1)
 
 int slurm_spank_init(spank_t sp, int argc, char **argv)
 {
+	rollback_forget();
 	if (options_register(sp, argc, argv) < 0)
 		return ESPANK_ERROR;
 	if (spank_context() == S_CTX_SLURMD)
@@ -32,7 +34,7 @@ int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	options_warn();
-	return ESPANK_SUCCESS;
+	return rollback_publish();
 }
 
 int slurm_spank_job_prolog(spank_t sp, int argc, char **argv)

@@ -31,6 +31,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(config.ghost_limit, 64u << 20);
 	ck_assert_int_eq(config.files, CR_FILES_COPY);
 	ck_assert_uint_eq(config.file_limit, 64u << 20);
+	ck_assert_uint_eq(config.rollback_limit, (uint64_t)4 << 30);
 	ck_assert_int_eq(config.keep, 2);
 	ck_assert_int_eq(config.compress, 1);
 	ck_assert_uint_eq(config.pool, 0);
@@ -55,13 +56,14 @@ START_TEST(every_key)
 			(char *)"min_interval=30s",
 			(char *)"preflight=0",
 			(char *)"ghost_limit=2G",
+			(char *)"rollback_limit=5M",
 			(char *)"keep=5",
 			(char *)"log=debug"};
 	struct cr_error err = {0};
 	struct cr_config config;
 
 	cr_config_init(&config);
-	unit_assert_ok(cr_config_parse(&config, 9, argv, &err), &err);
+	unit_assert_ok(cr_config_parse(&config, (int)(sizeof(argv) / sizeof(argv[0])), argv, &err), &err);
 	ck_assert_str_eq(config.dir, "/scratch/%u/%U/100%%");
 	ck_assert_str_eq(config.scratch, "/local");
 	ck_assert_str_eq(config.criu, "/opt/criu");
@@ -69,6 +71,7 @@ START_TEST(every_key)
 	ck_assert_int_eq(config.min_interval, 30);
 	ck_assert_int_eq(config.preflight, 0);
 	ck_assert_uint_eq(config.ghost_limit, (uint64_t)2 << 30);
+	ck_assert_uint_eq(config.rollback_limit, 5u << 20);
 	ck_assert_int_eq(config.keep, 5);
 	ck_assert_int_eq(config.log_level, 2);
 	unit_assert_ok(parse(&config, "files=truncate", &err), &err);
@@ -198,6 +201,8 @@ START_TEST(errors_name_the_argument)
 		"ghost_limit=1.5G",
 		"ghost_limit=K",
 		"ghost_limit= 1",
+		"rollback_limit=",
+		"rollback_limit=much",
 		"ghost_limit=99999999999999999999",
 		"ghost_limit=9999999999G",
 		"keep=0",

@@ -30,6 +30,8 @@ static const char *const good[] = {
 	"--ghost-limit=67108864",
 	"--files=2",
 	"--file-limit=4096",
+	"--rollback=/home/a:/b%20c",
+	"--rollback-limit=1048576",
 	"--script=/shared/home/alice/a b.sh",
 	"--private-net=1",
 	"--slurm-env=A=1\nB=2\n",
@@ -98,6 +100,8 @@ START_TEST(everything_is_read)
 	ck_assert_uint_eq(job.ghost_limit, 67108864);
 	ck_assert_int_eq(job.files, CR_FILES_KEEP);
 	ck_assert_uint_eq(job.file_limit, 4096);
+	ck_assert_str_eq(job.rollback, "/home/a:/b%20c");
+	ck_assert_uint_eq(job.rollback_limit, 1048576);
 	ck_assert_str_eq(job.script, "/shared/home/alice/a b.sh");
 	ck_assert_int_eq(job.private_net, 1);
 	ck_assert_str_eq(job.slurm_env, "A=1\nB=2\n");
