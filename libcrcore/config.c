@@ -317,7 +317,10 @@ static const char *keys_list(char *buf, size_t size)
 
 	for (size_t i = 0; i < n && used < size; i++)
 		used += (size_t)snprintf(buf + used, size - used, "%s%s=",
-					 i == 0 ? "" : i == n - 1 ? " and " : ", ", keys[i].key);
+					 i == 0	      ? ""
+					 : i == n - 1 ? " and "
+						      : ", ",
+					 keys[i].key);
 	return buf;
 }
 

@@ -49,9 +49,9 @@ struct cr_config {
 };
 
 /* Fill config with the defaults: dir "" (must be set), scratch /var/spool/spank_cr, criu /usr/sbin/criu,
- * interval 1 h, min_interval 1 s, preflight 5 s, ghost_limit 64M, files copy, file_limit 64M, rollback_limit 4G, keep
- * 2, compress fast, pool auto, drain_share 75, bandwidth and drain_jobs without limit, on_complete remove, on_failure
- * keep, max_age 30 days, net host, log info. */
+ * interval 1 h, min_interval 1 s, preflight 5 s, ghost_limit 64M, files copy, file_limit 64M, rollback_limit 4G,
+ * keep 2, compress fast, pool auto, drain_share 75, bandwidth and drain_jobs without limit, on_complete remove,
+ * on_failure keep, max_age 30 days, net host, log info. */
 void cr_config_init(struct cr_config *config);
 
 /* The values of compress=, pool=, keep=, files= and net=, which users write as well. Only written on success. */

@@ -54,7 +54,7 @@ static int put_field(json_t *object, const struct cr_manifest *m, const struct c
 	case FIELD_U32:
 		return put_number(object, f->key, *(const uint32_t *)value);
 	case FIELD_U64:
-		return put_number(object, f->key, (int64_t) * (const uint64_t *)value);
+		return put_number(object, f->key, (int64_t)*(const uint64_t *)value);
 	case FIELD_I64:
 		return put_number(object, f->key, *(const int64_t *)value);
 	case FIELD_TEXT:

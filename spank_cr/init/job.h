@@ -38,9 +38,9 @@ struct job {
 	const char *run_dir;
 	const char *criu;
 	uint64_t ghost_limit;
-	int files;	     /* an enum cr_files: what becomes of the files that the job has open, at a restore */
-	uint64_t file_limit; /* bytes; a file with more in it is not copied */
-	const char *rollback;	 /* directories that go back with the job, see pathlist.h */
+	int files;	      /* an enum cr_files: what becomes of the files that the job has open, at a restore */
+	uint64_t file_limit;  /* bytes; a file with more in it is not copied */
+	const char *rollback; /* directories that go back with the job, see pathlist.h */
 	uint64_t rollback_limit; /* bytes of all of them; 0: no limit */
 	const char *script;
 	const char *slurm_env;		 /* NAME=value lines for the info file */

@@ -213,11 +213,27 @@ END_TEST
 
 START_TEST(values_out_of_place)
 {
-	static const char *const cases[] = {
-		"--job=0",	   "--part=",		"--dir=",	  "--dir=relative", "--run-dir=",
-		"--run-dir=run",   "--criu=",		"--criu=criu",	  "--criu=./criu",  "--interval=0",
-		"--files=3",	   "--files=-1",	"--keep=0",	  "--keep=-1",	    "--compress=-1",
-		"--drain-share=0", "--drain-share=101", "--drain-jobs=-1", "--signal-before=-1", "--signal-after=-1", "--signal-lead=-1"};
+	static const char *const cases[] = {"--job=0",
+					    "--part=",
+					    "--dir=",
+					    "--dir=relative",
+					    "--run-dir=",
+					    "--run-dir=run",
+					    "--criu=",
+					    "--criu=criu",
+					    "--criu=./criu",
+					    "--interval=0",
+					    "--files=3",
+					    "--files=-1",
+					    "--keep=0",
+					    "--keep=-1",
+					    "--compress=-1",
+					    "--drain-share=0",
+					    "--drain-share=101",
+					    "--drain-jobs=-1",
+					    "--signal-before=-1",
+					    "--signal-after=-1",
+					    "--signal-lead=-1"};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct cr_error err = {0};
