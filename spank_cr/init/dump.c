@@ -6,8 +6,9 @@
  *   begin        .GENERATION.tmp in the store, the image writer with its staging pool
  *   (running)    programs that want to know get their signal
  *   criu dump    freezes the tree and streams its images to the writer
- *   (frozen)     outputs, private directories, clocks, limits and priorities; directories to roll back, as files
- * or clones; the barrier; a final one is committed here (thawed)     what was cloned, drain, seal, sync, rename
+ *   (frozen)     outputs, private directories, clocks, limits and priorities, directories to roll back or
+ *                clones of their files; the barrier; a final one is committed here
+ *   (thawed)     what was cloned, drain, seal, sync, rename
  *   prune        older generations
  */
 
