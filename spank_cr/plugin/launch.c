@@ -287,13 +287,6 @@ static int launch_supervised(struct launch_job *job, struct cr_error *err)
 	relay_run(&relay);
 }
 
-/* mpiexec of MPICH starts even the ranks on its own node with srun, which a private network keeps from Slurm */
-static void net_tell(spank_t sp)
-{
-	if (spank_setenv(sp, "HYDRA_LAUNCHER", "fork", 0) == ESPANK_ERROR)
-		slurm_error(LOG "setting HYDRA_LAUNCHER for the job");
-}
-
 /* The path is the same on every node, so that it stays true in the memory of a restored program. */
 static int info_tell(spank_t sp, const struct launch_job *job, struct cr_error *err)
 {
@@ -318,7 +311,7 @@ int launch_task(spank_t sp)
 	else if (launch_job_read(sp, &job, &err) == 0 && info_tell(sp, &job, &err) == 0)
 		rc = launch_supervised(&job, &err);
 	if (rc == 1 && job.private_net)
-		net_tell(sp);
+		launch_env_private(sp);
 	if (rc < 0) {
 		(void)spank_unsetenv(sp, LAUNCH_INFO_ENV);
 		/* the job is worth more than the checkpoint; the line reaches slurmd's log and the job's stderr */

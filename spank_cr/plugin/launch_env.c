@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "options.h"
+
 /* A restored program has those of its first start in its memory; it finds the new ones in the file. */
 static const char *const names[] = {
 	"SLURM_JOB_NODELIST",  "SLURM_NODELIST",       "SLURM_JOB_NUM_NODES",	  "SLURM_NNODES",
@@ -34,4 +36,21 @@ void launch_env_read(spank_t sp, char *buf, size_t size)
 		}
 		used += (size_t)n;
 	}
+}
+
+/* What makes MPI start, and use what can be checkpointed, in a network of the job's own. */
+static const struct {
+	const char *name, *value;
+} defaults[] = {
+	/* mpiexec of MPICH starts even the ranks on its own node with srun, which does not reach Slurm from there */
+	{"HYDRA_LAUNCHER", "fork"},
+	/* UCX, below MPICH, prefers System V shared memory, which criu cannot dump; it has other kinds */
+	{"UCX_TLS", "^sysv"},
+};
+
+void launch_env_private(spank_t sp)
+{
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+		if (spank_setenv(sp, defaults[i].name, defaults[i].value, 0) == ESPANK_ERROR)
+			slurm_error(LOG "setting %s for the job", defaults[i].name);
 }

@@ -14,13 +14,14 @@ setup_file() {
 		<"$BATS_TEST_DIRNAME/mpi.c"
 	# undisturbed, and without a pause
 	on n0 alice sbatch --wait --output=mpi.expected --wrap "exec mpirun.openmpi --oversubscribe -np 2 ./mpi.openmpi $STEPS"
-	on n0 root scontrol update nodename=n2 state=drain reason="the jobs are to start on n1"
+	only_n1
+	local OPTIONS=(--checkpoint-net=private --output=out.%j)
 	on n0 alice rm -f mpi.fast
 	local openmpi="exec mpirun.openmpi --oversubscribe --mca mpi_yield_when_idle 1 -np 2" mpich="exec mpiexec.mpich -np 2"
-	submit_one openmpi "$openmpi ./mpi.openmpi $STEPS mpi.fast"
-	submit_one openmpi_tcp "$openmpi --mca btl tcp,self --mca btl_tcp_if_include lo ./mpi.openmpi $STEPS mpi.fast"
-	submit_one mpich "export UCX_TLS=^sysv; $mpich ./mpi.mpich $STEPS mpi.fast"
-	submit_one mpich_tcp "export UCX_TLS=tcp,self; $mpich ./mpi.mpich $STEPS mpi.fast"
+	submit_as openmpi "${OPTIONS[@]}" "$openmpi ./mpi.openmpi $STEPS mpi.fast"
+	submit_as openmpi_tcp "${OPTIONS[@]}" "$openmpi --mca btl tcp,self --mca btl_tcp_if_include lo ./mpi.openmpi $STEPS mpi.fast"
+	submit_as mpich "${OPTIONS[@]}" "$mpich ./mpi.mpich $STEPS mpi.fast"
+	submit_as mpich_tcp "${OPTIONS[@]}" "export UCX_TLS=tcp,self; $mpich ./mpi.mpich $STEPS mpi.fast"
 	for name in openmpi openmpi_tcp mpich mpich_tcp; do
 		wait_file alice "out.$(job $name)" '^100 ' 120
 		# what is in the checkpoint: each of them has connections, the ones over TCP between the ranks too
@@ -28,11 +29,7 @@ setup_file() {
 		on n0 alice scheckpoint create "$(job $name)"
 	done
 	wait_longer "out.$(job mpich_tcp)" 10
-	on n0 root scontrol update nodename=n2 state=resume
-	"$TESTBED" kill-node n1
-	for name in openmpi openmpi_tcp mpich mpich_tcp; do
-		wait_restored "$(job $name)" 1 90
-	done
+	lose_n1 openmpi openmpi_tcp mpich mpich_tcp
 	on n0 alice touch mpi.fast
 	all_started
 }
@@ -40,14 +37,6 @@ setup_file() {
 # have_mpi - the root file system has both, with their compilers (TESTBED_PROGRAMS=1)
 have_mpi() {
 	on n0 alice sh -c 'command -v mpicc.openmpi mpicc.mpich' >/dev/null
-}
-
-submit_one() {
-	submit --checkpoint=1h --checkpoint-net=private --output=out.%j "$2" >"$BATS_FILE_TMPDIR/$1"
-}
-
-job() {
-	cat "$BATS_FILE_TMPDIR/$1"
 }
 
 # connections JOB - how many ends of established TCP connections its network has
@@ -63,9 +52,7 @@ setup() {
 }
 
 teardown_file() {
-	cancel_all
-	on n0 root scontrol update nodename=n2 state=resume 2>/dev/null || true
-	all_started
+	nodes_back
 }
 
 # as_undisturbed NAME CONNECTIONS - it ends on n2 with the same results; it had that many connections, or more
