@@ -13,9 +13,9 @@ setup_file() {
 	program hold
 	# each has memory that is the same in every run of it
 	for name in "${JOBS[@]}"; do
-		submit --checkpoint=1h --output=out.%j --error=errors.%j \
+		submit_as "$name" --output=out.%j --error=errors.%j \
 			"echo started >>starts.\$SLURM_JOB_ID
-			./hold 4 stop.\$SLURM_JOB_ID >held.\$SLURM_JOB_ID & $COUNT; wait" >"$BATS_FILE_TMPDIR/$name"
+			./hold 4 stop.\$SLURM_JOB_ID >held.\$SLURM_JOB_ID & $COUNT; wait"
 	done
 	for name in "${JOBS[@]}"; do
 		wait_file alice "out.$(job "$name")" '^5$' 30
@@ -50,10 +50,6 @@ setup_file() {
 	for name in "${JOBS[@]}"; do
 		wait_restarts "$(job "$name")" 1 60
 	done
-}
-
-job() {
-	cat "$BATS_FILE_TMPDIR/$1"
 }
 
 # spoil NAME SCRIPT - run it in the newest generation

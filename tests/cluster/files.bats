@@ -15,12 +15,12 @@ setup_file() {
 # lost_node - jobs of which the node is lost when they have changed all their files
 lost_node() {
 	local name
-	on n0 root scontrol update nodename=n2 state=drain reason="the jobs are to start on n1"
-	submit_one copy 'exec python3 files.py'
-	submit_one keep --checkpoint-files=keep 'exec python3 files.py one 100000'
-	submit_one truncate --checkpoint-files=truncate 'exec python3 files.py one 100000'
+	only_n1
+	submit_as copy --output=out.%j --error=errors.%j 'exec python3 files.py'
+	submit_as keep --output=out.%j --error=errors.%j --checkpoint-files=keep 'exec python3 files.py one 100000'
+	submit_as truncate --output=out.%j --error=errors.%j --checkpoint-files=truncate 'exec python3 files.py one 100000'
 	# more than file_limit
-	submit_one large 'exec python3 files.py one 70000000'
+	submit_as large --output=out.%j --error=errors.%j 'exec python3 files.py one 70000000'
 	for name in copy keep truncate large; do
 		wait_file alice "out.$(job $name)" ready 60
 		on n0 alice scheckpoint create "$(job $name)"
@@ -32,11 +32,7 @@ lost_node() {
 		wait_file alice "out.$(job $name)" changed 30
 		on n0 alice rm "go.$(job $name)"
 	done
-	on n0 root scontrol update nodename=n2 state=resume
-	"$TESTBED" kill-node n1
-	for name in copy keep truncate large; do
-		wait_restored "$(job $name)" 1 90
-	done
+	lose_n1 copy keep truncate large
 	all_started
 	for name in copy keep truncate large; do
 		on n0 alice touch "check.$(job $name)"
@@ -48,7 +44,7 @@ lost_node() {
 drained() {
 	local name
 	for name in link owner readonly older; do
-		submit_one $name 'exec python3 files.py one 100000'
+		submit_as $name --output=out.%j --error=errors.%j 'exec python3 files.py one 100000'
 	done
 	for name in link owner readonly older; do
 		wait_file alice "out.$(job $name)" ready 30
@@ -80,24 +76,12 @@ _fresh() {
 	journal "$1" 'select(.event == "fresh").restart' | grep -qx 1
 }
 
-submit_one() {
-	local name=$1
-	shift
-	submit --checkpoint=1h --output=out.%j --error=errors.%j "$@" >"$BATS_FILE_TMPDIR/$name"
-}
-
-job() {
-	cat "$BATS_FILE_TMPDIR/$1"
-}
-
 setup() {
 	need_spank_cr
 }
 
 teardown_file() {
-	cancel_all
-	on n0 root scontrol update nodename=n1,n2 state=resume 2>/dev/null || true
-	all_started
+	nodes_back
 }
 
 # case_ok NAME... - the job says so of these files

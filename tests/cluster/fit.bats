@@ -51,7 +51,7 @@ setup_file() {
 setup() {
 	need_spank_cr
 	on n0 root scontrol update nodename=n1 state=resume 2>/dev/null || true
-	on n0 root scontrol update nodename=n2 state=drain reason="the jobs are to start on n1"
+	only_n1
 }
 
 teardown() {

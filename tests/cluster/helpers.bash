@@ -297,6 +297,42 @@ site_arguments_reset() {
 	done
 }
 
+# ---- several jobs of a test file that go through one loss of a node together: each has a name ----
+
+# submit_as NAME [SBATCH-OPTION]... SCRIPT - as submit, with --checkpoint=1h; the job is called NAME from then on
+submit_as() {
+	local name=$1
+	shift
+	submit --checkpoint=1h "$@" >"$BATS_FILE_TMPDIR/$name.id"
+}
+
+# job NAME - its id
+job() {
+	cat "$BATS_FILE_TMPDIR/$1.id"
+}
+
+# only_n1 - jobs that are submitted from now on start on n1
+only_n1() {
+	on n0 root scontrol update nodename=n2 state=drain reason="the jobs are to start on n1"
+}
+
+# lose_n1 NAME... - n1 loses its power; returns when each of the jobs goes on on n2 from its checkpoint
+lose_n1() {
+	local name
+	on n0 root scontrol update nodename=n2 state=resume
+	"$TESTBED" kill-node n1
+	for name; do
+		wait_restored "$(job "$name")" 1 120
+	done
+}
+
+# nodes_back - for teardown_file: no job, and both nodes as they were
+nodes_back() {
+	cancel_all
+	on n0 root scontrol update nodename=n1,n2 state=resume 2>/dev/null || true
+	all_started
+}
+
 # ---- programs ----
 
 # program NAME - compile tests/cluster/NAME.c into the home directory

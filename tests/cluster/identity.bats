@@ -29,10 +29,10 @@ setup_file() {
 		for thread in threads: thread.join()
 		print("end", flush=True)
 	END
-	on n0 root scontrol update nodename=n2 state=drain reason="the jobs are to start on n1"
-	submit_one odd -c 2 'exec ./identity 8'
-	submit_one clocks "exec ./clocks $WAIT"
-	submit_one sleeps "exec python3 sleeps.py $WAIT"
+	only_n1
+	submit_as odd --output=out.%j --error=errors.%j -c 2 'exec ./identity 8'
+	submit_as clocks --output=out.%j --error=errors.%j "exec ./clocks $WAIT"
+	submit_as sleeps --output=out.%j --error=errors.%j "exec python3 sleeps.py $WAIT"
 	for name in odd sleeps clocks; do
 		wait_file alice "out.$(job $name)" ready 30
 	done
@@ -42,22 +42,8 @@ setup_file() {
 	# a hard limit that is lower over there: jobs have what slurmd has
 	# shellcheck disable=SC2016 # expanded over there
 	on n2 root sh -c 'prlimit --pid "$(pgrep -o slurmd)" --msgqueue=500000:500000'
-	on n0 root scontrol update nodename=n2 state=resume
-	"$TESTBED" kill-node n1
-	for name in odd clocks sleeps; do
-		wait_restored "$(job $name)" 1 90
-	done
+	lose_n1 odd clocks sleeps
 	all_started
-}
-
-submit_one() {
-	local name=$1
-	shift
-	submit --checkpoint=1h --output=out.%j --error=errors.%j "$@" >"$BATS_FILE_TMPDIR/$name"
-}
-
-job() {
-	cat "$BATS_FILE_TMPDIR/$1"
 }
 
 setup() {

@@ -7,12 +7,12 @@ setup_file() {
 	have_spank_cr || return 0
 	for name in sockets half; do
 		on n0 alice tee $name.py <"$BATS_TEST_DIRNAME/$name.py" >/dev/null
-		submit --checkpoint=1h --checkpoint-net=private --output=out.%j "exec python3 $name.py" >"$BATS_FILE_TMPDIR/$name"
+		submit_as $name --checkpoint-net=private --output=out.%j "exec python3 $name.py"
 	done
 	# as the site wants it, without a word from the job
 	site_arguments net=private
-	submit --checkpoint=1h --output=out.%j "$COUNT" >"$BATS_FILE_TMPDIR/site"
-	submit --checkpoint=1h --checkpoint-net=host --output=out.%j "$COUNT" >"$BATS_FILE_TMPDIR/host"
+	submit_as site --output=out.%j "$COUNT"
+	submit_as host --checkpoint-net=host --output=out.%j "$COUNT"
 	wait_file alice "out.$(job sockets)" '^20$' 30
 	wait_file alice "out.$(job half)" ready 30
 	wait_file alice "out.$(job site)" '^5$' 30
@@ -21,10 +21,6 @@ setup_file() {
 	on n0 alice scheckpoint create "$(job sockets)"
 	wait_longer "out.$(job sockets)" 10
 	requeue "$(job sockets)" "$(job half)" "$(job site)" "$(job host)"
-}
-
-job() {
-	cat "$BATS_FILE_TMPDIR/$1"
 }
 
 setup() {

@@ -56,7 +56,7 @@ setup_file() {
 	have_spank_cr && have_programs || return 0
 	chosen >"$BATS_FILE_TMPDIR/chosen"
 	prepare
-	on n0 root scontrol update nodename=n2 state=drain reason="the jobs are to start on n1"
+	only_n1
 	each submit_one
 	each wait_ready
 	each_of_four create
@@ -165,9 +165,7 @@ setup() {
 }
 
 teardown_file() {
-	cancel_all
-	on n0 root scontrol update nodename=n2 state=resume 2>/dev/null || true
-	all_started
+	nodes_back
 	on n0 alice rm -rf programs
 }
 

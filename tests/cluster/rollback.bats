@@ -51,11 +51,11 @@ setup_file() {
 		(setsid bash -c "loop setsid & exec >/dev/null 2>&1 </dev/null; loop daemon &" &)
 		sleep 0.5; until [ -s daemon.$SLURM_JOB_ID ] && [ -s nohup.$SLURM_JOB_ID ]; do sleep 0.1; done; echo ready
 		until [ -e "stop.$SLURM_JOB_ID" ]; do sleep 0.1; done; echo end'
-	on n0 root scontrol update nodename=n2 state=drain reason="the jobs are to start on n1"
-	submit_one outputs --error=errors.%j 'exec python3 outputs.py'
-	submit_one clock 'exec python3 clock.py'
-	submit_one private "$private"
-	submit_one daemons "$daemons"
+	only_n1
+	submit_as outputs --output=out.%j --error=errors.%j 'exec python3 outputs.py'
+	submit_as clock --output=out.%j 'exec python3 clock.py'
+	submit_as private --output=out.%j "$private"
+	submit_as daemons --output=out.%j "$daemons"
 	wait_file alice "out.$(job outputs)" '^20$' 30
 	for name in clock private daemons; do
 		wait_file alice "out.$(job $name)" ready 30
@@ -65,23 +65,9 @@ setup_file() {
 	done
 	wait_longer "out.$(job outputs)" 10
 	sleep 1
-	on n0 root scontrol update nodename=n2 state=resume
-	"$TESTBED" kill-node n1
 	# what was written after the checkpoint is there, and will have to go
-	for name in outputs clock private daemons; do
-		wait_restored "$(job $name)" 1 90
-	done
+	lose_n1 outputs clock private daemons
 	all_started
-}
-
-submit_one() {
-	local name=$1
-	shift
-	submit --checkpoint=1h --output=out.%j "$@" >"$BATS_FILE_TMPDIR/$name"
-}
-
-job() {
-	cat "$BATS_FILE_TMPDIR/$1"
 }
 
 setup() {
@@ -89,9 +75,7 @@ setup() {
 }
 
 teardown_file() {
-	cancel_all
-	on n0 root scontrol update nodename=n2 state=resume 2>/dev/null || true
-	all_started
+	nodes_back
 }
 
 @test "no process of a restored job has a capability, and crinit what it had" {

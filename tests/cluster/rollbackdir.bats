@@ -54,12 +54,12 @@ setup_file() {
 	on n0 alice bash -c 'rm -rf rb.* && mkdir rb.files rb.sql rb.home rb.planted rb.target && mkdir -m 700 rb.home/ck &&
 		echo precious >rb.target/log'
 	on n0 root bash -c "cd $HOME_DIR/rb.files && echo theirs >theirs && chown bob theirs"
-	on n0 root scontrol update nodename=n2 state=drain reason="the jobs are to start on n1"
-	submit_one files --output=out.%j "$files"
-	submit_one sql --output=out.%j 'exec python3 sql.py'
-	submit_one home --output=rb.home/out.%j --checkpoint-dir="$HOME_DIR/rb.home/ck" "$home"
+	only_n1
+	submit_as files --checkpoint-rollback=rb.files --output=out.%j "$files"
+	submit_as sql --checkpoint-rollback=rb.sql --output=out.%j 'exec python3 sql.py'
+	submit_as home --checkpoint-rollback=rb.home --output=rb.home/out.%j --checkpoint-dir="$HOME_DIR/rb.home/ck" "$home"
 	# shellcheck disable=SC2016
-	submit_one planted --output=out.%j 'echo begin; i=0; while :; do echo $((i++)) >>rb.planted/log; sleep 0.1; done'
+	submit_as planted --checkpoint-rollback=rb.planted --output=out.%j 'echo begin; i=0; while :; do echo $((i++)) >>rb.planted/log; sleep 0.1; done'
 	wait_file alice "out.$(job files)" ready 30
 	wait_file alice "out.$(job sql)" '^20$' 30
 	wait_file alice rb.home/log '^20$' 30
@@ -89,16 +89,6 @@ setup_file() {
 	list_tree >"$BATS_FILE_TMPDIR/after"
 	wait_restarts "$(job planted)" 1 90
 	all_started
-}
-
-submit_one() {
-	local name=$1
-	shift
-	submit --checkpoint=1h --checkpoint-rollback="rb.$name" "$@" >"$BATS_FILE_TMPDIR/$name"
-}
-
-job() {
-	cat "$BATS_FILE_TMPDIR/$1"
 }
 
 # list_tree - what tells two states of the directory of the job "files" apart

@@ -13,15 +13,15 @@ NAMES=(input null same append)
 setup_file() {
 	have_spank_cr || return 0
 	on n0 alice sh -c 'seq 0 2000 >numbers; echo before >appended'
-	on n0 root scontrol update nodename=n2 state=drain reason="the jobs are to start on n1"
+	only_n1
 	# shellcheck disable=SC2016 # expanded in the jobs
 	{
-		submit_one input --input=numbers --output=out.%j.%N --error=errors.%j.%N "$SLOWLY; slowly | tee /dev/stderr"
-		submit_one same --output=out.%j --error=out.%j 'i=0
+		submit_as input --mem=100M --input=numbers --output=out.%j.%N --error=errors.%j.%N "$SLOWLY; slowly | tee /dev/stderr"
+		submit_as same --mem=100M --output=out.%j --error=out.%j 'i=0
 			until [ -e stop.$SLURM_JOB_ID ]; do echo $((i++)); echo $((i++)) >&2; sleep 0.1; done; echo end'
-		submit_one append --open-mode=append --output=appended "$COUNT"
+		submit_as append --mem=100M --open-mode=append --output=appended "$COUNT"
 		# a job of its own for each would take more nodes than there are
-		submit_one null --output=/dev/null "$SLOWLY
+		submit_as null --mem=100M --output=/dev/null "$SLOWLY
 			count() { $COUNT; }; export -f count
 			mkfifo /tmp/fifo; cat /tmp/fifo >fifo.\$SLURM_JOB_ID & count >/tmp/fifo &
 			(exec >&- 2>&-; count >closed.\$SLURM_JOB_ID) &
@@ -47,11 +47,7 @@ setup_file() {
 		on n0 alice scheckpoint create "$(job $name)"
 	done
 	wait_longer "closed.$(job null)" 10
-	on n0 root scontrol update nodename=n2 state=resume
-	"$TESTBED" kill-node n1
-	for name in "${NAMES[@]}"; do
-		wait_restored "$(job $name)" 1 120
-	done
+	lose_n1 "${NAMES[@]}"
 	for name in "${NAMES[@]}"; do
 		on n0 alice touch "stop.$(job $name)"
 	done
@@ -63,24 +59,12 @@ have_screen() {
 	on n0 alice sh -c 'command -v screen' >/dev/null
 }
 
-submit_one() {
-	local name=$1
-	shift
-	submit --checkpoint=1h --mem=100M "$@" >"$BATS_FILE_TMPDIR/$name"
-}
-
-job() {
-	cat "$BATS_FILE_TMPDIR/$1"
-}
-
 setup() {
 	need_spank_cr
 }
 
 teardown_file() {
-	cancel_all
-	on n0 root scontrol update nodename=n2 state=resume 2>/dev/null || true
-	all_started
+	nodes_back
 }
 
 # ended NAME - it went on on n2 from its checkpoint, and has come to its end
