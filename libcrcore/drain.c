@@ -193,10 +193,16 @@ static void *thread_main(void *arg)
 {
 	struct packer *p = arg;
 	struct cr_drain *d = p->drain;
+	bool lowered = false;
 
-	(void)cr_pace_lower(NULL); /* a courtesy; while the job stands still, nobody else wants the processor */
 	pthread_mutex_lock(&d->lock);
 	while (!d->failed && !d->dropping) {
+		/* A courtesy to the job, once it runs. It cannot be taken back, and as long as the job stands
+		 * still for us its neighbours on the node must not come first. */
+		if (d->polite && !lowered) {
+			lowered = true;
+			(void)cr_pace_lower(NULL);
+		}
 		if (d->segments && (d->go || d->segment_bytes > SEGMENTS_MAX / 2))
 			segments_serve(d);
 		else if (d->ready && d->go)
