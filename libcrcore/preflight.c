@@ -11,11 +11,12 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 
-#define EACH_MAX 8 /* findings of one kind in one process that are told */
+#define SECOND_NS INT64_C(1000000000)
 
 static const struct {
 	const char *name, *what, *remedy;
@@ -25,6 +26,8 @@ static const struct {
 			       "start the program without srun, or take checkpoints between steps", false},
 	[CR_PREFLIGHT_SETUID] = {"setuid", "a program with other rights than the job's",
 				 "let it end; do not start set-user-id, set-group-id or capable programs", true},
+	[CR_PREFLIGHT_GROUP] = {"group", "a group other than the job's",
+				"start no shell with newgrp or sg; submit the job under that group", true},
 	[CR_PREFLIGHT_UNDUMPABLE] = {"undumpable", "it does not let itself be looked at (PR_SET_DUMPABLE)",
 				     "leave out what keeps secrets, such as ssh-agent or gpg-agent", true},
 	[CR_PREFLIGHT_SECCOMP] = {"seccomp", "a seccomp filter",
@@ -36,7 +39,9 @@ static const struct {
 	[CR_PREFLIGHT_THREAD] = {"thread", "its first thread has ended and others run on",
 				 "let main() wait for its threads instead of pthread_exit", false},
 	[CR_PREFLIGHT_IO_URING] = {"io_uring", "an io_uring ring",
-				   "switch it off in the program (Node.js, libuv: UV_USE_IO_URING=0)", true},
+				   "Node.js, libuv: the site sets kernel.io_uring_disabled=2, or the job has the "
+				   "preload of doc/programs.md",
+				   true},
 	[CR_PREFLIGHT_PERF] = {"perf", "a performance counter", "run the program without perf, PAPI or the like",
 			       true},
 	[CR_PREFLIGHT_USERFAULTFD] = {"userfaultfd", "a userfaultfd",
@@ -47,6 +52,7 @@ static const struct {
 	[CR_PREFLIGHT_UPROBES] = {"uprobes", "probes are set in it", "remove them (perf probe, bpftrace)", false},
 	[CR_PREFLIGHT_SYSV_SHM] = {"sysv_shm", "attached System V shared memory",
 				   "use POSIX shared memory (shm_open) or a shared mapping", true},
+	[CR_PREFLIGHT_MQUEUE] = {"mqueue", "a POSIX message queue", "use pipes or sockets", false},
 	[CR_PREFLIGHT_GPU] = {"gpu", "a GPU", "GPUs cannot be in a checkpoint: run on processors alone", false},
 	[CR_PREFLIGHT_INFINIBAND] = {"infiniband", "an InfiniBand or other fast network device",
 				     "use TCP or shared memory (OMPI_MCA_btl=self,sm; UCX_TLS=self,sm)", false},
@@ -63,6 +69,8 @@ static const struct {
 	[CR_PREFLIGHT_INOTIFY] = {"inotify", "it watches a file (inotify)",
 				  "have it poll instead (tail: ---disable-inotify)", false},
 	[CR_PREFLIGHT_PIDFD] = {"pidfd", "a pidfd of a process outside of the job", "close it", false},
+	[CR_PREFLIGHT_PIPES] = {"pipes", "more pipes than criu takes", "fewer pipes, or UNIX sockets instead",
+				false},
 	[CR_PREFLIGHT_DELETED] = {"deleted", "a deleted file that is too big",
 				  "keep its name while it is open, or ask the site for a greater ghost_limit",
 				  false},
@@ -74,10 +82,15 @@ static const struct {
 				  "open it by its name inside of the job", false},
 	[CR_PREFLIGHT_LISTEN] = {"listen", "it listens at a port, which must be free where the job goes on",
 				 "submit with --checkpoint-net=private, or keep the node to the job", false},
+	[CR_PREFLIGHT_SCRIPT] = {"script", "its session ends at the first checkpoint",
+				 "use screen, or have the program make its own terminal", false},
+	[CR_PREFLIGHT_SEMAPHORE] = {"eventfd_semaphore",
+				    "an eventfd that forgets at a restore that it is a semaphore (EFD_SEMAPHORE)",
+				    "use POSIX semaphores or pipes", false},
 	[CR_PREFLIGHT_SYSV_SEM] = {"sysv_sem", "System V semaphores are not part of a checkpoint",
 				   "use POSIX semaphores", false},
 	[CR_PREFLIGHT_SYSV_MSG] = {"sysv_msg", "System V message queues are not part of a checkpoint",
-				   "use POSIX message queues, pipes or sockets", false},
+				   "use pipes or sockets", false},
 };
 
 const char *cr_preflight_name(uint32_t kind)
@@ -121,46 +134,62 @@ static void text_plain(char *text)
 			*text = '?';
 }
 
-static unsigned told(const struct cr_preflight *found, uint32_t kind, pid_t pid)
+static unsigned told(const struct cr_preflight *found, uint32_t kind)
 {
 	unsigned n = 0;
 
 	for (uint32_t i = 0; i < found->n; i++)
-		n += found->findings[i].kind == kind && found->findings[i].pid == pid;
+		n += found->findings[i].kind == kind;
 	return n;
 }
 
-/* Room for one more: a blocker takes the place of a warning. */
-static struct cr_finding *room_make(struct cr_preflight *found, bool blocks)
+uint32_t cr_preflight_more(const struct cr_preflight *found, uint32_t i)
 {
+	uint32_t kind = found->findings[i].kind;
+
+	if (kind >= CR_PREFLIGHT_KINDS || (i + 1 < found->n && found->findings[i + 1].kind == kind))
+		return 0;
+	return found->counts[kind] - told(found, kind);
+}
+
+/* Room for one more: no kind hides another, so the first of one takes the place of one of the most frequent. */
+static struct cr_finding *room_make(struct cr_preflight *found, uint32_t kind)
+{
+	unsigned own = told(found, kind), most = 2;
+	struct cr_finding *last = NULL;
+
+	if (own >= CR_PREFLIGHT_EACH)
+		return NULL;
 	if (found->n < CR_PREFLIGHT_MAX)
 		return &found->findings[found->n++];
-	for (uint32_t i = 0; blocks && i < found->n; i++)
-		if (!cr_preflight_blocks(found->findings[i].kind))
-			return &found->findings[i];
-	return NULL;
+	for (uint32_t i = 0; own == 0 && i < found->n; i++) {
+		unsigned n = told(found, found->findings[i].kind);
+
+		if (n >= most) {
+			most = n;
+			last = &found->findings[i];
+		}
+	}
+	return last;
 }
 
 void preflight_add(struct preflight *p, enum cr_preflight_kind kind, const struct preflight_process *process,
 		   int fd, const char *fmt, ...)
 {
 	struct cr_preflight *found = p->found;
-	bool blocks = cr_preflight_blocks(kind);
-	pid_t pid = process ? process->pid : 0;
 	struct cr_finding *f;
 	va_list ap;
 
-	if (blocks)
+	found->counts[kind]++;
+	if (cr_preflight_blocks(kind))
 		found->blockers++;
 	else
 		found->warnings++;
-	if (told(found, kind, pid) >= EACH_MAX)
-		return;
-	f = room_make(found, blocks);
+	f = room_make(found, kind);
 	if (!f)
 		return;
 	memset(f, 0, sizeof(*f));
-	f->pid = pid;
+	f->pid = process ? process->pid : 0;
 	f->fd = fd;
 	f->kind = kind;
 	snprintf(f->name, sizeof(f->name), "%s", process ? process->name : "");
@@ -169,6 +198,17 @@ void preflight_add(struct preflight *p, enum cr_preflight_kind kind, const struc
 	va_end(ap);
 	text_plain(f->name);
 	text_plain(f->detail);
+}
+
+bool preflight_late(struct preflight *p)
+{
+	struct timespec now;
+
+	if (!p->job->deadline_ns || p->found->partial)
+		return p->found->partial;
+	p->found->partial = clock_gettime(CLOCK_MONOTONIC, &now) == 0 &&
+			    now.tv_sec * SECOND_NS + now.tv_nsec >= p->job->deadline_ns;
+	return p->found->partial;
 }
 
 FILE *preflight_open(const struct preflight *p, const char *fmt, ...)
@@ -270,11 +310,26 @@ static int finding_compare(const void *a, const void *b)
 	return x->fd < y->fd ? -1 : x->fd > y->fd;
 }
 
+/* Who is missing from the tree would make others look as if they led out of it. */
+static int tree_end(struct preflight *p, struct cr_error *err)
+{
+	if (p->pipes.n > CR_PREFLIGHT_PIPES_MAX)
+		preflight_add(p, CR_PREFLIGHT_PIPES, NULL, -1, "%zu, and %d are allowed", p->pipes.n,
+			      CR_PREFLIGHT_PIPES_MAX);
+	if (preflight_late(p))
+		return 0;
+	if (preflight_sockets(p, err) < 0)
+		return -1;
+	lost_look(p, "sem", CR_PREFLIGHT_SYSV_SEM);
+	lost_look(p, "msg", CR_PREFLIGHT_SYSV_MSG);
+	return 0;
+}
+
 static int tree_look(struct preflight *p, struct cr_error *err)
 {
 	if (preflight_processes(p, err) < 0 || preflight_mounts(p, err) < 0)
 		return -1;
-	for (size_t i = 0; i < p->n; i++) {
+	for (size_t i = 0; i < p->n && !preflight_late(p); i++) {
 		struct preflight_process *process = &p->processes[i];
 
 		if (!process->in || process->srun)
@@ -285,10 +340,8 @@ static int tree_look(struct preflight *p, struct cr_error *err)
 		if (preflight_descriptors(p, process, err) < 0 || preflight_mappings(p, process, err) < 0)
 			return -1;
 	}
-	if (preflight_sockets(p, err) < 0)
+	if (tree_end(p, err) < 0)
 		return -1;
-	lost_look(p, "sem", CR_PREFLIGHT_SYSV_SEM);
-	lost_look(p, "msg", CR_PREFLIGHT_SYSV_MSG);
 	qsort(p->found->findings, p->found->n, sizeof(p->found->findings[0]), finding_compare);
 	return 0;
 }
@@ -306,5 +359,8 @@ int cr_preflight_look(const struct cr_preflight_job *job, struct cr_preflight *f
 	free(p.processes);
 	free(p.sockets);
 	free(p.mounts);
+	free(p.groups);
+	free(p.met.slots);
+	free(p.pipes.slots);
 	return rc;
 }

@@ -17,12 +17,14 @@
 
 #include "error.h"
 
-#define CR_PREFLIGHT_MAX 48 /* findings that are told one by one; the others are counted */
+#define CR_PREFLIGHT_MAX  48 /* findings that are told one by one; the others are counted */
+#define CR_PREFLIGHT_EACH 8  /* of these of one kind */
 
 /* In the order in which they are told. */
 enum cr_preflight_kind {
 	CR_PREFLIGHT_SRUN,
 	CR_PREFLIGHT_SETUID,
+	CR_PREFLIGHT_GROUP,
 	CR_PREFLIGHT_UNDUMPABLE,
 	CR_PREFLIGHT_SECCOMP,
 	CR_PREFLIGHT_NAMESPACE,
@@ -35,6 +37,7 @@ enum cr_preflight_kind {
 	CR_PREFLIGHT_SECRETMEM,
 	CR_PREFLIGHT_UPROBES,
 	CR_PREFLIGHT_SYSV_SHM,
+	CR_PREFLIGHT_MQUEUE,
 	CR_PREFLIGHT_GPU,
 	CR_PREFLIGHT_INFINIBAND,
 	CR_PREFLIGHT_DEVICE,
@@ -45,11 +48,14 @@ enum cr_preflight_kind {
 	CR_PREFLIGHT_UNIX,
 	CR_PREFLIGHT_INOTIFY,
 	CR_PREFLIGHT_PIDFD,
+	CR_PREFLIGHT_PIPES,
 	CR_PREFLIGHT_DELETED,
 	CR_PREFLIGHT_UNLINKED,
 	CR_PREFLIGHT_OBJECT,
 	CR_PREFLIGHT_OUTSIDE, /* from here on: warnings */
 	CR_PREFLIGHT_LISTEN,
+	CR_PREFLIGHT_SCRIPT,
+	CR_PREFLIGHT_SEMAPHORE,
 	CR_PREFLIGHT_SYSV_SEM,
 	CR_PREFLIGHT_SYSV_MSG,
 	CR_PREFLIGHT_KINDS,
@@ -65,7 +71,9 @@ struct cr_finding {
 
 /* Plain memory: it can be sent through a pipe. */
 struct cr_preflight {
-	uint32_t blockers, warnings; /* all of them, told or not */
+	uint32_t blockers, warnings;	     /* all of them, told or not */
+	uint32_t counts[CR_PREFLIGHT_KINDS]; /* the same by kind */
+	bool partial;			     /* the time was up: there may be more */
 	uint32_t n;
 	struct cr_finding findings[CR_PREFLIGHT_MAX]; /* blockers first */
 };
@@ -79,13 +87,14 @@ struct cr_preflight_unix {
 struct cr_preflight_job {
 	const char *proc; /* "/proc", but in tests */
 	pid_t root;
+	int64_t deadline_ns;			 /* CLOCK_MONOTONIC; 0: none */
 	uint64_t ghost_limit;			 /* bytes that criu takes of a deleted file */
 	bool private_net;			 /* established TCP goes into the checkpoint */
 	const struct cr_preflight_unix *sockets; /* NULL: ask the kernel */
 	size_t n_sockets;
 };
 
-/* Look at the tree below job->root. An empty tree has no findings. */
+/* Look at the tree below job->root, of the calling process's user and groups. An empty tree has no findings. */
 int cr_preflight_look(const struct cr_preflight_job *job, struct cr_preflight *found, struct cr_error *err);
 
 /* What a kind is called, for programs; what it is, and what to do, for people. */
@@ -97,6 +106,9 @@ bool cr_preflight_blocks(uint32_t kind);
 
 /* Is there no doubt, so that criu need not even try? */
 bool cr_preflight_certain(uint32_t kind);
+
+/* How many more of its kind there are than are told: of the last of each kind; 0 of others. */
+uint32_t cr_preflight_more(const struct cr_preflight *found, uint32_t i);
 
 /* "pid 1004 python3, descriptor 5: io_uring: DETAIL" into buf; with "; REMEDY" behind when remedy. */
 void cr_preflight_text(const struct cr_finding *finding, bool remedy, char *buf, size_t size);

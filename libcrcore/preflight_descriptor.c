@@ -14,10 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "proc.h"
+
+#define MQUEUE_MAGIC 0x19800202 /* only the kernel's own ipc/mqueue.c has it */
 
 /* One descriptor of one process. */
 struct descriptor {
@@ -87,20 +91,38 @@ static bool mount_known(const struct preflight *p, const struct descriptor *d)
 
 /* ---- files and devices ---- */
 
+static void path_of(const struct preflight *p, const struct descriptor *d, char *path, size_t size)
+{
+	snprintf(path, size, "%s/%d/fd/%d", p->job->proc, (int)d->process->pid, d->fd);
+}
+
+/* mq_open gives a descriptor of a file system that the job has not mounted: "/NAME". */
+static bool is_mqueue(const struct preflight *p, const struct descriptor *d)
+{
+	char path[64 + PATH_MAX];
+	struct statfs fs;
+
+	if (strchr(d->link + 1, '/') && strncmp(d->link, "/dev/mqueue/", 12) != 0)
+		return false;
+	path_of(p, d, path, sizeof(path));
+	return statfs(path, &fs) == 0 && fs.f_type == MQUEUE_MAGIC;
+}
+
 static void path_look(struct preflight *p, const struct descriptor *d)
 {
-	static const char gone[] = " (deleted)";
-	size_t length = strlen(d->link);
 	struct stat st;
 
+	if (is_mqueue(p, d)) {
+		preflight_add(p, CR_PREFLIGHT_MQUEUE, d->process, d->fd, "%s", d->link);
+		return;
+	}
 	/* criu 4.1 refuses it for that alone, 4.2 finds it by its path */
 	if (!mount_known(p, d))
 		preflight_add(p, CR_PREFLIGHT_OUTSIDE, d->process, d->fd, "%s", d->link);
 	/* criu makes up for processes that are gone, and sysfs is not removed from */
 	if (strncmp(d->link, "/proc/", 6) == 0)
 		return;
-	if (d->st.st_nlink == 0 ||
-	    (length > sizeof(gone) && strcmp(d->link + length - (sizeof(gone) - 1), gone) == 0)) {
+	if (d->st.st_nlink == 0 || cr_proc_deleted(d->link)) {
 		preflight_deleted(p, d->process, d->fd, d->link, &d->st);
 		return;
 	}
@@ -137,7 +159,7 @@ static void device_look(struct preflight *p, const struct descriptor *d)
 
 /* Does criu find the path of a watched file? It opens the handle only as root, and otherwise looks through these.
  * What of the kernel's device numbers does not fit is as it encodes them itself. */
-static bool watch_found(uint64_t device, uint64_t ino)
+static bool watch_found(struct preflight *p, uint64_t device, uint64_t ino)
 {
 	char etc[] = "/etc", spool[] = "/var/spool", log[] = "/var/log", root[] = "/.";
 	char *const places[] = {etc, spool, log, NULL}, *const only[] = {root, NULL};
@@ -150,12 +172,12 @@ static bool watch_found(uint64_t device, uint64_t ino)
 	if (stat(only[0], &st) == 0 && st.st_dev == dev && st.st_ino == ino)
 		return true;
 	fts = fts_open(places, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-	while (fts && !found && (e = fts_read(fts)))
+	while (fts && !found && !preflight_late(p) && (e = fts_read(fts)))
 		found = e->fts_info != FTS_DP && e->fts_statp && e->fts_statp->st_dev == dev &&
 			e->fts_statp->st_ino == ino;
 	if (fts)
 		fts_close(fts);
-	return found;
+	return found || p->found->partial;
 }
 
 static void watches_look(struct preflight *p, const struct descriptor *d)
@@ -173,7 +195,7 @@ static void watches_look(struct preflight *p, const struct descriptor *d)
 			continue;
 		watches++;
 		/* one is enough, and looking costs */
-		if (lost == 0 && !watch_found(device, ino))
+		if (lost == 0 && !watch_found(p, device, ino))
 			lost = ino;
 	}
 	if (lost)
@@ -183,24 +205,36 @@ static void watches_look(struct preflight *p, const struct descriptor *d)
 
 static void pidfd_look(struct preflight *p, const struct descriptor *d)
 {
+	const struct preflight_process *process;
 	long pid;
 
 	if (info_number(p, d, "Pid:", &pid) < 0 || pid == -1)
 		return; /* of a process that is gone */
-	for (size_t i = 0; pid > 0 && i < p->n; i++)
-		if (p->processes[i].pid == pid && p->processes[i].in)
-			return;
+	process = pid > 0 && pid <= INT_MAX ? preflight_process_find(p, (pid_t)pid) : NULL;
+	if (process && process->in)
+		return;
 	if (pid > 0)
 		preflight_add(p, CR_PREFLIGHT_PIDFD, d->process, d->fd, "pid %ld", pid);
 	else
 		preflight_add(p, CR_PREFLIGHT_PIDFD, d->process, d->fd, "%s", "");
 }
 
+/* What criu makes anew is an eventfd without that flag. */
+static void eventfd_look(struct preflight *p, const struct descriptor *d)
+{
+	long semaphore;
+
+	if (info_number(p, d, "eventfd-semaphore:", &semaphore) == 0 && semaphore)
+		preflight_add(p, CR_PREFLIGHT_SEMAPHORE, d->process, d->fd, "%s", "");
+}
+
 static void object_look(struct preflight *p, const struct descriptor *d, const char *name)
 {
 	enum cr_preflight_kind kind = preflight_object(name);
 
-	if (kind == CR_PREFLIGHT_INOTIFY)
+	if (strcmp(name, "[eventfd]") == 0)
+		eventfd_look(p, d);
+	else if (kind == CR_PREFLIGHT_INOTIFY)
 		watches_look(p, d);
 	else if (kind == CR_PREFLIGHT_PIDFD)
 		pidfd_look(p, d);
@@ -212,10 +246,14 @@ static void object_look(struct preflight *p, const struct descriptor *d, const c
 
 static int socket_note(struct preflight *p, const struct descriptor *d, struct cr_error *err)
 {
+	const uint64_t ino = preflight_inode(d->link);
 	struct preflight_socket *s;
 	char path[64 + PATH_MAX];
 	ssize_t n;
+	int rc = preflight_set_add(&p->met, ino, err);
 
+	if (rc <= 0)
+		return rc;
 	if (p->n_sockets == p->room_sockets) {
 		size_t room = p->room_sockets ? 2 * p->room_sockets : 64;
 
@@ -227,16 +265,57 @@ static int socket_note(struct preflight *p, const struct descriptor *d, struct c
 	}
 	s = &p->sockets[p->n_sockets++];
 	memset(s, 0, sizeof(*s));
-	s->ino = preflight_inode(d->link);
+	s->ino = ino;
 	s->process = (size_t)(d->process - p->processes);
 	s->fd = d->fd;
-	snprintf(path, sizeof(path), "%s/%d/fd/%d", p->job->proc, (int)d->process->pid, d->fd);
+	path_of(p, d, path, sizeof(path));
 	n = getxattr(path, "system.sockprotoname", s->proto, sizeof(s->proto) - 1);
 	s->proto[n > 0 ? n : 0] = '\0';
 	return 0;
 }
 
+/* criu looks for data in each pipe of which it meets a reading end. */
+static int pipe_note(struct preflight *p, const struct descriptor *d, struct cr_error *err)
+{
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "%d/fd/%d", (int)d->process->pid, d->fd);
+	if (fstatat(p->proc, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !(st.st_mode & S_IRUSR))
+		return 0;
+	return preflight_set_add(&p->pipes, preflight_inode(d->link), err) < 0 ? -1 : 0;
+}
+
 /* ---- one by one ---- */
+
+/* The file and the path that leads to it, as one number (FNV-1a); never that of a socket, whose highest bit is 0.
+ */
+static uint64_t file_key(const struct descriptor *d)
+{
+	uint64_t key = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)d->st.st_ino;
+
+	key = (key * UINT64_C(0x100000001b3)) ^ (uint64_t)d->st.st_dev;
+	for (const char *c = d->link; *c; c++)
+		key = (key ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+	return key | UINT64_C(1) << 63;
+}
+
+/* Children have their parent's files: what is fine once is fine in all of them. */
+static int file_look(struct preflight *p, const struct descriptor *d, struct cr_error *err)
+{
+	const uint64_t key = file_key(d);
+	const uint32_t before = p->found->blockers + p->found->warnings;
+
+	if (preflight_set_has(&p->met, key))
+		return 0;
+	if (S_ISCHR(d->st.st_mode) || S_ISBLK(d->st.st_mode))
+		device_look(p, d);
+	else
+		path_look(p, d);
+	if (p->found->blockers + p->found->warnings != before)
+		return 0;
+	return preflight_set_add(&p->met, key, err) < 0 ? -1 : 0;
+}
 
 static int descriptor_look(struct preflight *p, const struct descriptor *d, struct cr_error *err)
 {
@@ -253,12 +332,12 @@ static int descriptor_look(struct preflight *p, const struct descriptor *d, stru
 		preflight_add(p, CR_PREFLIGHT_SECRETMEM, d->process, d->fd, "%s", "");
 	else if (strncmp(link, "/dmabuf:", 8) == 0)
 		preflight_add(p, preflight_device(link), d->process, d->fd, "%s", link);
-	else if (strncmp(link, "pipe:[", 6) == 0 || strncmp(link, "/memfd:", 7) == 0)
+	else if (strncmp(link, "pipe:[", 6) == 0)
+		return pipe_note(p, d, err);
+	else if (strncmp(link, "/memfd:", 7) == 0)
 		return 0;
-	else if (link[0] == '/' && (S_ISCHR(d->st.st_mode) || S_ISBLK(d->st.st_mode)))
-		device_look(p, d);
 	else if (link[0] == '/')
-		path_look(p, d);
+		return file_look(p, d, err);
 	else if (strchr(link, '[') && !preflight_namespace_known(p, preflight_inode(link)))
 		preflight_add(p, CR_PREFLIGHT_NAMESPACE, d->process, d->fd, "%s", link);
 	return 0;
@@ -286,7 +365,7 @@ int preflight_descriptors(struct preflight *p, struct preflight_process *process
 			preflight_add(p, CR_PREFLIGHT_UNDUMPABLE, process, -1, "%s", "");
 		return 0;
 	}
-	while ((e = readdir(dir))) {
+	while (!preflight_late(p) && (e = readdir(dir))) {
 		ssize_t n = readlinkat(dirfd(dir), e->d_name, d.link, sizeof(d.link) - 1);
 
 		if (n <= 0)

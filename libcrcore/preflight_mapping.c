@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 
 #include "cleanup.h"
+#include "proc.h"
 
 static bool begins(const char *text, const char *with)
 {
@@ -30,15 +31,16 @@ static int mapping_stat(const struct preflight *p, pid_t pid, uint64_t start, ui
 static void file_look(struct preflight *p, const struct preflight_process *s, const char *path, uint64_t start,
 		      uint64_t end)
 {
-	static const char gone[] = " (deleted)";
-	size_t length = strlen(path);
 	bool dev = begins(path, "/dev/") && !begins(path, "/dev/shm/") && !begins(path, "/dev/zero") &&
 		   !begins(path, "/dev/hugepages") && !begins(path, "/dev/mqueue");
-	bool deleted = length >= sizeof(gone) && strcmp(path + length - (sizeof(gone) - 1), gone) == 0;
+	bool deleted = cr_proc_deleted(path);
 	struct stat st;
 
 	/* two looks a mapping only where there may be something to see */
 	if (!dev && !deleted)
+		return;
+	/* shared anonymous memory, which criu takes as it takes other memory, however much it is */
+	if (strcmp(path, "/dev/zero (deleted)") == 0)
 		return;
 	if (mapping_stat(p, s->pid, start, end, &st) < 0) {
 		if (dev)
@@ -82,7 +84,7 @@ int preflight_mappings(struct preflight *p, const struct preflight_process *proc
 	size_t room = 0;
 
 	/* a library is mapped in pieces, one behind the other: each path is looked at once in a row */
-	while (f && getline(&line, &room, f) > 0) {
+	while (f && !preflight_late(p) && getline(&line, &room, f) > 0) {
 		uint64_t start, end;
 		int at = 0;
 

@@ -12,6 +12,7 @@
 #include "preflight.h"
 
 #define CR_PREFLIGHT_NAMESPACES 8
+#define CR_PREFLIGHT_PIPES_MAX	1024 /* a table of criu's is that long */
 
 /* A process of /proc. */
 struct preflight_process {
@@ -19,6 +20,7 @@ struct preflight_process {
 	char state;
 	char name[16];
 	uint32_t uid[4], gid[4];
+	bool groups;   /* supplementary ones that are not the job's */
 	uint64_t caps; /* permitted */
 	unsigned threads;
 	int seccomp;
@@ -28,7 +30,13 @@ struct preflight_process {
 	bool closed; /* its descriptors and mappings cannot be read */
 };
 
-/* A descriptor that is a socket. */
+/* A set of numbers. */
+struct preflight_set {
+	uint64_t *slots; /* 0: free */
+	size_t n, room;
+};
+
+/* A socket, and the first descriptor that it was found at. */
 struct preflight_socket {
 	uint64_t ino;
 	size_t process; /* index */
@@ -44,9 +52,13 @@ struct preflight {
 	size_t n;
 	struct preflight_socket *sockets;
 	size_t n_sockets, room_sockets;
-	uint32_t *mounts; /* ids, ascending */
+	struct preflight_set met;   /* sockets by inode, and files that are fine */
+	struct preflight_set pipes; /* with a reading end, by inode */
+	uint32_t *mounts;	    /* ids, ascending */
 	size_t n_mounts;
 	uint64_t namespaces[CR_PREFLIGHT_NAMESPACES]; /* of the tree's root */
+	gid_t *groups;				      /* supplementary ones of the job, as the kernel sorts them */
+	size_t n_groups;
 };
 
 /* ---- preflight.c ---- */
@@ -54,6 +66,9 @@ struct preflight {
 /* process may be NULL. */
 void preflight_add(struct preflight *p, enum cr_preflight_kind kind, const struct preflight_process *process,
 		   int fd, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/* Is the time up? Then what is found so far is all. */
+bool preflight_late(struct preflight *p);
 
 /* A stream of PROC/PATH, or NULL. */
 FILE *preflight_open(const struct preflight *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -68,9 +83,16 @@ enum cr_preflight_kind preflight_object(const char *name);
 void preflight_deleted(struct preflight *p, const struct preflight_process *process, int fd, const char *path,
 		       const struct stat *st);
 
+/* ---- preflight_set.c ---- */
+
+/* Returns 1 when key is new in the set, 0 when it was there, -1. */
+int preflight_set_add(struct preflight_set *set, uint64_t key, struct cr_error *err);
+bool preflight_set_has(const struct preflight_set *set, uint64_t key);
+
 /* ---- preflight_process.c ---- */
 
 int preflight_processes(struct preflight *p, struct cr_error *err);
+const struct preflight_process *preflight_process_find(const struct preflight *p, pid_t pid);
 void preflight_process_look(struct preflight *p, struct preflight_process *process);
 
 /* Does it keep others from looking at it, and not just for the moment of its exec or its end? */
@@ -96,6 +118,9 @@ int preflight_mappings(struct preflight *p, const struct preflight_process *proc
 int preflight_sockets(struct preflight *p, struct cr_error *err);
 
 /* ---- preflight_unix.c ---- */
+
+/* By inode. */
+int preflight_unix_compare(const void *a, const void *b);
 
 /* All UNIX sockets of this network namespace into a malloc'ed array, ascending by inode. */
 int preflight_unix(struct cr_preflight_unix **sockets, size_t *n, struct cr_error *err);

@@ -20,9 +20,25 @@
 static const char *const namespaces[CR_PREFLIGHT_NAMESPACES] = {"user", "pid", "mnt",	 "net",
 								"ipc",	"uts", "cgroup", "time"};
 
-static void status_line(struct preflight_process *s, char *line)
+/* Are these the job's supplementary groups? The kernel keeps them sorted. */
+static bool groups_same(const struct preflight *p, const char *list)
+{
+	char *end = NULL;
+
+	for (size_t i = 0; i < p->n_groups; i++, list = end) {
+		unsigned long gid = strtoul(list, &end, 10);
+
+		if (end == list || gid != p->groups[i])
+			return false;
+	}
+	return list[strspn(list, " \t")] == '\0';
+}
+
+static void status_line(const struct preflight *p, struct preflight_process *s, char *line)
 {
 	line[strcspn(line, "\n")] = '\0';
+	if (strncmp(line, "Groups:", 7) == 0)
+		s->groups = !groups_same(p, line + 7);
 	if (strncmp(line, "Name:\t", 6) == 0)
 		snprintf(s->name, sizeof(s->name), "%.15s", line + 6);
 	if (sscanf(line, "State: %c", &s->state) == 1 || sscanf(line, "PPid: %d", &s->parent) == 1 ||
@@ -34,13 +50,14 @@ static void status_line(struct preflight_process *s, char *line)
 }
 
 /* Returns 0, or -1 when it is gone. */
-static int status_read(struct preflight_process *s, FILE *f)
+static int status_read(const struct preflight *p, struct preflight_process *s, FILE *f)
 {
-	char line[512];
+	cleanup_free char *line = NULL;
+	size_t room = 0;
 
 	s->state = 0;
-	while (f && fgets(line, sizeof(line), f))
-		status_line(s, line);
+	while (f && getline(&line, &room, f) > 0)
+		status_line(p, s, line);
 	return s->state ? 0 : -1;
 }
 
@@ -49,7 +66,7 @@ static int process_add(struct preflight *p, size_t *room, const char *name, stru
 	cleanup_fclose FILE *f = preflight_open(p, "%.20s/status", name);
 	struct preflight_process s = {.pid = (pid_t)atoi(name)};
 
-	if (s.pid <= 0 || status_read(&s, f) < 0)
+	if (s.pid <= 0 || status_read(p, &s, f) < 0)
 		return 0;
 	if (p->n == *room) {
 		struct preflight_process *more =
@@ -63,22 +80,29 @@ static int process_add(struct preflight *p, size_t *room, const char *name, stru
 	return 0;
 }
 
-static struct preflight_process *process_find(const struct preflight *p, pid_t pid)
+static int pid_compare(const void *a, const void *b)
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (p->processes[i].pid == pid)
-			return &p->processes[i];
-	return NULL;
+	const struct preflight_process *x = a, *y = b;
+
+	return x->pid < y->pid ? -1 : x->pid > y->pid;
 }
 
-/* A program named srun, not a script that is called so. */
-static bool is_srun(const struct preflight *p, const struct preflight_process *process)
+/* They are sorted. */
+const struct preflight_process *preflight_process_find(const struct preflight *p, pid_t pid)
+{
+	const struct preflight_process key = {.pid = pid};
+
+	return p->n ? bsearch(&key, p->processes, p->n, sizeof(key), pid_compare) : NULL;
+}
+
+/* A program of that name, not a script that is called so. */
+static bool is_program(const struct preflight *p, const struct preflight_process *process, const char *name)
 {
 	char path[64], link[4096];
 	const char *base;
 	ssize_t n;
 
-	if (strcmp(process->name, "srun") != 0)
+	if (strcmp(process->name, name) != 0)
 		return false;
 	snprintf(path, sizeof(path), "%d/exe", (int)process->pid);
 	n = readlinkat(p->proc, path, link, sizeof(link) - 1);
@@ -86,31 +110,31 @@ static bool is_srun(const struct preflight *p, const struct preflight_process *p
 		return true;
 	link[n] = '\0';
 	base = strrchr(link, '/');
-	return base && strncmp(base, "/srun", 5) == 0;
+	return base && strncmp(base + 1, name, strlen(name)) == 0;
 }
 
 /* Mark the tree below the root, and one srun of those that are each other's children. */
 static void tree_mark(struct preflight *p)
 {
-	struct preflight_process *root = process_find(p, p->job->root), *parent;
+	const struct preflight_process *root = preflight_process_find(p, p->job->root), *parent;
 	bool grown = root != NULL;
 
 	if (root)
-		root->in = true;
+		p->processes[root - p->processes].in = true;
 	while (grown) {
 		grown = false;
 		for (size_t i = 0; i < p->n; i++) {
 			struct preflight_process *s = &p->processes[i];
 
-			parent = s->in ? NULL : process_find(p, s->parent);
+			parent = s->in ? NULL : preflight_process_find(p, s->parent);
 			if (parent && parent->in)
 				s->in = grown = true;
 		}
 	}
 	for (size_t i = 0; i < p->n; i++)
-		p->processes[i].srun = p->processes[i].in && is_srun(p, &p->processes[i]);
+		p->processes[i].srun = p->processes[i].in && is_program(p, &p->processes[i], "srun");
 	for (size_t i = 0; i < p->n; i++) {
-		parent = process_find(p, p->processes[i].parent);
+		parent = preflight_process_find(p, p->processes[i].parent);
 		if (p->processes[i].srun && !(parent && parent->srun))
 			preflight_add(p, CR_PREFLIGHT_SRUN, &p->processes[i], -1, "%s", "");
 	}
@@ -142,11 +166,18 @@ bool preflight_namespace_known(const struct preflight *p, uint64_t ino)
 	return false;
 }
 
-static int pid_compare(const void *a, const void *b)
+static int groups_read(struct preflight *p, struct cr_error *err)
 {
-	const struct preflight_process *x = a, *y = b;
+	int n = getgroups(0, NULL);
 
-	return x->pid < y->pid ? -1 : x->pid > y->pid;
+	p->groups = calloc(n > 0 ? (size_t)n : 1, sizeof(*p->groups));
+	if (!p->groups)
+		return cr_error_sys(err, ENOMEM, "the list of groups");
+	n = n > 0 ? getgroups(n, p->groups) : n;
+	if (n < 0)
+		return cr_error_sys(err, errno, "getgroups");
+	p->n_groups = (size_t)n;
+	return 0;
 }
 
 int preflight_processes(struct preflight *p, struct cr_error *err)
@@ -163,6 +194,8 @@ int preflight_processes(struct preflight *p, struct cr_error *err)
 			close(fd);
 		return -1;
 	}
+	if (groups_read(p, err) < 0)
+		return -1;
 	while ((e = readdir(d)))
 		if (isdigit((unsigned char)e->d_name[0]) && process_add(p, &room, e->d_name, err) < 0)
 			return -1;
@@ -186,13 +219,13 @@ bool preflight_closed(const struct preflight *p, pid_t pid)
 	if (faccessat(p->proc, path, R_OK, AT_EACCESS) == 0 || errno != EACCES)
 		return false;
 	f = preflight_open(p, "%d/status", (int)pid);
-	return status_read(&s, f) == 0 && s.state != 'Z' && s.state != 'X';
+	return status_read(p, &s, f) == 0 && s.state != 'Z' && s.state != 'X';
 }
 
-/* What it may do beyond what the job's user may. */
+/* What it may do beyond what the job's user may, and what of it only somebody with rights could give back. */
 static void rights_look(struct preflight *p, struct preflight_process *s)
 {
-	const uint32_t me = getuid();
+	const uint32_t me = getuid(), mine = getgid();
 
 	if (s->uid[0] != me || s->uid[1] != me || s->uid[2] != me || s->uid[3] != me)
 		preflight_add(p, CR_PREFLIGHT_SETUID, s, -1, "user id %u, effective %u", s->uid[0], s->uid[1]);
@@ -200,6 +233,10 @@ static void rights_look(struct preflight *p, struct preflight_process *s)
 		preflight_add(p, CR_PREFLIGHT_SETUID, s, -1, "group id %u, effective %u", s->gid[0], s->gid[1]);
 	else if (s->caps && !s->nested)
 		preflight_add(p, CR_PREFLIGHT_SETUID, s, -1, "capabilities %" PRIx64, s->caps);
+	else if (s->gid[0] != mine)
+		preflight_add(p, CR_PREFLIGHT_GROUP, s, -1, "group id %u, the job's is %u", s->gid[0], mine);
+	else if (s->groups && !s->nested)
+		preflight_add(p, CR_PREFLIGHT_GROUP, s, -1, "%s", "supplementary groups");
 	else
 		return;
 	s->closed = true;
@@ -227,7 +264,7 @@ static void namespaces_look(struct preflight *p, struct preflight_process *s)
 }
 
 /* A filter may be one thread's alone. */
-static bool seccomp_any(const struct preflight *p, const struct preflight_process *s)
+static bool seccomp_any(struct preflight *p, const struct preflight_process *s)
 {
 	cleanup_closedir DIR *d = NULL;
 	char path[64];
@@ -241,14 +278,14 @@ static bool seccomp_any(const struct preflight *p, const struct preflight_proces
 	d = fd >= 0 ? fdopendir(fd) : NULL;
 	if (!d && fd >= 0)
 		close(fd);
-	while (d && (e = readdir(d))) {
+	while (d && !preflight_late(p) && (e = readdir(d))) {
 		struct preflight_process thread = {0};
 		cleanup_fclose FILE *f = NULL;
 
 		if (!isdigit((unsigned char)e->d_name[0]))
 			continue;
 		f = preflight_open(p, "%d/task/%.20s/status", (int)s->pid, e->d_name);
-		if (status_read(&thread, f) == 0 && thread.seccomp)
+		if (status_read(p, &thread, f) == 0 && thread.seccomp)
 			return true;
 	}
 	return false;
@@ -257,7 +294,7 @@ static bool seccomp_any(const struct preflight *p, const struct preflight_proces
 /* criu seizes by ptrace, which has one tracer; of the processes outside of the tree only criu itself is seen. */
 static void tracer_look(struct preflight *p, const struct preflight_process *s)
 {
-	const struct preflight_process *tracer = s->tracer ? process_find(p, s->tracer) : NULL;
+	const struct preflight_process *tracer = s->tracer ? preflight_process_find(p, s->tracer) : NULL;
 
 	if (tracer && tracer->in)
 		preflight_add(p, CR_PREFLIGHT_TRACED, s, -1, "by pid %d %s", (int)tracer->pid, tracer->name);
@@ -276,4 +313,6 @@ void preflight_process_look(struct preflight *p, struct preflight_process *s)
 	if (seccomp_any(p, s))
 		preflight_add(p, CR_PREFLIGHT_SECCOMP, s, -1, "%s", "");
 	tracer_look(p, s);
+	if (is_program(p, s, "script"))
+		preflight_add(p, CR_PREFLIGHT_SCRIPT, s, -1, "%s", "");
 }

@@ -24,7 +24,8 @@ struct tcp {
 };
 
 struct tcp_table {
-	struct tcp *lines;
+	struct tcp *lines; /* in the end ascending by inode */
+	const struct tcp **by_ends;
 	size_t n, room;
 };
 
@@ -73,27 +74,66 @@ static const char *address_text(const char *hex, bool six, char buf[INET6_ADDRST
 	return inet_ntop(six ? AF_INET6 : AF_INET, words, buf, INET6_ADDRSTRLEN);
 }
 
+static int socket_compare(const void *a, const void *b)
+{
+	const struct preflight_socket *x = a, *y = b;
+
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+/* They are sorted by now. */
 static const struct preflight_socket *socket_find(const struct preflight *p, uint64_t ino)
 {
-	for (size_t i = 0; ino && i < p->n_sockets; i++)
-		if (p->sockets[i].ino == ino)
-			return &p->sockets[i];
-	return NULL;
+	const struct preflight_socket key = {.ino = ino};
+
+	return ino && p->n_sockets ? bsearch(&key, p->sockets, p->n_sockets, sizeof(key), socket_compare) : NULL;
+}
+
+static int tcp_compare_ino(const void *a, const void *b)
+{
+	const struct tcp *x = a, *y = b;
+
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+/* By both addresses, the near one first. */
+static int tcp_compare_ends(const void *a, const void *b)
+{
+	const struct tcp *x = *(const struct tcp *const *)a, *y = *(const struct tcp *const *)b;
+	int rc = x->local_port != y->local_port ? (x->local_port < y->local_port ? -1 : 1) : 0;
+
+	if (rc == 0 && x->remote_port != y->remote_port)
+		rc = x->remote_port < y->remote_port ? -1 : 1;
+	if (rc == 0)
+		rc = strcmp(x->local, y->local); /* their lengths differ by family */
+	return rc ? rc : strcmp(x->remote, y->remote);
+}
+
+static int table_sort(struct tcp_table *table, struct cr_error *err)
+{
+	table->by_ends = calloc(table->n + 1, sizeof(*table->by_ends));
+	if (!table->by_ends)
+		return cr_error_sys(err, ENOMEM, "the list of connections");
+	if (table->n == 0)
+		return 0;
+	qsort(table->lines, table->n, sizeof(*table->lines), tcp_compare_ino);
+	for (size_t i = 0; i < table->n; i++)
+		table->by_ends[i] = &table->lines[i];
+	qsort(table->by_ends, table->n, sizeof(*table->by_ends), tcp_compare_ends);
+	return 0;
 }
 
 /* The socket at the other end of the connection, when the job has it. */
 static const struct preflight_socket *tcp_peer(const struct preflight *p, const struct tcp_table *table,
 					       const struct tcp *t)
 {
-	for (size_t i = 0; i < table->n; i++) {
-		const struct tcp *other = &table->lines[i];
+	struct tcp other = {.local_port = t->remote_port, .remote_port = t->local_port};
+	const struct tcp *key = &other, **at;
 
-		if (other->six == t->six && other->local_port == t->remote_port &&
-		    other->remote_port == t->local_port && strcmp(other->local, t->remote) == 0 &&
-		    strcmp(other->remote, t->local) == 0 && other != t)
-			return socket_find(p, other->ino);
-	}
-	return NULL;
+	memcpy(other.local, t->remote, sizeof(other.local));
+	memcpy(other.remote, t->local, sizeof(other.remote));
+	at = bsearch(&key, table->by_ends, table->n, sizeof(*table->by_ends), tcp_compare_ends);
+	return at && *at != t ? socket_find(p, (*at)->ino) : NULL;
 }
 
 /* The one place that knows what a network of the job's own changes: nobody outside of it can be at the other end,
@@ -133,18 +173,11 @@ static void tcp_look(struct preflight *p, const struct tcp_table *table, const s
 			      t->state == TCP_STATE_ESTABLISHED ? "" : ", not established or closing");
 }
 
-static int unix_compare(const void *a, const void *b)
-{
-	const struct cr_preflight_unix *x = a, *y = b;
-
-	return x->ino < y->ino ? -1 : x->ino > y->ino;
-}
-
 static const struct cr_preflight_unix *unix_find(const struct cr_preflight_unix *all, size_t n, uint64_t ino)
 {
 	const struct cr_preflight_unix key = {.ino = ino};
 
-	return ino && n ? bsearch(&key, all, n, sizeof(key), unix_compare) : NULL;
+	return ino && n ? bsearch(&key, all, n, sizeof(key), preflight_unix_compare) : NULL;
 }
 
 /* A peer that nobody has open is one that waits to be accepted, which criu knows; or its owner is outside. */
@@ -174,17 +207,19 @@ static bool proto_known(const char *proto)
 static void sockets_look(struct preflight *p, const struct tcp_table *table, const struct cr_preflight_unix *all,
 			 size_t n)
 {
-	for (size_t i = 0; i < p->n_sockets; i++) {
+	for (size_t i = 0; i < p->n_sockets && !preflight_late(p); i++) {
 		const struct preflight_socket *s = &p->sockets[i];
+		const struct tcp key = {.ino = s->ino}, *t = NULL;
 		const struct cr_preflight_unix *u = unix_find(all, n, s->ino);
 
 		if (u)
 			unix_look(p, all, n, s, u);
 		else if (!proto_known(s->proto))
 			preflight_add(p, CR_PREFLIGHT_SOCKET, &p->processes[s->process], s->fd, "%s", s->proto);
-		for (size_t k = 0; !u && k < table->n; k++)
-			if (table->lines[k].ino == s->ino)
-				tcp_look(p, table, s, &table->lines[k]);
+		if (!u && table->n)
+			t = bsearch(&key, table->lines, table->n, sizeof(key), tcp_compare_ino);
+		if (t)
+			tcp_look(p, table, s, t);
 	}
 }
 
@@ -198,13 +233,15 @@ int preflight_sockets(struct preflight *p, struct cr_error *err)
 
 	if (p->n_sockets == 0)
 		return 0;
+	qsort(p->sockets, p->n_sockets, sizeof(*p->sockets), socket_compare);
 	if (!all) {
 		rc = preflight_unix(&asked, &n, err);
 		all = asked;
 	}
 	if (rc == 0 && (rc = tcp_read(p, "tcp", false, &table, err)) == 0 &&
-	    (rc = tcp_read(p, "tcp6", true, &table, err)) == 0)
+	    (rc = tcp_read(p, "tcp6", true, &table, err)) == 0 && (rc = table_sort(&table, err)) == 0)
 		sockets_look(p, &table, all, n);
+	free(table.by_ends);
 	free(table.lines);
 	return rc;
 }

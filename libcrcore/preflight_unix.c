@@ -100,7 +100,7 @@ static int packet_take(int fd, char *buf, struct answer *answer, struct cr_error
 	return 0;
 }
 
-static int unix_compare(const void *a, const void *b)
+int preflight_unix_compare(const void *a, const void *b)
 {
 	const struct cr_preflight_unix *x = a, *y = b;
 
@@ -110,7 +110,7 @@ static int unix_compare(const void *a, const void *b)
 int preflight_unix(struct cr_preflight_unix **sockets, size_t *n, struct cr_error *err)
 {
 	cleanup_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	const struct timeval patience = {.tv_sec = 5};
+	const struct timeval patience = {.tv_sec = 1};
 	cleanup_free char *buf = malloc(ANSWER_MAX);
 	struct answer answer = {0};
 	int rc;
@@ -129,7 +129,7 @@ int preflight_unix(struct cr_preflight_unix **sockets, size_t *n, struct cr_erro
 		return -1;
 	}
 	if (answer.n)
-		qsort(answer.sockets, answer.n, sizeof(*answer.sockets), unix_compare);
+		qsort(answer.sockets, answer.n, sizeof(*answer.sockets), preflight_unix_compare);
 	*sockets = answer.sockets;
 	*n = answer.n;
 	return 0;

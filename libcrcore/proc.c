@@ -121,6 +121,14 @@ int cr_proc_tree(pid_t root, pid_t **pids, size_t *n, struct cr_error *err)
 	return 0;
 }
 
+bool cr_proc_deleted(const char *link)
+{
+	static const char mark[] = " (deleted)";
+	size_t length = strlen(link);
+
+	return length >= sizeof(mark) - 1 && strcmp(link + length - (sizeof(mark) - 1), mark) == 0;
+}
+
 uint64_t cr_proc_cpu(pid_t pid)
 {
 	uint64_t user = 0, system = 0;

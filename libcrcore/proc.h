@@ -38,6 +38,9 @@ int cr_proc_written(pid_t pid, int (*each)(const struct cr_proc_file *file, void
 /* The same for its working directory and the directories it has open; path is where they are now. */
 int cr_proc_directories(pid_t pid, int (*each)(const char *path, void *arg), void *arg, struct cr_error *err);
 
+/* Does this link of /proc say that the file has lost its name? */
+bool cr_proc_deleted(const char *link);
+
 /* Bytes of pid's memory that are not a file's; 0 when it is gone or cannot be read. */
 uint64_t cr_proc_memory(pid_t pid);
 

@@ -98,14 +98,6 @@ static int file_seen(struct binaries *b, const char *path, bool frozen, struct c
 	return 0;
 }
 
-static bool ends_deleted(const char *path)
-{
-	static const char mark[] = " (deleted)";
-	size_t n = strlen(path);
-
-	return n >= sizeof(mark) - 1 && strcmp(path + n - (sizeof(mark) - 1), mark) == 0;
-}
-
 /* A process that has gone meanwhile, or may not be looked at, has nothing. */
 static int process_scan(struct binaries *b, pid_t pid, bool frozen, struct cr_error *err)
 {
@@ -124,7 +116,7 @@ static int process_scan(struct binaries *b, pid_t pid, bool frozen, struct cr_er
 		if (sscanf(buffer, "%*s %4s", perms) != 1 || perms[2] != 'x')
 			continue;
 		file = strchr(buffer, '/');
-		if (file && !ends_deleted(file) && file_seen(b, file, frozen, err) < 0)
+		if (file && !cr_proc_deleted(file) && file_seen(b, file, frozen, err) < 0)
 			return -1;
 	}
 	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
@@ -132,7 +124,7 @@ static int process_scan(struct binaries *b, pid_t pid, bool frozen, struct cr_er
 	if (n <= 0)
 		return 0;
 	path[n] = '\0';
-	return path[0] == '/' && !ends_deleted(path) ? file_seen(b, path, frozen, err) : 0;
+	return path[0] == '/' && !cr_proc_deleted(path) ? file_seen(b, path, frozen, err) : 0;
 }
 
 static int tree_scan(struct binaries *b, pid_t root, bool frozen, struct cr_error *err)

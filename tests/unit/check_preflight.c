@@ -51,15 +51,20 @@ static void open_as(int pid, int fd, const char *link)
 static void process(int pid, int parent, const char *name, const char *more)
 {
 	const unsigned u = getuid(), g = getgid();
+	char groups[1024] = "";
+	gid_t mine[64];
+	int n = getgroups(64, mine);
 
+	for (int i = 0; i < n; i++)
+		snprintf(groups + strlen(groups), sizeof(groups) - strlen(groups), "%u ", mine[i]);
 	dir(pid, "");
 	dir(pid, "fd");
 	dir(pid, "fdinfo");
 	dir(pid, "ns");
 	put(pid, "status",
 	    "Name:\t%s\nState:\tS (sleeping)\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\nUid:\t%u\t%u\t%u\t%u\n"
-	    "Gid:\t%u\t%u\t%u\t%u\nThreads:\t1\nCapPrm:\t0000000000000000\nSeccomp:\t0\n%s",
-	    name, pid, parent, u, u, u, u, g, g, g, g, more);
+	    "Gid:\t%u\t%u\t%u\t%u\nGroups:\t%s\nThreads:\t1\nCapPrm:\t0000000000000000\nSeccomp:\t0\n%s",
+	    name, pid, parent, u, u, u, u, g, g, g, g, groups, more);
 	for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++) {
 		char path[128], link[64];
 
@@ -151,6 +156,15 @@ START_TEST(fine)
 	    "(deleted)\n"
 	    "55d6-55d7 rw-s 00000000 00:11 9 /[aio] (deleted)\n7ffe-7fff r-xp 00000000 00:00 0 [vdso]\n");
 	put(1000, "mountinfo", "20 1 0:1 / / rw - overlay overlay rw\n");
+	/* shared anonymous memory beyond the ghost limit is memory, not a deleted file */
+	dir(1001, "map_files");
+	{
+		char much[8001] = "";
+
+		memset(much, 'x', sizeof(much) - 1);
+		put(1001, "map_files/55d1-55d2", "%s", much);
+		put(1001, "map_files/55d5-55d6", "%s", much);
+	}
 	look();
 	ck_assert_msg(found.n == 0 && found.blockers == 0 && found.warnings == 0, "%s",
 		      cr_preflight_name(found.findings[0].kind));
@@ -182,6 +196,18 @@ START_TEST(processes)
 	process(1014, 1000, "timeless", "");
 	ck_assert_int_eq(unlink(unit_path("1014/ns/time_for_children")), 0);
 	ck_assert_int_eq(symlink("time:[4026532998]", unit_path("1014/ns/time_for_children")), 0);
+	{
+		char ids[64];
+		const unsigned g = getgid() + 1;
+
+		snprintf(ids, sizeof(ids), "Gid:\t%u\t%u\t%u\t%u\n", g, g, g, g);
+		process(1015, 1000, "newgrp", ids);
+	}
+	process(1016, 1000, "sg", "Groups:\t4242 4243 \n");
+	process(1017, 1000, "script", "");
+	ck_assert_int_eq(symlink("/usr/bin/script", unit_path("1017/exe")), 0);
+	process(1018, 1000, "script", ""); /* something of the user's */
+	ck_assert_int_eq(symlink("/usr/bin/bash", unit_path("1018/exe")), 0);
 	process(2000, 1, "another", "Seccomp:\t2\n"); /* not of the tree */
 	look();
 	ck_assert_str_eq(expect(CR_PREFLIGHT_SRUN, 1001, -1, "")->name, "srun");
@@ -194,8 +220,12 @@ START_TEST(processes)
 	expect(CR_PREFLIGHT_THREAD, 1012, -1, "");
 	expect(CR_PREFLIGHT_NAMESPACE, 1013, -1, "user");
 	expect(CR_PREFLIGHT_NAMESPACE, 1014, -1, "time");
-	ck_assert_uint_eq(found.blockers, 10);
-	ck_assert_uint_eq(found.warnings, 0);
+	expect(CR_PREFLIGHT_GROUP, 1015, -1, "the job's is");
+	expect(CR_PREFLIGHT_GROUP, 1016, -1, "supplementary");
+	expect(CR_PREFLIGHT_SCRIPT, 1017, -1, "");
+	ck_assert(cr_preflight_certain(CR_PREFLIGHT_GROUP));
+	ck_assert_uint_eq(found.blockers, 12);
+	ck_assert_uint_eq(found.warnings, 1);
 	/* the first is what says most */
 	ck_assert_uint_eq(found.findings[0].kind, CR_PREFLIGHT_SRUN);
 }
@@ -238,7 +268,13 @@ START_TEST(descriptors)
 	put(1000, "fdinfo/8", "pos:\t0\ninotify wd:1 ino:fffffffffff sdev:fff00000 mask:2 ignored_mask:0\n");
 	put(1000, "fdinfo/9", "pos:\t0\nPid:\t1\n");
 	put(1000, "fdinfo/11", "pos:\t0\nPid:\t-1\n");
+	open_as(1000, 12, "anon_inode:[eventfd]");
+	open_as(1000, 13, "anon_inode:[eventfd]");
+	put(1000, "fdinfo/12", "pos:\t0\neventfd-count:                1\neventfd-id: 4\neventfd-semaphore: 0\n");
+	put(1000, "fdinfo/13", "pos:\t0\neventfd-count:                1\neventfd-id: 5\neventfd-semaphore: 1\n");
 	look();
+	expect(CR_PREFLIGHT_SEMAPHORE, 1000, 13, "");
+	ck_assert_uint_eq(found.warnings, 1);
 	expect(CR_PREFLIGHT_IO_URING, 1000, 3, "");
 	expect(CR_PREFLIGHT_PERF, 1000, 4, "");
 	expect(CR_PREFLIGHT_USERFAULTFD, 1000, 5, "");
@@ -258,12 +294,12 @@ START_TEST(files)
 	open_as(1000, 3, unit_write("there", "x"));
 	open_as(1000, 4, unit_write("gone (deleted)", "x")); /* a name that lies: it counts as unlinked */
 	open_as(1000, 5, unit_path("never was"));	     /* closed while it was looked at */
-	open_as(1000, 6, unit_path("there"));
+	open_as(1000, 6, unit_write("elsewhere", "x"));
 	put(1000, "fdinfo/3", "pos:\t0\nflags:\t02\nmnt_id:\t20\n");
 	put(1000, "fdinfo/6", "pos:\t0\nflags:\t02\nmnt_id:\t99\n");
 	look();
 	expect(CR_PREFLIGHT_UNLINKED, 1000, 4, "gone (deleted)");
-	expect(CR_PREFLIGHT_OUTSIDE, 1000, 6, "there");
+	expect(CR_PREFLIGHT_OUTSIDE, 1000, 6, "elsewhere");
 	ck_assert_uint_eq(found.blockers, 1);
 	ck_assert_uint_eq(found.warnings, 1);
 }
@@ -519,7 +555,120 @@ START_TEST(nothing)
 }
 END_TEST
 
-/* Much more than can be told: all is counted, no process and no kind takes all the room, blockers come first. */
+/* Children have what their parent has open: it is told once, and what is fine is fine. */
+START_TEST(inherited)
+{
+	process(1000, 1, "parent", "");
+	process(1001, 1000, "child", "");
+	dir(1000, "net");
+	put(1000, "net/tcp", "%s",
+	    "head\n   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1001        0 100 "
+	    "1 0\n");
+	for (int pid = 1000; pid <= 1001; pid++) {
+		open_as(pid, 3, "socket:[100]");
+		open_as(pid, 4, unit_path("there"));
+		open_as(pid, 5, unit_path("gone (deleted)"));
+	}
+	unit_write("there", "x");
+	unit_write("gone (deleted)", "x");
+	look();
+	expect(CR_PREFLIGHT_LISTEN, 1000, 3, "port 8080");
+	expect(CR_PREFLIGHT_UNLINKED, 1000, 5, "");
+	expect(CR_PREFLIGHT_UNLINKED, 1001, 5, "");
+	ck_assert_uint_eq(found.warnings, 1);
+	ck_assert_uint_eq(found.blockers, 2);
+}
+END_TEST
+
+static void pipes_open(int from, int to)
+{
+	for (int i = from; i < to; i++) {
+		char link[32];
+
+		snprintf(link, sizeof(link), "pipe:[%d]", i + 5000);
+		open_as(1000 + i % 2, i + 3, link);
+	}
+	/* those are the same ones once more */
+	open_as(1000, 3001 + from, "pipe:[5000]");
+	open_as(1001, 3001 + from, "pipe:[5000]");
+}
+
+START_TEST(pipes)
+{
+	process(1000, 1, "parent", "");
+	process(1001, 1000, "child", "");
+	pipes_open(0, CR_PREFLIGHT_PIPES_MAX);
+	look();
+	ck_assert_uint_eq(found.n, 0);
+	pipes_open(CR_PREFLIGHT_PIPES_MAX, CR_PREFLIGHT_PIPES_MAX + 1);
+	look();
+	expect(CR_PREFLIGHT_PIPES, 0, -1, "1025, and 1024 are allowed");
+	ck_assert_uint_eq(found.blockers, 1);
+}
+END_TEST
+
+/* With no time left nothing is said of what was not looked at. */
+START_TEST(late)
+{
+	struct cr_preflight_job job = {
+		.proc = unit_dir, .root = 1000, .deadline_ns = 1, .sockets = nobody, .n_sockets = 1};
+	struct cr_error err = {0};
+
+	process(1000, 1, "a", "Seccomp:\t2\n");
+	unit_assert_ok(cr_preflight_look(&job, &found, &err), &err);
+	ck_assert(found.partial);
+	ck_assert_uint_eq(found.blockers, 0);
+	job.deadline_ns = INT64_MAX;
+	unit_assert_ok(cr_preflight_look(&job, &found, &err), &err);
+	ck_assert(!found.partial);
+	ck_assert_uint_eq(found.blockers, 1);
+}
+END_TEST
+
+START_TEST(sets)
+{
+	struct preflight_set set = {0};
+	struct cr_error err = {0};
+
+	ck_assert(!preflight_set_has(&set, 5));
+	for (uint64_t key = 1; key <= 5000; key++) {
+		ck_assert_int_eq(preflight_set_add(&set, key * 4096, &err), 1);
+		ck_assert_int_eq(preflight_set_add(&set, key * 4096, &err), 0);
+	}
+	ck_assert_uint_eq(set.n, 5000);
+	for (uint64_t key = 1; key <= 5000; key++)
+		ck_assert(preflight_set_has(&set, key * 4096) && !preflight_set_has(&set, key * 4096 + 1));
+	ck_assert(!preflight_set_has(&set, 0));
+	free(set.slots);
+}
+END_TEST
+
+/* No kind hides another, not even when there is no room left. */
+START_TEST(hidden)
+{
+	static const char *const links[] = {
+		"anon_inode:[io_uring]", "anon_inode:[perf_event]",    "anon_inode:[userfaultfd]",
+		"anon_inode:bpf-map",	 "anon_inode:[landlock-rule]", "pidfd:[9]",
+		"net:[4026539999]"};
+	unsigned n = 0;
+
+	for (int i = 0; i < 10; i++) {
+		process(1000 + i, i ? 1000 : 1, "p", "");
+		for (size_t k = 0; k < sizeof(links) / sizeof(links[0]); k++)
+			open_as(1000 + i, (int)k + 3, links[k]);
+		put(1000 + i, "fdinfo/8", "Pid:\t1\n");
+	}
+	process(1020, 1000, "last", "Seccomp:\t2\n");
+	look();
+	ck_assert_uint_eq(found.n, CR_PREFLIGHT_MAX);
+	expect(CR_PREFLIGHT_SECCOMP, 1020, -1, "");
+	for (uint32_t i = 0; i < found.n; i++)
+		n += 1 + cr_preflight_more(&found, i);
+	ck_assert_uint_eq(n, found.blockers);
+}
+END_TEST
+
+/* Much more than can be told: all is counted, no kind takes all the room, blockers come first. */
 START_TEST(many)
 {
 	unsigned listens = 0;
@@ -549,12 +698,17 @@ START_TEST(many)
 	look();
 	ck_assert_uint_eq(found.blockers, 200);
 	ck_assert_uint_eq(found.warnings, 100);
-	ck_assert_uint_eq(found.n, CR_PREFLIGHT_MAX);
+	ck_assert_uint_eq(found.counts[CR_PREFLIGHT_IO_URING], 200);
+	ck_assert_uint_eq(found.counts[CR_PREFLIGHT_LISTEN], 100);
+	ck_assert_uint_eq(found.n, 2 * CR_PREFLIGHT_EACH);
 	for (uint32_t i = 0; i < found.n; i++)
 		listens += found.findings[i].kind == CR_PREFLIGHT_LISTEN;
-	ck_assert_uint_eq(listens, 0);
+	ck_assert_uint_eq(listens, CR_PREFLIGHT_EACH);
+	ck_assert_uint_eq(found.findings[0].kind, CR_PREFLIGHT_IO_URING);
 	ck_assert_int_eq(found.findings[0].pid, 1001);
-	ck_assert_int_eq(found.findings[8].pid, 1002);
+	ck_assert_uint_eq(cr_preflight_more(&found, 0), 0);
+	ck_assert_uint_eq(cr_preflight_more(&found, CR_PREFLIGHT_EACH - 1), 200 - CR_PREFLIGHT_EACH);
+	ck_assert_uint_eq(cr_preflight_more(&found, found.n - 1), 100 - CR_PREFLIGHT_EACH);
 }
 END_TEST
 
@@ -580,4 +734,4 @@ END_TEST
 UNIT_MAIN("preflight", {kinds, false}, {fine, true}, {processes, true}, {called_srun, true}, {closed, true},
 	  {descriptors, true}, {files, true}, {devices, true}, {mappings, true}, {tcp, true}, {private_net, true},
 	  {unix_sockets, true}, {unix_asked, false}, {lost, true}, {nonsense, true}, {nothing, true}, {many, true},
-	  {texts, false})
+	  {inherited, true}, {pipes, true}, {late, true}, {sets, false}, {hidden, true}, {texts, false})
