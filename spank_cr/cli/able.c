@@ -19,16 +19,19 @@ static void print_findings(const json_t *reply)
 
 	json_array_foreach (json_object_get(reply, "findings"), i, finding) {
 		const char *text = json_string_value(json_object_get(finding, "text"));
+		json_int_t more = json_integer_value(json_object_get(finding, "more"));
 		const char *severity = json_string_value(json_object_get(finding, "severity"));
 
 		if (severity && strcmp(severity, "warning") == 0)
 			fputs("warning: ", stdout);
 		output_text(text ? text : "a finding without a text");
 		putchar('\n');
+		if (more > 0)
+			printf("and %lld more of this kind\n", (long long)more);
 	}
 }
 
-/* The exit status is the answer. */
+/* The exit status is the answer: 0, 1 with the reason in err, or -1. */
 static int verdict(const struct cli *cli, const json_t *reply, struct cr_error *err)
 {
 	json_int_t n = json_integer_value(json_object_get(reply, "blockers"));
@@ -38,8 +41,10 @@ static int verdict(const struct cli *cli, const json_t *reply, struct cr_error *
 			printf("job %s can be checkpointed\n", cli->target.name);
 		return 0;
 	}
-	return cr_error_set(err, ENOTSUP, "job %s cannot be checkpointed: %lld blocker%s", cli->target.name,
-			    (long long)n, n == 1 ? "" : "s");
+	cr_error_set(err, ENOTSUP, "job %s cannot be checkpointed: %lld blocker%s%s", cli->target.name,
+		     (long long)n, n == 1 ? "" : "s",
+		     json_is_true(json_object_get(reply, "partial")) ? " found in time" : "");
+	return 1;
 }
 
 int cli_able(const struct cli *cli, struct cr_error *err)

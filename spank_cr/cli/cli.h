@@ -38,7 +38,8 @@ struct cli_as {
 };
 int cli_as_user(uid_t uid, gid_t gid, struct cli_as *buf, const char *argv[CLI_AS_ARGS], struct cr_error *err);
 
-/* One verb each. 0 means that what was asked for is done. */
+/* One verb each. 0 means that what was asked for is done; otherwise err says why not, and what is above 0 is the
+ * exit status. */
 int cli_able(const struct cli *cli, struct cr_error *err);
 int cli_create(const struct cli *cli, struct cr_error *err);
 int cli_vacate(const struct cli *cli, struct cr_error *err);

@@ -23,7 +23,7 @@
 #define CR_SETPRIV "/usr/bin/setpriv"
 #endif
 
-enum { EXIT_USAGE = 2, TIMEOUT_DEFAULT = 600, TIMEOUT_MAX = 86400 };
+enum { EXIT_USAGE = 2, EXIT_UNKNOWN = 3, TIMEOUT_DEFAULT = 600, TIMEOUT_MAX = 86400 };
 
 enum { OPT_ALL = 256, OPT_CONFIG, OPT_DIR, OPT_DRY_RUN, OPT_HELP, OPT_JSON, OPT_TIMEOUT, OPT_USER, OPT_VERSION };
 
@@ -35,15 +35,16 @@ static const struct verb {
 	int (*run)(const struct cli *cli, struct cr_error *err);
 	int min, max; /* operands */
 	int takes;
+	int failure; /* exit status */
 } verbs[] = {
-	{"able", cli_able, 1, 1, TAKES_TIMEOUT},
-	{"create", cli_create, 1, 1, TAKES_TIMEOUT},
-	{"vacate", cli_vacate, 1, 1, TAKES_TIMEOUT},
-	{"list", cli_list, 0, 1, TAKES_STORE},
-	{"show", cli_show, 1, 1, TAKES_STORE | TAKES_GENERATION},
-	{"verify", cli_verify, 1, 1, TAKES_STORE | TAKES_GENERATION | TAKES_ALL},
-	{"gc", cli_gc, 0, 1, TAKES_STORE | TAKES_DRY_RUN},
-	{"agent", cli_agent, 2, 2, TAKES_TIMEOUT},
+	{"able", cli_able, 1, 1, TAKES_TIMEOUT, EXIT_UNKNOWN},
+	{"create", cli_create, 1, 1, TAKES_TIMEOUT, EXIT_FAILURE},
+	{"vacate", cli_vacate, 1, 1, TAKES_TIMEOUT, EXIT_FAILURE},
+	{"list", cli_list, 0, 1, TAKES_STORE, EXIT_FAILURE},
+	{"show", cli_show, 1, 1, TAKES_STORE | TAKES_GENERATION, EXIT_FAILURE},
+	{"verify", cli_verify, 1, 1, TAKES_STORE | TAKES_GENERATION | TAKES_ALL, EXIT_FAILURE},
+	{"gc", cli_gc, 0, 1, TAKES_STORE | TAKES_DRY_RUN, EXIT_FAILURE},
+	{"agent", cli_agent, 2, 2, TAKES_TIMEOUT, EXIT_FAILURE},
 };
 
 static const struct option options[] = {
@@ -231,9 +232,11 @@ static int run_verb(const struct verb *verb, const struct cli *cli)
 {
 	struct cr_error err = {0};
 
-	if (verb->run(cli, &err) < 0) {
+	int rc = verb->run(cli, &err);
+
+	if (rc) {
 		(void)fflush(stdout); /* what was found out comes before what is wrong with it */
-		return report(&err, EXIT_FAILURE);
+		return report(&err, rc < 0 ? verb->failure : rc);
 	}
 	if (fflush(stdout) == EOF || ferror(stdout)) {
 		cr_error_sys(&err, errno, "cannot write the answer");

@@ -74,17 +74,38 @@ void control_reply(struct control_client *client, json_t *reply)
 	client_close(client);
 }
 
-void control_reply_done(struct control_client *client, uint32_t generation, int64_t freeze_ms,
-			uint64_t image_bytes)
+void control_take(struct control *c, enum control_verb verb)
 {
-	control_reply(client, json_pack("{s:b, s:I, s:I, s:I, s:s}", "ok", 1, "generation", (json_int_t)generation,
-					"freeze_ms", (json_int_t)freeze_ms, "image_bytes", (json_int_t)image_bytes,
-					"state", "committed"));
+	for (int i = 0; verb != CONTROL_NONE && i < CONTROL_CLIENTS; i++)
+		if (c->clients[i].fd >= 0 && c->clients[i].verb == verb)
+			c->clients[i].taken = true;
+}
+
+void control_answer(struct control *c, bool look, json_t *reply)
+{
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *client = &c->clients[i];
+
+		if (client->fd >= 0 && client->taken && (client->verb == CONTROL_ABLE) == look)
+			control_reply(client, json_incref(reply));
+	}
+	json_decref(reply);
+}
+
+json_t *control_done(uint32_t generation, int64_t freeze_ms, uint64_t image_bytes)
+{
+	return json_pack("{s:b, s:I, s:I, s:I, s:s}", "ok", 1, "generation", (json_int_t)generation, "freeze_ms",
+			 (json_int_t)freeze_ms, "image_bytes", (json_int_t)image_bytes, "state", "committed");
+}
+
+json_t *control_error(const char *text)
+{
+	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
 }
 
 void control_reply_error(struct control_client *client, const char *text)
 {
-	control_reply(client, json_pack("{s:b, s:s}", "ok", 0, "error", text));
+	control_reply(client, control_error(text));
 }
 
 void control_reply_status(struct control_client *client, uint32_t generation, const char *state)

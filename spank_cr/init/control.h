@@ -6,8 +6,8 @@
  * One JSON object on one line each way. Requests: {"verb":"create"|"vacate"|"status"|"able"}. Replies:
  * {"ok":true,"generation":7,"freeze_ms":120,"image_bytes":…,"state":"committed"} or {"ok":false,"error":"…"};
  * of "able" {"ok":true,"able":true,"blockers":0,"warnings":0,"findings":[{"pid":1004,"name":"python3","fd":5,
- * "kind":"io_uring","detail":"","remedy":"…","severity":"blocker","text":"…"}]}.
- * Only the job's user and root may connect, and nobody from inside of the job.
+ * "kind":"io_uring","detail":"","remedy":"…","severity":"blocker","text":"…","more":0}],"partial":false}; more is
+ * how many of the kind are not told. Only the job's user and root may connect, and nobody from inside of the job.
  */
 
 #ifndef CR_INIT_CONTROL_H
@@ -31,7 +31,7 @@ struct control_client {
 	char line[CONTROL_LINE];
 	size_t used;
 	enum control_verb verb; /* once the line is complete */
-	bool taken;		/* a worker is at it */
+	bool taken;		/* a worker, or a look, is at it */
 };
 
 struct control {
@@ -50,8 +50,15 @@ void control_serve(struct control *c, const struct pollfd *fds, int n);
 /* Any object; the reference is taken. */
 void control_reply(struct control_client *client, json_t *reply);
 
-void control_reply_done(struct control_client *client, uint32_t generation, int64_t freeze_ms,
-			uint64_t image_bytes);
+/* What begins now serves those who have asked for verb by now, and nobody who asks later. */
+void control_take(struct control *c, enum control_verb verb);
+
+/* To all that wait for what has begun, a look or a checkpoint; the reference is taken. */
+void control_answer(struct control *c, bool look, json_t *reply);
+
+json_t *control_done(uint32_t generation, int64_t freeze_ms, uint64_t image_bytes);
+json_t *control_error(const char *text);
+
 void control_reply_error(struct control_client *client, const char *text);
 void control_reply_status(struct control_client *client, uint32_t generation, const char *state);
 

@@ -14,22 +14,15 @@
 
 static void clients_reply(struct loop *l, const struct report *r)
 {
-	for (int i = 0; i < CONTROL_CLIENTS; i++) {
-		struct control_client *c = &l->control.clients[i];
-
-		if (c->fd < 0 || !c->taken)
-			continue;
-		if (r->type == REPORT_COMMITTED)
-			control_reply_done(c, r->generation, r->value, r->extra);
-		else
-			control_reply_error(c, r->text);
-	}
+	control_answer(&l->control, false,
+		       r->type == REPORT_COMMITTED ? control_done(r->generation, r->value, r->extra)
+						   : control_error(r->text));
 }
 
 static void dump_failed(struct loop *l, const struct report *r)
 {
-	/* an error shows in the job's stderr: once, not at every interval */
-	job_log(l->job, l->failures++ ? 1 : 0, "no checkpoint: %s", r->text);
+	/* an error shows in the job's stderr: when it is news, not at every interval */
+	job_log(l->job, verdict_news(l->told, r->text) ? 0 : 1, "no checkpoint: %s", r->text);
 	clients_reply(l, r);
 	/* The job is being ended and there is no newer checkpoint: the program gets what Slurm meant for it. */
 	if (l->mode == DUMP_TERM)
@@ -46,7 +39,7 @@ static void report_dump(struct loop *l, const struct report *r)
 		l->drained = true;
 		break;
 	case REPORT_COMMITTED:
-		l->failures = 0;
+		l->told[0] = '\0';
 		l->committed = r->generation;
 		l->job->saved_ns = l->frozen_ns;
 		l->holding = l->mode != DUMP_RUNNING;
@@ -119,17 +112,6 @@ void dispatch_serve(struct loop *l)
 		worker_gone(l);
 }
 
-static void clients_take(struct loop *l, enum control_verb verb)
-{
-	/* who has not said yet what he wants is not served by what begins now */
-	for (int i = 0; verb != CONTROL_NONE && i < CONTROL_CLIENTS; i++) {
-		struct control_client *c = &l->control.clients[i];
-
-		if (c->fd >= 0 && c->verb == verb)
-			c->taken = true;
-	}
-}
-
 static bool clients_want(struct loop *l, enum control_verb verb)
 {
 	bool want = false;
@@ -152,7 +134,8 @@ static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, 
 	struct report failed = {.type = REPORT_FAILED};
 	struct cr_error err;
 
-	clients_take(l, verb);
+	control_take(&l->control, verb);
+	l->turns++;
 	l->mode = mode;
 	l->drained = l->holding = false;
 	if (worker_start_dump(&l->worker, l->job, mode, reason, &err) == 0)

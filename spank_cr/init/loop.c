@@ -41,7 +41,7 @@ static void loop_once(struct loop *l)
 	struct pollfd fds[5 + CONTROL_CLIENTS + 1] = {
 		{.fd = l->signals, .events = POLLIN}, {.fd = l->job->wire, .events = POLLIN},
 		{.fd = l->timer, .events = POLLIN},   {.fd = l->worker.pid ? l->worker.fd : -1, .events = POLLIN},
-		{.fd = able_fd(l), .events = POLLIN},
+		{.fd = look_fd(l), .events = POLLIN},
 	};
 	int n = control_poll(&l->control, fds + 5);
 	uint64_t ticks;
@@ -60,7 +60,7 @@ static void loop_once(struct loop *l)
 		l->due = true;
 	control_serve(&l->control, fds + 5, n);
 	dispatch_next(l);
-	able_serve(l);
+	look_serve(l);
 }
 
 static int loop_until_over(struct loop *l)
@@ -89,7 +89,7 @@ static int started_tell(struct loop *l)
 	struct stat st;
 
 	l->job->saved_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
-	able_arm(l);
+	look_arm(l);
 	l->job->notice_from = fstat(2, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
 
 	if (cr_wire_send(l->job->wire, CR_WIRE_STARTED, 0, NULL, &err) < 0) {

@@ -2,7 +2,7 @@
  * Copyright (C) 2026 the spank_cr authors */
 
 /* loop_state.h - the loop's state, and its nouns: signals (signals.c), the worker's turn (dispatch.c), the job's
- * end (ending.c), the look at what cannot be checkpointed (able.c); for these files and loop.c alone
+ * end (ending.c), the look at what cannot be checkpointed (look.c); for these files and loop.c alone
  */
 
 #ifndef CR_INIT_LOOP_STATE_H
@@ -11,9 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "able.h"
 #include "control.h"
 #include "job.h"
+#include "look.h"
+#include "verdict.h"
 #include "worker.h"
 
 enum term { TERM_NONE, TERM_WANTED, TERM_ASKED };
@@ -22,7 +23,7 @@ struct loop {
 	struct job *job;
 	struct control control;
 	struct worker worker;
-	struct able able;
+	struct look look;
 	enum dump_mode mode; /* of the running worker */
 	bool restoring;
 	bool drained; /* the worker's tree is thawed: it only writes */
@@ -31,7 +32,8 @@ struct loop {
 	bool due;		   /* the interval has passed */
 	enum term term;		   /* SIGTERM from Slurm */
 	bool term_root, term_rest; /* whom it was for, should it be for the program */
-	unsigned failures;	   /* checkpoints in a row that failed */
+	char told[VERDICT_MAX];	   /* why there is no checkpoint, as the job's stderr had it last */
+	unsigned turns;		   /* times that criu was sent to the tree */
 	int64_t frozen_ns;	   /* CLOCK_MONOTONIC of the newest dump */
 	uint32_t committed;	   /* newest generation of this crinit's */
 	bool root_gone;		   /* the tree's root ended while a final checkpoint was held */

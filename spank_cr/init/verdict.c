@@ -3,21 +3,26 @@
 
 #include "verdict.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 
-#define NAMED_MAX 480 /* of an error text: the rest is criu's */
+#define BEFORE_S  2 /* then criu may find out for itself */
+#define AFTER_S	  5
+#define SECOND_NS INT64_C(1000000000)
 
-int verdict_look(const struct job *job, struct cr_preflight *found, struct cr_error *err)
+int verdict_look(const struct job *job, int seconds, struct cr_preflight *found, struct cr_error *err)
 {
 	const struct cr_preflight_job look = {
 		.proc = "/proc",
 		.root = job->root,
+		.deadline_ns = cr_time_clock_ns(CLOCK_MONOTONIC) + seconds * SECOND_NS,
 		.ghost_limit = job->ghost_limit,
 		.private_net = job->private_net != 0,
 	};
@@ -27,18 +32,39 @@ int verdict_look(const struct job *job, struct cr_preflight *found, struct cr_er
 	return 0;
 }
 
-void verdict_text(const struct job *job, const struct cr_preflight *found, char *buf, size_t size)
+void verdict_text(const struct job *job, const struct cr_preflight *found, char buf[VERDICT_MAX])
 {
 	size_t used;
 
 	*buf = '\0';
 	if (!found->blockers || !found->n)
 		return;
-	cr_preflight_text(&found->findings[0], true, buf, size);
+	cr_preflight_text(&found->findings[0], true, buf, VERDICT_MAX);
 	used = strlen(buf);
 	if (found->blockers > 1)
-		snprintf(buf + used, size - used, "; and %u more: scheckpoint able %u", found->blockers - 1,
+		snprintf(buf + used, VERDICT_MAX - used, "; and %u more: scheckpoint able %u", found->blockers - 1,
 			 job->id);
+}
+
+static const char *number_skip(const char *text)
+{
+	while (isxdigit((unsigned char)*text))
+		text++;
+	return text;
+}
+
+bool verdict_news(char told[VERDICT_MAX], const char *text)
+{
+	const char *a = number_skip(told), *b = number_skip(text);
+
+	while (*a && *a == *b) {
+		a = number_skip(a + 1);
+		b = number_skip(b + 1);
+	}
+	if (*told && (!*a || !*b))
+		return false;
+	snprintf(told, VERDICT_MAX, "%s", text);
+	return true;
 }
 
 /* Where criu's log would be, so that whoever looks there finds out. */
@@ -61,26 +87,28 @@ static void log_write(const struct job *job, const struct cr_preflight *found)
 	for (uint32_t i = 0; i < found->n; i++) {
 		cr_preflight_text(&found->findings[i], true, text, sizeof(text));
 		fprintf(f, "%s %s\n", cr_preflight_blocks(found->findings[i].kind) ? "Error" : "Warning", text);
+		if (cr_preflight_more(found, i))
+			fprintf(f, "and %u more of this kind\n", cr_preflight_more(found, i));
 	}
 }
 
 int verdict_before(const struct job *job, struct cr_error *err)
 {
 	struct cr_preflight found;
-	char text[NAMED_MAX];
+	char text[VERDICT_MAX];
 	bool certain = false;
 
 	/* whatever is wrong with the look, criu may do better */
-	if (verdict_look(job, &found, err) < 0) {
+	if (verdict_look(job, BEFORE_S, &found, err) < 0) {
 		job_log(job, 1, "%s", err->text);
 		return 0;
 	}
-	for (uint32_t i = 0; i < found.n; i++)
-		certain = certain || cr_preflight_certain(found.findings[i].kind);
+	for (uint32_t kind = 0; kind < CR_PREFLIGHT_KINDS; kind++)
+		certain = certain || (found.counts[kind] && cr_preflight_certain(kind));
 	if (!certain)
 		return 0;
 	log_write(job, &found);
-	verdict_text(job, &found, text, sizeof(text));
+	verdict_text(job, &found, text);
 	return cr_error_set(err, ENOTSUP, "%s", text);
 }
 
@@ -88,13 +116,13 @@ void verdict_after(const struct job *job, struct cr_error *err)
 {
 	struct cr_preflight found;
 	struct cr_error why;
-	char text[NAMED_MAX];
+	char text[VERDICT_MAX];
 
-	if (verdict_look(job, &found, &why) < 0) {
+	if (verdict_look(job, AFTER_S, &found, &why) < 0) {
 		job_log(job, 1, "%s", why.text);
 		return;
 	}
-	verdict_text(job, &found, text, sizeof(text));
+	verdict_text(job, &found, text);
 	why = *err;
 	if (*text)
 		cr_error_set(err, err->errnum, "%s (%.200s)", text, why.text);

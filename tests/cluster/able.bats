@@ -31,9 +31,11 @@ setup_file() {
 	program blocker
 	on n1 alice tee outside.py <"$BATS_TEST_DIRNAME/outside.py" >/dev/null
 	local name
-	for name in processes descriptors sockets; do
-		export "JOB_$name=$(submit --nodelist=n1 --mem=60M --checkpoint=1h --output=out.%j --error=errors.%j "$(driver)")"
+	for name in processes descriptors counters sockets; do
+		export "JOB_$name=$(submit --nodelist=n1 --mem=200M --checkpoint=1h --output=out.%j --error=errors.%j "$(driver)")"
 	done
+	# what sg may change to
+	on n1 root groupadd --force --gid 4711 --users alice blockers
 }
 
 setup() {
@@ -42,12 +44,13 @@ setup() {
 }
 
 teardown() {
-	on n1 root rm -f /dev/nvidia0
+	on n1 root rm -f /dev/nvidia0 /dev/mqueue/blocker
 	on n1 alice rm -f given.pty given
 }
 
 teardown_file() {
 	cancel_all
+	on n1 root groupdel blockers || true
 }
 
 _ready() {
@@ -78,9 +81,9 @@ _released() {
 	! in_job n1 "$job" pgrep -x "blocker|su|srun"
 }
 
-# refused KIND [NAME] - able names pid and fd with kind KIND; create names the same and fails; the job goes on
+# refused KIND [WHO] - able names pid and fd with kind KIND; create names WHO first and fails; the job goes on
 refused() {
-	local first
+	local first who=${2-pid $pid blocker}
 	run --separate-stderr on n1 alice scheckpoint able --json "$job"
 	# shellcheck disable=SC2154 # bats sets it
 	echo "$output" "$stderr"
@@ -90,12 +93,21 @@ refused() {
 	# the one or other that this is in front of
 	jq -e --arg kind "$1" --argjson pid "$pid" --argjson fd "$fd" '.able == false and .ok and .blockers > 0 and
 		(.findings | any(.kind == $kind and .pid == $pid and .fd == $fd and .severity == "blocker" and
-			(.remedy | length) > 0 and (.text | test("pid \($pid) "))))' <<<"$output"
+			(.remedy | length) > 0 and ($pid == 0 or (.text | test("pid \($pid) ")))))' <<<"$output"
 	run on n1 alice scheckpoint create "$job"
 	echo "$output"
 	[ "$status" = 1 ]
-	[[ $output = *"pid $pid ${2:-blocker}"* && $output = *"$first"* ]]
+	[[ $output = *"$who"* && $output = *"$first"* ]]
 	[ "$(job_field "$job" JobState)" = RUNNING ]
+	release
+}
+
+# warned TEXT - able warns of TEXT and says yes, and a checkpoint is taken
+warned() {
+	run on n1 alice scheckpoint able "$job"
+	echo "$output"
+	[[ $output = *"warning: $1"* ]]
+	fine
 	release
 }
 
@@ -110,13 +122,15 @@ fine() {
 
 @test "some seconds after its start, or its restore, a job with blockers says so in its stderr and in the journal, a fine one nothing" {
 	local able unable
-	able=$(submit --nodelist=n2 --mem=60M --checkpoint=1h --output=out.%j --error=errors.%j './blocker fine ready.$SLURM_JOB_ID')
+	able=$(submit --nodelist=n2 --mem=200M --checkpoint=1h --output=out.%j --error=errors.%j './blocker fine ready.$SLURM_JOB_ID')
 	unable=$(submit --nodelist=n2 --mem=60M --checkpoint=1h --output=out.%j --error=errors.%j \
-		'for kind in uffd seccomp tcp; do ./blocker $kind ready.$SLURM_JOB_ID.$kind & done; wait')
-	wait_file alice "errors.$unable" 'no checkpoint: pid [0-9]+ blocker, descriptor 3: a userfaultfd; ' 30
-	wait_file alice "errors.$unable" 'no checkpoint: pid [0-9]+ blocker: a seccomp filter; ' 5
-	# one line for the process, which has both ends
-	wait_file alice "errors.$unable" 'no checkpoint: pid [0-9]+ blocker, descriptor 4: a TCP connection of the job to itself' 5
+		'for kind in uffd seccomp tcp; do ./blocker $kind ready.$SLURM_JOB_ID.$kind & done
+		until [ -e another.$SLURM_JOB_ID ]; do sleep 0.1; done
+		kill -KILL $(pgrep -x blocker); ./blocker unlinked ready.$SLURM_JOB_ID.another')
+	wait_file alice "errors.$unable" 'cannot be checkpointed as it is now: pid [0-9]+ blocker, descriptor 3: a userfaultfd; ' 30
+	wait_file alice "errors.$unable" 'cannot be checkpointed as it is now: pid [0-9]+ blocker: a seccomp filter; ' 5
+	# one line for the kind: the process has both ends
+	wait_file alice "errors.$unable" 'now: pid [0-9]+ blocker, descriptor 4: a TCP connection of the job to itself.*and 1 more of this kind$' 5
 	[ "$(on n0 alice grep -c 'spank_cr: ' "errors.$unable")" = 3 ]
 	run on n0 alice scheckpoint show "$unable"
 	[ "$status" = 1 ]
@@ -126,6 +140,15 @@ fine() {
 	[ "$status" = 1 ]
 	[[ $output = *"a seccomp filter; "*"and 3 more: scheckpoint able $unable" ]]
 	[ "$(on n0 alice grep -c 'spank_cr: ' "errors.$unable")" = 3 ]
+	# but when it fails for another reason it does, once
+	on n0 alice touch "another.$unable"
+	wait_until 20 on n0 alice test -s "ready.$unable.another"
+	run on n0 alice scheckpoint create "$unable"
+	[ "$status" = 1 ]
+	run on n0 alice scheckpoint create "$unable"
+	[ "$status" = 1 ]
+	[ "$(on n0 alice grep -c 'no checkpoint: pid [0-9]* blocker, .*an open file that is not at its path' "errors.$unable")" = 1 ]
+	[ "$(on n0 alice grep -c 'spank_cr: ' "errors.$unable")" = 4 ]
 	wait_until 20 on n0 root grep -q 'the job can be checkpointed as it is' "$(store "$able")/crinit.log"
 	not on n0 alice grep 'spank_cr: ' "errors.$able"
 	job=$able
@@ -146,7 +169,9 @@ _looked_twice() {
 	hold "$JOB_processes" seccomp
 	refused seccomp
 	hold "$JOB_processes" setuid
-	refused setuid su
+	refused setuid "pid $pid su"
+	hold "$JOB_processes" newgrp blockers
+	refused group ""
 	hold "$JOB_processes" undumpable
 	refused undumpable
 	hold "$JOB_processes" traced
@@ -165,14 +190,19 @@ _looked_twice() {
 	refused io_uring
 	hold "$JOB_descriptors" io_uring_map
 	refused io_uring
-	if [ "$(on n1 root cat /proc/sys/kernel/perf_event_paranoid)" -le 2 ]; then
-		hold "$JOB_descriptors" perf
-		refused perf
-	fi
 	hold "$JOB_descriptors" uffd
 	refused userfaultfd
 	hold "$JOB_descriptors" sysv_shm
 	refused sysv_shm
+	hold "$JOB_descriptors" secret
+	refused secretmem
+	hold "$JOB_descriptors" mqueue
+	refused mqueue
+	hold "$JOB_descriptors" pipes 1025
+	pid=0
+	refused pipes ""
+	hold "$JOB_descriptors" semaphore
+	warned "pid $pid blocker, descriptor $fd: an eventfd that forgets"
 	hold "$JOB_descriptors" deleted 70000000
 	refused deleted
 	hold "$JOB_descriptors" unlinked
@@ -193,6 +223,14 @@ _looked_twice() {
 	refused gpu
 }
 
+@test "a performance counter" {
+	local paranoid
+	paranoid=$(on n1 root cat /proc/sys/kernel/perf_event_paranoid)
+	[ "$paranoid" -le 2 ] || skip "kernel.perf_event_paranoid is $paranoid: users have no performance counters"
+	hold "$JOB_counters" perf
+	refused perf
+}
+
 @test "what leads out of the job: TCP to itself and to another node, UNIX sockets, a terminal from outside, an srun" {
 	local server
 	server=$(on n0 root hostname -I | tr -d ' ')
@@ -211,22 +249,32 @@ _looked_twice() {
 	hold "$JOB_sockets" received "$HOME_DIR/given.pty"
 	refused pty
 	hold "$JOB_sockets" srun
-	refused srun srun
+	refused srun "pid $pid srun"
 	hold "$JOB_sockets" sysv_sem
-	[[ $(on n1 alice scheckpoint able "$job") = "warning: System V semaphores are not part of a checkpoint"* ]]
-	fine
-	release
+	warned "System V semaphores are not part of a checkpoint: "
 	on n1 alice ipcrm --all=sem
+	hold "$JOB_sockets" sysv_msg
+	warned "System V message queues are not part of a checkpoint: "
+	on n1 alice ipcrm --all=msg
+	hold "$JOB_sockets" listening
+	warned "pid $pid blocker, descriptor $fd: it listens at a port"
+	on n1 alice python3 outside.py "$HOME_DIR/given" 3>&- &
+	wait_until 10 on n1 alice test -S given
+	hold "$JOB_sockets" received "$HOME_DIR/given"
+	run on n1 alice scheckpoint able "$job"
+	echo "$output"
+	[[ $output = *"warning: pid $pid blocker, descriptor $fd: a file opened outside of the job's mounts"* ]]
+	release
 }
 
 @test "able of a job that does not run, or runs without checkpoints, is one clear line" {
 	run on n0 alice scheckpoint able 999999
-	[ "$status" = 1 ]
+	[ "$status" = 3 ]
 	[ "${#lines[@]}" = 1 ]
 	job=$(submit --mem=60M 'sleep 100')
 	wait_state "$job" RUNNING 20
 	run on n0 alice scheckpoint able "$job"
-	[ "$status" = 1 ]
+	[ "$status" = 3 ]
 	[ "${#lines[@]}" = 1 ]
 	[[ $output = *"job $job: it was not started with --checkpoint"* ]]
 	on n0 root scancel "$job"

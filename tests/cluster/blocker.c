@@ -15,6 +15,7 @@
 #include <linux/perf_event.h>
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
+#include <mqueue.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@
 #include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/signalfd.h>
@@ -171,6 +173,46 @@ static int sysv_msg(void)
 	int id = must(msgget(IPC_PRIVATE, IPC_CREAT | 0600), "msgget");
 
 	must(msgsnd(id, &m, 1, 0), "msgsnd");
+	return -1;
+}
+
+static int mqueue(void)
+{
+	int fd = must(mq_open("/blocker", O_RDWR | O_CREAT, 0600, NULL), "mq_open");
+
+	must(mq_unlink("/blocker"), "mq_unlink");
+	return fd;
+}
+
+static int semaphore(void)
+{
+	return must(eventfd(3, EFD_SEMAPHORE), "eventfd");
+}
+
+static int listening(void)
+{
+	int fd = must(socket(AF_INET, SOCK_STREAM, 0), "socket");
+
+	must(listen(fd, 1), "listen");
+	return fd;
+}
+
+/* ARG pipes */
+static int pipes(void)
+{
+	int fds[2];
+
+	const struct rlimit many = {4096, 4096};
+
+	must(setrlimit(RLIMIT_NOFILE, &many), "setrlimit");
+	for (int i = 0; i < atoi(argument); i++)
+		must(pipe(fds), "pipe");
+	return -1;
+}
+
+/* nothing at all: it is how it was started that matters */
+static int nothing(void)
+{
 	return -1;
 }
 
@@ -322,6 +364,17 @@ static int setuid_program(void)
 	exit(1);
 }
 
+/* under the group ARG */
+static int newgrp(void)
+{
+	char command[4096];
+
+	snprintf(command, sizeof(command), "exec ./blocker nothing %s", ready);
+	execlp("sg", "sg", argument, "-c", command, NULL);
+	perror("sg");
+	exit(1);
+}
+
 static int srun(void)
 {
 	char pid[16];
@@ -330,6 +383,21 @@ static int srun(void)
 	execlp("srun", "srun", "--overlap", "sh", "-c", "echo $1 -1 >$2; sleep 1000", "sh", pid, ready, NULL);
 	perror("srun");
 	exit(1);
+}
+
+/* more shared memory than there may be in deleted files: that of no file, and a memfd */
+static void shared_fill(void)
+{
+	const size_t size = 100 << 20, some = 4096 * 40;
+	int fd = must(memfd_create("much", 0), "memfd");
+	char *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), *memory;
+
+	must(ftruncate(fd, (off_t)size), "ftruncate");
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED || memory == MAP_FAILED)
+		die("mmap");
+	memset(at, 'a', size);
+	memset(memory, 'm', some);
 }
 
 /* all of this is fine */
@@ -366,8 +434,7 @@ static int fine(void)
 	must(open("/dev/ptmx", O_RDWR | O_NOCTTY), "/dev/ptmx");
 	must(open("/proc/self/status", O_RDONLY), "/proc/self/status");
 	must(inotify_empty(), "inotify");
-	if (mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
-		die("mmap");
+	shared_fill();
 	if (fork() == 0)
 		_exit(0); /* a zombie */
 	return -1;
@@ -387,6 +454,12 @@ static const struct {
 	{"sysv_shm", sysv_shm},
 	{"sysv_sem", sysv_sem},
 	{"sysv_msg", sysv_msg},
+	{"mqueue", mqueue},
+	{"semaphore", semaphore},
+	{"listening", listening},
+	{"pipes", pipes},
+	{"nothing", nothing},
+	{"newgrp", newgrp},
 	{"namespace", namespace},
 	{"inotify", inotify},
 	{"inotify_empty", inotify_empty},

@@ -122,9 +122,10 @@ wait_ready() {
 		echo "$1 is not ready" >"$BATS_FILE_TMPDIR/$1.trouble"
 }
 
-# create NAME - a checkpoint of it, or the reason why not
+# create NAME - a checkpoint of it, after the question whether one can be taken; or the reason why not
 create() {
 	local why
+	why=$(on n0 alice scheckpoint able "$(job "$1")" 2>&1) || echo "able says no: $why" >>"$BATS_FILE_TMPDIR/$1.trouble"
 	why=$(on n0 alice scheckpoint create "$(job "$1")" 2>&1) || echo "no checkpoint: $why" >>"$BATS_FILE_TMPDIR/$1.trouble"
 }
 
