@@ -39,6 +39,7 @@ static void status_line(const struct preflight *p, struct preflight_process *s, 
 	line[strcspn(line, "\n")] = '\0';
 	if (strncmp(line, "Groups:", 7) == 0)
 		s->groups = !groups_same(p, line + 7);
+	s->memory = s->memory || strncmp(line, "VmSize:", 7) == 0;
 	if (strncmp(line, "Name:\t", 6) == 0)
 		snprintf(s->name, sizeof(s->name), "%.15s", line + 6);
 	if (sscanf(line, "State: %c", &s->state) == 1 || sscanf(line, "PPid: %d", &s->parent) == 1 ||
@@ -219,7 +220,9 @@ bool preflight_closed(const struct preflight *p, pid_t pid)
 	if (faccessat(p->proc, path, R_OK, AT_EACCESS) == 0 || errno != EACCES)
 		return false;
 	f = preflight_open(p, "%d/status", (int)pid);
-	return status_read(p, &s, f) == 0 && s.state != 'Z' && s.state != 'X';
+	/* what ends is root's in /proc as soon as it has given its memory back, which may be long before it is a
+	 * zombie where processors are scarce */
+	return status_read(p, &s, f) == 0 && s.state != 'Z' && s.state != 'X' && s.memory;
 }
 
 /* What it may do beyond what the job's user may, and what of it only somebody with rights could give back. */

@@ -244,9 +244,12 @@ END_TEST
 START_TEST(closed)
 {
 	unit_drop_root();
-	process(1000, 1, "ssh-agent", "");
+	process(1000, 1, "ssh-agent", "VmSize:\t    6000 kB\n");
 	process(1001, 1000, "ending", "State:\tZ (zombie)\n");
-	ck_assert_int_eq(chmod(unit_path("1000/fd"), 0) | chmod(unit_path("1001/fd"), 0), 0);
+	process(1002, 1000, "sleep", ""); /* not a zombie yet, but its memory is gone */
+	ck_assert_int_eq(chmod(unit_path("1000/fd"), 0) | chmod(unit_path("1001/fd"), 0) |
+				 chmod(unit_path("1002/fd"), 0),
+			 0);
 	look();
 	expect(CR_PREFLIGHT_UNDUMPABLE, 1000, -1, "");
 	ck_assert_uint_eq(found.blockers, 1);
