@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -72,15 +73,20 @@ int outputs_sync(const struct cr_manifest *m, struct cr_error *err)
 	for (size_t i = 0; i < m->n_outputs; i++) {
 		const struct cr_manifest_output *o = &m->outputs[i];
 		cleanup_close int fd = -1;
+		struct stat st;
 
 		if (o->saved)
 			continue; /* the copy counts */
 		fd = open(o->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		if (fd < 0) {
-			if (errno == ENOENT || errno == EACCES)
-				continue; /* removed since, or write-only: its own fate */
+			/* removed or replaced since, or write-only: what becomes of it shows at the restore */
+			if (errno == ENOENT || errno == EACCES || errno == ELOOP || errno == ENOTDIR)
+				continue;
 			return cr_error_sys(err, errno, "syncing %s", o->path);
 		}
+		/* a log that was rotated: another file, and not the one that was recorded */
+		if (fstat(fd, &st) < 0 || st.st_dev != o->dev || st.st_ino != o->ino)
+			continue;
 		if (fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
 			return cr_error_sys(err, errno, "syncing %s", o->path);
 	}
