@@ -101,6 +101,13 @@ static void record_take(struct record *r)
 	unit_assert_ok(directories_record(&r->d, &r->m, &self, 1, &err), &err);
 }
 
+static void record_clear(struct record *r)
+{
+	close(r->copies);
+	directories_clear(&r->d);
+	cr_manifest_clear(&r->m);
+}
+
 static int record_check(const struct record *r, int files, struct cr_error *err)
 {
 	struct job as = job;
@@ -208,6 +215,7 @@ START_TEST(collected)
 	(void)snprintf(above, sizeof(above), "%.*s", (int)(strrchr(unit_dir, '/') - unit_dir), unit_dir);
 	ck_assert(directories_have(&r.d, above));
 	ck_assert(!directories_have(&r.d, unit_path("log")));
+	record_clear(&r);
 }
 END_TEST
 
@@ -245,6 +253,7 @@ START_TEST(above_the_limit)
 	ck_assert_int_eq(record_restore(&r, CR_FILES_COPY, &err), -1);
 	unit_assert_error(&err, ENOENT, "/large was replaced");
 	ck_assert_content("large", "another");
+	record_clear(&r);
 }
 END_TEST
 
@@ -368,6 +377,7 @@ START_TEST(appended_rewritten_shortened)
 	/* and once more, from there */
 	assert_restored(&r);
 	ck_assert_content("b", "rewrite me");
+	record_clear(&r);
 }
 END_TEST
 
@@ -391,6 +401,7 @@ START_TEST(truncate_alone)
 	ck_assert_int_eq(unlink(unit_path("a")), 0);
 	ck_assert_int_eq(record_restore(&r, CR_FILES_TRUNCATE, &err), -1);
 	unit_assert_error(&err, ENOENT, "/a was removed");
+	record_clear(&r);
 }
 END_TEST
 
@@ -411,6 +422,7 @@ START_TEST(kept)
 	ck_assert_int_eq(symlink("b", unit_path("a")), 0);
 	ck_assert_int_eq(record_restore(&r, CR_FILES_KEEP, &err), -1);
 	unit_assert_error(&err, ELOOP, "/a is now a symbolic link");
+	record_clear(&r);
 }
 END_TEST
 
@@ -451,6 +463,7 @@ START_TEST(removed_and_replaced)
 	ck_assert_content("d/e/deep", "deep");
 	ck_assert_int_eq(stat_of("d/e").st_mode & 07777, 02570);
 	ck_assert(!unit_exists(".spank_cr.4711.0"));
+	record_clear(&r);
 }
 END_TEST
 
@@ -505,6 +518,7 @@ START_TEST(hard_links)
 	ck_assert_ptr_nonnull(strstr(read_all("log", &n), "/g has names that the job does not have open"));
 	ck_assert_ptr_null(strstr(read_all("log", &n), "/a0 has names"));
 	ck_assert_ptr_null(strstr(read_all("log", &n), "/f has names"));
+	record_clear(&r);
 }
 END_TEST
 
@@ -569,6 +583,7 @@ START_TEST(somebody_elses)
 	assert_restored(&r);
 	ck_assert_content("first", "first");
 	ck_assert_content("d/f", "f");
+	record_clear(&r);
 }
 END_TEST
 
@@ -608,6 +623,8 @@ START_TEST(another_owner)
 	unit_assert_error(&err, EEXIST, "shared is in the way");
 	place_close(&p);
 	ck_assert_content("f", "theirs");
+	record_clear(&r);
+	record_clear(&again);
 }
 END_TEST
 
