@@ -15,6 +15,7 @@
 #include "output_set.h"
 #include "private.h"
 #include "proc.h"
+#include "tree.h"
 
 struct collect {
 	struct cr_manifest *m;
@@ -71,52 +72,25 @@ int output_collect(struct cr_manifest *m, const pid_t *pids, size_t n, struct cr
 
 /* ---- the copies ---- */
 
-/* Call each for every run of data in a file of size bytes. */
-static int data_each(int fd, uint64_t size, int (*each)(uint64_t offset, uint64_t length, void *arg), void *arg)
+/* Bytes of data in a file of size bytes. */
+static uint64_t data_sum(int fd, uint64_t size)
 {
-	off_t from = 0, to;
+	uint64_t from = 0, length, sum = 0;
 
-	while ((uint64_t)from < size) {
-		off_t data = lseek(fd, from, SEEK_DATA);
+	for (; cr_tree_extent(fd, size, &from, &length); from += length)
+		sum += length;
+	return sum;
+}
 
-		if (data < 0 && errno == ENXIO)
-			return 0;
-		/* a file system that does not know has data everywhere */
-		if (data < 0)
-			data = from;
-		to = lseek(fd, data, SEEK_HOLE);
-		if (to <= data || (uint64_t)to > size)
-			to = (off_t)size;
-		if ((uint64_t)data < size) {
-			int rc = each((uint64_t)data, (uint64_t)(to - data), arg);
+static int data_copy(struct bundle_writer *w, uint32_t number, int fd, uint64_t size, struct cr_error *err)
+{
+	uint64_t from = 0, length;
 
-			if (rc)
-				return rc;
-		}
-		from = to;
+	for (; cr_tree_extent(fd, size, &from, &length); from += length) {
+		if (bundle_add(w, number, fd, from, length, err) < 0)
+			return -1;
 	}
 	return 0;
-}
-
-static int data_sum(uint64_t offset, uint64_t length, void *arg)
-{
-	(void)offset;
-	*(uint64_t *)arg += length;
-	return 0;
-}
-
-struct copy {
-	struct bundle_writer *writer;
-	uint32_t number;
-	int fd;
-	struct cr_error *err;
-};
-
-static int data_copy(uint64_t offset, uint64_t length, void *arg)
-{
-	const struct copy *c = arg;
-
-	return bundle_add(c->writer, c->number, c->fd, offset, length, c->err);
 }
 
 /* Returns 1 when the file was copied, 0 when it cannot be or is not to be. */
@@ -124,19 +98,13 @@ static int file_copy(struct bundle_writer *w, const struct cr_manifest_output *o
 		     struct cr_error *err)
 {
 	cleanup_close int fd = open(o->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct copy copy = {.writer = w, .number = (uint32_t)number, .fd = fd, .err = err};
-	uint64_t sum = o->size;
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != o->dev || st.st_ino != o->ino)
 		return 0;
-	if (sum > limit) {
-		sum = 0;
-		(void)data_each(fd, o->size, data_sum, &sum);
-	}
-	if (sum > limit)
+	if (o->size > limit && data_sum(fd, o->size) > limit)
 		return 0;
-	if (data_each(fd, o->size, data_copy, &copy) < 0)
+	if (data_copy(w, (uint32_t)number, fd, o->size, err) < 0)
 		return cr_error_prefix(err, "copying %s", o->path);
 	return 1;
 }
