@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proc.h"
+
 static void clients_reply(struct loop *l, const struct report *r)
 {
 	control_answer(&l->control, false,
@@ -29,10 +31,24 @@ static void dump_failed(struct loop *l, const struct report *r)
 		signals_term_pass(l, true);
 }
 
+static void doing_set(struct loop *l, const struct report *r)
+{
+	struct stall *s = &l->stall;
+
+	s->since = 0;
+	s->frozen = r->value != 0;
+	s->generation = r->generation;
+	snprintf(s->doing, sizeof(s->doing), "%.*s", (int)sizeof(s->doing) - 1, r->text);
+}
+
 static void report_dump(struct loop *l, const struct report *r)
 {
 	switch (r->type) {
+	case REPORT_DOING:
+		doing_set(l, r);
+		break;
 	case REPORT_FROZEN:
+		l->stall.staged = true;
 		l->frozen_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 		break;
 	case REPORT_THAWED:
@@ -73,14 +89,17 @@ static void report_dump(struct loop *l, const struct report *r)
 static void worker_gone(struct loop *l)
 {
 	struct report r = {.type = REPORT_FAILED};
+	bool stalled = l->stall.over;
 
 	close(l->worker.fd);
 	l->worker.pid = 0;
 	l->drained = false;
-	/* it ended before it could say what Slurm wants */
-	if (l->term == TERM_ASKED && !l->holding && !l->over)
+	l->stall.over = false;
+	/* it ended before it could say what Slurm wants; another would hang as well */
+	if ((l->term == TERM_ASKED || (stalled && l->term == TERM_WANTED)) && !l->holding && !l->over)
 		signals_term_pass(l, true);
-	snprintf(r.text, sizeof(r.text), "the process that was making the checkpoint ended without a word");
+	snprintf(r.text, sizeof(r.text), "%s",
+		 stalled ? l->stall.text : "the process that was making the checkpoint ended without a word");
 	clients_reply(l, &r);
 	if (l->holding && !l->over) {
 		/* it was killed with the tree frozen: criu may have killed the tree or not; reaping tells */
@@ -112,6 +131,61 @@ void dispatch_serve(struct loop *l)
 		worker_gone(l);
 }
 
+/* What is written about it goes to storage, too: by a process that may hang there, and is reaped like an orphan.
+ */
+static void stall_tell(const struct loop *l, int level)
+{
+	if (fork() != 0)
+		return;
+	job_log(l->job, level, "no checkpoint: %s", l->stall.text);
+	job_journal(l->job, "failed", l->stall.generation, NULL, l->stall.text, -1);
+	_exit(0);
+}
+
+static void worker_give_up(struct loop *l)
+{
+	pid_t worker = l->worker.pid;
+
+	/* criu first: it gives the tree back when its hook fails. Without one it is criu that has it. */
+	(void)stall_release(worker);
+	if (cr_proc_state(l->job->root) == 't')
+		return;
+	stall_kill(worker);
+	if (l->stall.generation > l->job->lost)
+		l->job->lost = l->stall.generation;
+	worker_gone(l);
+	stall_tell(l, verdict_news(l->told, l->stall.text) ? 0 : 1);
+}
+
+void dispatch_watch(struct loop *l)
+{
+	const int64_t second = 1000000000, now = cr_time_clock_ns(CLOCK_MONOTONIC);
+	struct stall *s = &l->stall;
+	uint64_t cpu;
+	int64_t idle;
+
+	/* one that only writes, or waits for Slurm with all done, takes its time */
+	if (!l->worker.pid || l->drained || l->holding || l->over || now - s->looked < second)
+		return;
+	s->looked = now;
+	if (!s->over) {
+		if (stall_cpu(l->worker.pid, &cpu) < 0)
+			return;
+		idle = stall_look(s, cpu, l->term, now);
+		if (idle < stall_limit(s, l->term))
+			return;
+		/* nobody is held up, and what began now would hang as well; or the tree is in criu's hands alone
+		 */
+		if (!s->frozen && (l->term == TERM_NONE || cr_proc_state(l->job->root) == 't'))
+			return;
+		snprintf(s->text, sizeof(s->text), "storage did not answer for %d s%s: %s", (int)idle,
+			 s->frozen ? " while the job stood still" : "",
+			 s->doing[0] ? s->doing : "opening the store");
+		s->over = true;
+	}
+	worker_give_up(l);
+}
+
 static bool clients_want(struct loop *l, enum control_verb verb)
 {
 	bool want = false;
@@ -138,6 +212,7 @@ static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, 
 	l->turns++;
 	l->mode = mode;
 	l->drained = l->holding = false;
+	l->stall = (struct stall){0};
 	if (worker_start_dump(&l->worker, l->job, mode, reason, &err) == 0)
 		return;
 	snprintf(failed.text, sizeof(failed.text), "%s", err.text);

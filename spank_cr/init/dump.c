@@ -75,6 +75,12 @@ struct dump {
 	struct cr_error err; /* of what was done while frozen */
 };
 
+/* For crinit, which tells it should this be the last that it hears. */
+static void doing(const struct dump *d, bool frozen, const char *text)
+{
+	report_send(d->fd, REPORT_DOING, d->generation, frozen, 0, text);
+}
+
 static int text_set(char **field, const char *text, struct cr_error *err)
 {
 	*field = strdup(text);
@@ -216,7 +222,7 @@ static void programs_tell(struct dump *d, const char *reason)
 	notify_before(d->job, d->mode == DUMP_TERM ? CR_SIGNAL_LEAD_END : CR_SIGNAL_LEAD_MAX, d->fd);
 }
 
-static int frozen_record(struct dump *d, struct cr_error *err)
+static int clocks_record(struct dump *d, struct cr_error *err)
 {
 	char when[64];
 
@@ -224,12 +230,54 @@ static int frozen_record(struct dump *d, struct cr_error *err)
 	d->m.monotonic_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	d->m.boottime_ns = cr_time_clock_ns(CLOCK_BOOTTIME);
 	if (text_set(&d->m.time, cr_time_format(cr_time_now_ns(), when, sizeof(when)), err) < 0 ||
-	    cr_ns_last_pid_read(&d->m.last_pid, err) < 0 || outputs_record(d->job, &d->m, &d->capture, err) < 0 ||
-	    private_record(d, err) < 0 || identity_record(d, err) < 0 ||
-	    rollback_record(&d->rollback, d->job, &d->m, &d->capture, d->mode == DUMP_RUNNING, err) < 0)
+	    cr_ns_last_pid_read(&d->m.last_pid, err) < 0)
 		return -1;
+	return 0;
+}
+
+static int files_record(struct dump *d, struct cr_error *err)
+{
+	return outputs_record(d->job, &d->m, &d->capture, err);
+}
+
+static int trees_record(struct dump *d, struct cr_error *err)
+{
+	return rollback_record(&d->rollback, d->job, &d->m, &d->capture, d->mode == DUMP_RUNNING, err);
+}
+
+static int programs_record(struct dump *d, struct cr_error *err)
+{
 	binaries_step(d, binaries_frozen(&d->binaries, d->job->root, err), err);
+	return 0;
+}
+
+static int barrier_pass(struct dump *d, struct cr_error *err)
+{
 	return capture_barrier(&d->capture, err);
+}
+
+/* All but the first may wait for storage: dispatch.c gives a worker up that gets nowhere in one of them. */
+static int frozen_record(struct dump *d, struct cr_error *err)
+{
+	static const struct {
+		const char *doing;
+		int (*record)(struct dump *d, struct cr_error *err);
+	} steps[] = {
+		{"reading the clocks", clocks_record},
+		{"copying the files that it has open for writing", files_record},
+		{"packing its /tmp and /var/tmp", private_record},
+		{"reading its limits and priorities", identity_record},
+		{"reading the directories of --checkpoint-rollback", trees_record},
+		{"looking at its programs and libraries", programs_record},
+		{"taking over the images", barrier_pass},
+	};
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		doing(d, true, steps[i].doing);
+		if (steps[i].record(d, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* A final checkpoint is committed and the tree stands still: wait until Slurm ends the job. Returns 0 to let the
@@ -263,6 +311,7 @@ static int on_frozen(struct dump *d)
 	if (d->mode == DUMP_RUNNING)
 		return 0;
 	d->m.freeze_ms = (cr_time_clock_ns(CLOCK_MONOTONIC) - d->frozen_ns) / 1000000;
+	doing(d, true, "writing the checkpoint");
 	if (generation_commit(d, &d->err) < 0)
 		return -1;
 	if (hold(d) < 0) {
@@ -354,8 +403,13 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	uint32_t past;
 
 	if (cr_store_open(&job->store, job->dir, job->id, job->part, getuid(), true, err) < 0 ||
-	    job_fence(job, err) < 0 || cr_store_next(&job->store, &d->generation, err) < 0 ||
-	    cr_store_sweep(&job->store, err) < 0 || cr_store_begin(&job->store, d->generation, d->dir, err) < 0 ||
+	    job_fence(job, err) < 0 || cr_store_next(&job->store, &d->generation, err) < 0)
+		return -1;
+	/* what a worker that was given up does last, when storage answers, is to find nothing of ours */
+	if (d->generation <= job->lost)
+		d->generation = job->lost + 1;
+	doing(d, false, "preparing the checkpoint");
+	if (cr_store_sweep(&job->store, err) < 0 || cr_store_begin(&job->store, d->generation, d->dir, err) < 0 ||
 	    verdict_before(job, err) < 0 || manifest_begin(d, reason, err) < 0)
 		return -1;
 	past = generation_past(d, &past_bytes);

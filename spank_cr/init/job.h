@@ -56,6 +56,7 @@ struct job {
 	const char *home; /* criu's private tmpfs */
 	struct cr_store store;
 	uint32_t run;
+	uint32_t lost;	   /* newest generation whose worker was given up and may be at it yet; 0: none */
 	int64_t saved_ns;  /* CLOCK_MONOTONIC of the last checkpoint that was committed, or of the start */
 	off_t notice_from; /* size of the job's stderr when this run of it began */
 	int log;	   /* crinit.log, or -1 */

@@ -58,6 +58,7 @@ static void loop_once(struct loop *l)
 		signals_read_wire(l);
 	if (read(l->timer, &ticks, sizeof(ticks)) == (ssize_t)sizeof(ticks))
 		l->due = true;
+	dispatch_watch(l);
 	control_serve(&l->control, fds + 5, n);
 	dispatch_next(l);
 	look_serve(l);

@@ -14,6 +14,7 @@
 #include "control.h"
 #include "job.h"
 #include "look.h"
+#include "stall.h"
 #include "verdict.h"
 #include "worker.h"
 
@@ -24,6 +25,7 @@ struct loop {
 	struct control control;
 	struct worker worker;
 	struct look look;
+	struct stall stall;
 	enum dump_mode mode; /* of the running worker */
 	bool restoring;
 	bool drained; /* the worker's tree is thawed: it only writes */
@@ -60,6 +62,9 @@ void dispatch_serve(struct loop *l);
 
 /* Returns 1 with a report of the worker's, 0 as long as it may have more to say, -1 when it is gone. */
 int dispatch_report(struct loop *l, struct report *r);
+
+/* Give a worker up that gets nowhere. */
+void dispatch_watch(struct loop *l);
 
 /* Start a worker when something is wanted: one at a time, the most urgent wish first. */
 void dispatch_next(struct loop *l);
