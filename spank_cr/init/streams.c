@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "content.h"
 #include "fs.h"
 #include "notice.h"
 #include "output_record.h"
@@ -129,18 +130,45 @@ int streams_check(const struct cr_manifest *m, struct cr_error *err)
 	return 0;
 }
 
-/* All of the saved content to out. */
+/* All that comes from in. */
+static int stream_receive(int in, struct content *c, struct cr_error *err)
+{
+	static char block[65536];
+	ssize_t n;
+
+	for (;;) {
+		n = read(in, block, sizeof(block));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0 ? 0 : cr_error_sys(err, errno, "read");
+		if (content_put(c, c->at, block, (size_t)n, err) < 0)
+			return -1;
+	}
+}
+
+/* All of the saved content to out, which may hold it already and more (--open-mode=append). What is more goes
+ * last: a copy that cannot be read costs nothing of it. */
 static int stream_fill(const struct cr_manifest_output *o, struct source *source, int out, struct cr_error *err)
 {
 	cleanup_close int in = source_stream(source, o->saved, err);
-	uint64_t size;
+	struct content c;
+	int rc;
 
-	if (in < 0 || cr_fs_receive(in, out, &size, err) < 0 || source_streamed(source, err) < 0)
+	if (in < 0)
 		return -1;
-	if (size != o->size)
-		return cr_error_set(err, EBADMSG, "%s has %llu bytes, its manifest says %llu", o->saved,
-				    (unsigned long long)size, (unsigned long long)o->size);
-	return 0;
+	rc = content_open(&c, out, err);
+	if (rc == 0)
+		rc = stream_receive(in, &c, err);
+	if (rc == 0)
+		rc = source_streamed(source, err);
+	if (rc == 0 && c.at != o->size)
+		rc = cr_error_set(err, EBADMSG, "%s has %llu bytes, its manifest says %llu", o->saved,
+				  (unsigned long long)c.at, (unsigned long long)o->size);
+	if (rc == 0)
+		rc = content_end(&c, o->size, err);
+	content_close(&c);
+	return rc;
 }
 
 /* Write the saved content to where Slurm has stdout or stderr now. */
@@ -156,14 +184,12 @@ static int stream_restore(const struct cr_manifest_output *o, struct source *sou
 	if (!stream_path(fd, path, &now))
 		return cr_error_set(err, EINVAL, "%s was the job's %s, which is no file now", o->path,
 				    fd == 1 ? "stdout" : "stderr");
-	out = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	out = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (out < 0 || fstat(out, &opened) < 0)
 		return cr_error_sys(err, errno, "opening %s", path);
 	if (opened.st_dev != now.st_dev || opened.st_ino != now.st_ino)
 		return cr_error_set(err, ESTALE, "%s was replaced while the job started", path);
 	restored->was[fd - 1] = now.st_size;
-	if (ftruncate(out, 0) < 0)
-		return cr_error_sys(err, errno, "writing %s", path);
 	if (stream_fill(o, source, out, err) < 0)
 		return cr_error_prefix(err, "writing %s", path);
 	/* the same path: criu opens it again itself, with its own position and flags */
@@ -193,7 +219,8 @@ void streams_undo(const struct job *job, const struct outputs_restored *restored
 	for (int i = 0; i < 2; i++) {
 		struct stat st;
 
-		/* what was longer than the checkpoint knew is gone either way */
+		/* with --open-mode=append it may have been longer: what the job wrote after the checkpoint is gone
+		 * either way */
 		if (restored->was[i] < 0 || fstat(i + 1, &st) < 0 || st.st_size <= restored->was[i])
 			continue;
 		if (ftruncate(i + 1, restored->was[i]) < 0)
