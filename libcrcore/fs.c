@@ -198,26 +198,6 @@ int cr_fs_send(int in, uint64_t from, uint64_t size, int out, struct cr_error *e
 	return 0;
 }
 
-int cr_fs_receive(int in, int out, uint64_t *size, struct cr_error *err)
-{
-	cleanup_free char *buffer = malloc(COPY_BUFFER);
-	ssize_t n;
-
-	*size = 0;
-	if (!buffer)
-		return cr_error_sys(err, ENOMEM, "copy");
-	while ((n = read(in, buffer, COPY_BUFFER)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return cr_error_sys(err, errno, "read");
-		if (cr_fs_write_all(out, buffer, (size_t)n, err) < 0)
-			return -1;
-		*size += (uint64_t)n;
-	}
-	return 0;
-}
-
 int cr_fs_pread_all(int fd, void *data, size_t size, uint64_t offset, struct cr_error *err)
 {
 	char *p = data;
@@ -309,19 +289,13 @@ static int read_grow(char **buf, size_t *room, size_t used, size_t max)
 	return 0;
 }
 
-int cr_fs_read(const char *path, size_t max, char **data, size_t *size, struct cr_error *err)
+/* room is where to begin. */
+static int read_all(int fd, const char *path, size_t room, size_t max, char **data, size_t *size,
+		    struct cr_error *err)
 {
-	struct stat st;
-	cleanup_close int fd = open_regular(path, &st, err);
-	cleanup_free char *buf = NULL;
-	size_t room = 4096, used = 0;
+	cleanup_free char *buf = malloc(room);
+	size_t used = 0;
 
-	if (fd < 0)
-		return -1;
-	/* the size is a hint only: it is 0 in /proc, and the file may be growing */
-	if (st.st_size > 0 && (uint64_t)st.st_size <= max)
-		room = (size_t)st.st_size + 2;
-	buf = malloc(room);
 	if (!buf)
 		return cr_error_sys(err, ENOMEM, "%s", path);
 	for (;;) {
@@ -345,6 +319,25 @@ int cr_fs_read(const char *path, size_t max, char **data, size_t *size, struct c
 	if (size)
 		*size = used;
 	return 0;
+}
+
+int cr_fs_read_fd(int fd, const char *path, size_t max, char **data, size_t *size, struct cr_error *err)
+{
+	return read_all(fd, path, 4096, max, data, size, err);
+}
+
+int cr_fs_read(const char *path, size_t max, char **data, size_t *size, struct cr_error *err)
+{
+	struct stat st;
+	cleanup_close int fd = open_regular(path, &st, err);
+	size_t room = 4096;
+
+	if (fd < 0)
+		return -1;
+	/* the size is a hint only: it is 0 in /proc, and the file may be growing */
+	if (st.st_size > 0 && (uint64_t)st.st_size <= max)
+		room = (size_t)st.st_size + 2;
+	return read_all(fd, path, room, max, data, size, err);
 }
 
 static bool is_dots(const char *name)

@@ -27,6 +27,9 @@ int cr_fs_write_atomic(const char *path, const void *data, size_t size, mode_t m
  * is refused. */
 int cr_fs_read(const char *path, size_t max, char **data, size_t *size, struct cr_error *err);
 
+/* The same of what comes from fd, which may be a pipe; path is for the text. */
+int cr_fs_read_fd(int fd, const char *path, size_t max, char **data, size_t *size, struct cr_error *err);
+
 /* fsync(2), rename(2), unlink(2) (a missing path is fine): the library calls none of them anywhere else, but for
  * its temporary files. path is for the text; a file system that
  * has no fsync for directories (EINVAL) is taken at its word. */
@@ -54,10 +57,8 @@ int cr_fs_copy(int in, int out, uint64_t size, struct cr_error *err);
 /* write(2) all of it; retries EINTR and short writes. */
 int cr_fs_write_all(int fd, const void *data, size_t size, struct cr_error *err);
 
-/* Write bytes [from, from + size) of file in to out, which may be a pipe; or all that comes from in (a pipe, a
- * file from where it stands) to out, *size is how much that was. What is in a pipe afterwards is a copy. */
+/* Write bytes [from, from + size) of file in to out, which may be a pipe: what is in it afterwards is a copy. */
 int cr_fs_send(int in, uint64_t from, uint64_t size, int out, struct cr_error *err);
-int cr_fs_receive(int in, int out, uint64_t *size, struct cr_error *err);
 
 /* pread(2) all of it; an earlier end of the file is the error EBADMSG. */
 int cr_fs_pread_all(int fd, void *data, size_t size, uint64_t offset, struct cr_error *err);

@@ -22,20 +22,13 @@
 #include <linux/sched.h>
 
 #include "cleanup.h"
+#include "timefmt.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
 
 #define NSEC INT64_C(1000000000)
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts = {0};
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * NSEC + ts.tv_nsec;
-}
 
 /* "seconds nanoseconds" of an offset, nanoseconds never negative, as timens_offsets wants it */
 static void offset_split(int64_t ns, int64_t *sec, int64_t *nsec)
@@ -58,9 +51,9 @@ int cr_ns_time(int64_t monotonic_ns, int64_t boottime_ns, struct cr_error *err)
 	if (unshare(CLONE_NEWTIME) < 0)
 		return cr_error_sys(err, errno, "making a time namespace");
 	if (monotonic_ns)
-		offset_split(monotonic_ns - clock_ns(CLOCK_MONOTONIC), &mono_s, &mono_ns);
+		offset_split(monotonic_ns - cr_time_clock_ns(CLOCK_MONOTONIC), &mono_s, &mono_ns);
 	if (boottime_ns)
-		offset_split(boottime_ns - clock_ns(CLOCK_BOOTTIME), &boot_s, &boot_ns);
+		offset_split(boottime_ns - cr_time_clock_ns(CLOCK_BOOTTIME), &boot_s, &boot_ns);
 	n = snprintf(text, sizeof(text), "monotonic %" PRId64 " %" PRId64 "\nboottime %" PRId64 " %" PRId64 "\n",
 		     mono_s, mono_ns, boot_s, boot_ns);
 	fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);

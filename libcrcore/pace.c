@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "timefmt.h"
+
 #define SECOND	  UINT64_C(1000000000) /* ns */
 #define MIB	  (1u << 20)
 #define CPU_BURST 0.1 /* of a second */
@@ -26,10 +28,7 @@ static __thread uint64_t cpu_serial, cpu_last;
 
 static uint64_t clock_read(clockid_t clock)
 {
-	struct timespec ts = {0};
-
-	(void)clock_gettime(clock, &ts); /* cannot fail for the two clocks used here */
-	return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
+	return (uint64_t)cr_time_clock_ns(clock);
 }
 
 /* The lock is never held across anything that fails or blocks, and is not recursive: no error is possible. */

@@ -29,6 +29,7 @@
 
 #include "error.h"
 #include "manifest.h"
+#include "timefmt.h"
 
 struct cr_store {
 	char dir[PATH_MAX]; /* DIR/JOBID/PART */
@@ -105,12 +106,5 @@ int cr_journal_append(const struct cr_store *s, const struct cr_journal_event *e
  * ends the walk and is returned. No journal is an empty one. The event's strings live until each returns. */
 int cr_journal_each(const struct cr_store *s, int (*each)(const struct cr_journal_event *event, void *arg),
 		    void *arg, struct cr_error *err);
-
-/* Now, or a given CLOCK_REALTIME, as RFC 3339 UTC with milliseconds, into buf (at least 32 bytes). */
-const char *cr_time_format(int64_t realtime_ns, char *buf, size_t size);
-int64_t cr_time_now_ns(void);
-
-/* Any clock, ns. */
-int64_t cr_time_clock_ns(clockid_t clock);
 
 #endif

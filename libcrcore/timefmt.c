@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-#include "store.h"
+#include "timefmt.h"
 
 #include <stdio.h>
 #include <time.h>

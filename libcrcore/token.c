@@ -15,6 +15,7 @@
 
 #include "cleanup.h"
 #include "fs.h"
+#include "timefmt.h"
 
 #define DRAIN	      ".drain"
 #define DRAIN_MODE    01777
@@ -39,10 +40,7 @@
 
 static uint64_t monotonic_ms(void)
 {
-	struct timespec ts = {0};
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail */
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)cr_time_clock_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
 static bool part_valid(const char *part, size_t length)

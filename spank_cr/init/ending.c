@@ -5,14 +5,14 @@
 
 #include "loop_state.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define TIDY_PATIENCE_S 20
+#include "spawn.h"
+
+#define TIDY_PATIENCE_MS (20 * 1000)
 
 void ending_set(struct loop *l, int status)
 {
@@ -60,28 +60,13 @@ void ending_reap(struct loop *l)
 	}
 }
 
-/* Wait until a child has ended, but not for ever: storage that hangs keeps who uses it. Returns whether it has. */
-static bool child_wait(pid_t pid)
-{
-	static const struct timespec pause = {.tv_nsec = 20 * 1000000L};
-
-	for (int i = 0; i < TIDY_PATIENCE_S * 50; i++) {
-		pid_t gone = waitpid(pid, NULL, WNOHANG);
-
-		if (gone == pid || (gone < 0 && errno != EINTR))
-			return true;
-		nanosleep(&pause, NULL);
-	}
-	return false;
-}
-
 /* A checkpoint that is being written has no reader any more. */
 static void worker_stop(struct loop *l)
 {
 	if (!l->worker.pid)
 		return;
 	kill(l->worker.pid, SIGKILL);
-	if (!child_wait(l->worker.pid))
+	if (!spawn_ended(l->worker.pid, TIDY_PATIENCE_MS))
 		job_log(l->job, 1,
 			"the process that was making a checkpoint hangs: storage did not answer in time");
 }
@@ -109,7 +94,7 @@ static void store_tidy(const struct loop *l)
 		store_leave(l);
 		_exit(0);
 	}
-	if (pid > 0 && child_wait(pid))
+	if (pid > 0 && spawn_ended(pid, TIDY_PATIENCE_MS))
 		return;
 	if (pid > 0)
 		kill(pid, SIGKILL);

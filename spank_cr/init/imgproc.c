@@ -22,9 +22,11 @@
 #include "cleanup.h"
 #include "memory.h"
 #include "proc.h"
+#include "spawn.h"
 
 #define SOCKET_FD  3
 #define LOOK_MS	   1000
+#define REAP_MS	   2000
 #define REAP_NS	   2000000
 #define REAP_TRIES 1000
 
@@ -256,8 +258,7 @@ void imgproc_end(struct imgproc *p)
 	close(p->fd);
 	kill(p->pid, SIGKILL);
 	/* one that hangs in the storage cannot die; it is crinit's to reap then */
-	for (int i = 0; i < REAP_TRIES && waitpid(p->pid, NULL, WNOHANG) == 0; i++)
-		nanosleep(&(const struct timespec){.tv_nsec = REAP_NS}, NULL);
+	(void)spawn_ended(p->pid, REAP_MS);
 	*p = (struct imgproc){.fd = -1};
 }
 

@@ -145,29 +145,6 @@ static int private_unpack(struct restore *r, struct cr_error *err)
 	return source_streamed(&r->source, err);
 }
 
-/* All that comes from in. */
-static int text_read(int in, char **text, size_t *size, struct cr_error *err)
-{
-	size_t room = 0;
-	ssize_t n = 1;
-
-	for (*size = 0; n > 0; *size += (size_t)n) {
-		if (*size == room) {
-			char *more = realloc(*text, room = room ? 2 * room : 65536);
-
-			if (!more || room > IDENTITY_MAX_BYTES)
-				return cr_error_sys(err, more ? EFBIG : ENOMEM, "reading " IDENTITY_STREAM);
-			*text = more;
-		}
-		do
-			n = read(in, *text + *size, room - *size);
-		while (n < 0 && errno == EINTR);
-		if (n < 0)
-			return cr_error_sys(err, errno, "reading " IDENTITY_STREAM);
-	}
-	return 0;
-}
-
 static int identity_read(struct restore *r, struct cr_error *err)
 {
 	cleanup_close int in = -1;
@@ -177,7 +154,8 @@ static int identity_read(struct restore *r, struct cr_error *err)
 	if (r->m.format < 3)
 		return 0;
 	in = source_stream(&r->source, IDENTITY_STREAM, err);
-	if (in < 0 || text_read(in, &text, &size, err) < 0 || source_streamed(&r->source, err) < 0)
+	if (in < 0 || cr_fs_read_fd(in, IDENTITY_STREAM, IDENTITY_MAX_BYTES, &text, &size, err) < 0 ||
+	    source_streamed(&r->source, err) < 0)
 		return -1;
 	return identity_parse(text, size, &r->identity, err);
 }

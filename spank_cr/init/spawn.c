@@ -20,6 +20,7 @@
 #include "caps.h"
 #include "cgroup.h"
 #include "cleanup.h"
+#include "timefmt.h"
 
 static _Noreturn void child_run(const struct spawn *s)
 {
@@ -79,12 +80,25 @@ int spawn_wait(pid_t pid, struct cr_error *err)
 	return status;
 }
 
+bool spawn_ended(pid_t pid, int timeout_ms)
+{
+	static const struct timespec pause = {.tv_nsec = 5 * 1000000L};
+	int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + timeout_ms * INT64_C(1000000);
+
+	for (;;) {
+		pid_t gone = waitpid(pid, NULL, WNOHANG);
+
+		if (gone == pid || (gone < 0 && errno != EINTR))
+			return true;
+		if (cr_time_clock_ns(CLOCK_MONOTONIC) >= end)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+}
+
 static int64_t now_ms(void)
 {
-	struct timespec ts = {0};
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
+	return cr_time_clock_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
 /* Read until the end or the deadline. Returns 0 at the end, -1 at the deadline. */

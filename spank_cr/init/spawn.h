@@ -26,6 +26,9 @@ pid_t spawn_start(const struct spawn *spawn, int *pidfd, struct cr_error *err);
 /* Wait for the end. Returns the wait status, or -1. */
 int spawn_wait(pid_t pid, struct cr_error *err);
 
+/* The same, but not for ever: storage that hangs keeps who uses it. Returns whether the child has ended. */
+bool spawn_ended(pid_t pid, int timeout_ms);
+
 /* Start, collect at most size - 1 bytes of output into buf, wait at most timeout_ms (then kill). Returns 0 when it
  * exited with 0, else -1 with its last line in err. pass: a descriptor that it gets, or -1. */
 int spawn_capture(const char *const *argv, const char *const *envp, int cgroup, int pass, int timeout_ms,
