@@ -76,7 +76,7 @@ struct dump {
 };
 
 /* For crinit, which tells it should this be the last that it hears. */
-static void doing(const struct dump *d, bool frozen, const char *text)
+static void doing_tell(const struct dump *d, bool frozen, const char *text)
 {
 	report_send(d->fd, REPORT_DOING, d->generation, frozen, 0, text);
 }
@@ -273,7 +273,7 @@ static int frozen_record(struct dump *d, struct cr_error *err)
 	};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		doing(d, true, steps[i].doing);
+		doing_tell(d, true, steps[i].doing);
 		if (steps[i].record(d, err) < 0)
 			return -1;
 	}
@@ -311,7 +311,7 @@ static int on_frozen(struct dump *d)
 	if (d->mode == DUMP_RUNNING)
 		return 0;
 	d->m.freeze_ms = (cr_time_clock_ns(CLOCK_MONOTONIC) - d->frozen_ns) / 1000000;
-	doing(d, true, "writing the checkpoint");
+	doing_tell(d, true, "writing the checkpoint");
 	if (generation_commit(d, &d->err) < 0)
 		return -1;
 	if (hold(d) < 0) {
@@ -408,7 +408,7 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	/* what a worker that was given up does last, when storage answers, is to find nothing of ours */
 	if (d->generation <= job->lost)
 		d->generation = job->lost + 1;
-	doing(d, false, "preparing the checkpoint");
+	doing_tell(d, false, "preparing the checkpoint");
 	if (cr_store_sweep(&job->store, err) < 0 || cr_store_begin(&job->store, d->generation, d->dir, err) < 0 ||
 	    verdict_before(job, err) < 0 || manifest_begin(d, reason, err) < 0)
 		return -1;
