@@ -194,6 +194,34 @@ START_TEST(read_limits)
 }
 END_TEST
 
+START_TEST(read_pipe)
+{
+	cleanup_free char *data = NULL;
+	struct cr_error err = {0};
+	size_t size = 77;
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	for (int i = 0; i < 3000; i++)
+		ck_assert_int_eq(write(fds[1], "0123456789", 10), 10);
+	close(fds[1]);
+	unit_assert_ok(cr_fs_read_fd(fds[0], "the pipe", 30000, &data, &size, &err), &err);
+	ck_assert_uint_eq(size, 30000);
+	ck_assert_int_eq(memcmp(data + 29990, "0123456789", 11), 0);
+	free(data);
+	data = NULL;
+	close(fds[0]);
+	ck_assert_int_eq(pipe(fds), 0);
+	ck_assert_int_eq(write(fds[1], "0123456789", 10), 10);
+	close(fds[1]);
+	ck_assert_int_eq(cr_fs_read_fd(fds[0], "the pipe", 9, &data, &size, &err), -1);
+	unit_assert_error(&err, EFBIG, "the pipe is larger than 9 bytes");
+	ck_assert_int_eq(cr_fs_read_fd(-1, "the pipe", 9, &data, &size, &err), -1);
+	unit_assert_error(&err, EBADF, "the pipe");
+	ck_assert_ptr_null(data);
+}
+END_TEST
+
 START_TEST(read_planted)
 {
 	struct cr_error err = {0};
@@ -418,6 +446,6 @@ START_TEST(copy_errors)
 END_TEST
 
 UNIT_MAIN("fs", {mkdirs, true}, {check_owned, true}, {write_atomic, true}, {write_errors, true},
-	  {read_limits, true}, {read_planted, true}, {sync_tree, true}, {remove_simple, true},
+	  {read_limits, true}, {read_pipe, true}, {read_planted, true}, {sync_tree, true}, {remove_simple, true},
 	  {remove_planted_links, true}, {remove_without_permissions, true}, {remove_deep, true},
 	  {remove_stops_at_mounts, true}, {copy, true}, {copy_errors, true})
