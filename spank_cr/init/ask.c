@@ -48,6 +48,23 @@ static int request_fill(struct request *request, const char *const *argv, int ti
 	return 0;
 }
 
+/* Never longer than its own time: the process at the other end may be stopped by its user. */
+static int request_send(int fd, const struct request *request, struct cr_error *err)
+{
+	int64_t end = request->id / 1000000 + request->timeout_ms;
+
+	while (send(fd, request, sizeof(*request), MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof(*request)) {
+		struct pollfd p = {.fd = fd, .events = POLLOUT};
+		int64_t left = end - cr_time_clock_ns(CLOCK_MONOTONIC) / 1000000;
+
+		if (errno != EAGAIN && errno != EINTR)
+			return cr_error_sys(err, errno, "asking Slurm");
+		if (left <= 0 || poll(&p, 1, (int)left) == 0)
+			return cr_error_set(err, ETIMEDOUT, "the process that asks Slurm takes no request");
+	}
+	return 0;
+}
+
 /* Wait for the answer to id. Returns 0 with it, -1 when there is none. */
 static int reply_receive(int fd, int64_t id, int timeout_ms, struct reply *reply, struct cr_error *err)
 {
@@ -84,9 +101,8 @@ int ask_capture(const struct job *job, const char *const *argv, int timeout_ms, 
 	buf[0] = '\0';
 	if (request_fill(&request, argv, timeout_ms, err) < 0)
 		return -1;
-	if (send(job->ask, &request, sizeof(request), MSG_NOSIGNAL) != (ssize_t)sizeof(request))
-		return cr_error_sys(err, errno, "asking Slurm");
-	if (reply_receive(job->ask, request.id, timeout_ms, &reply, err) < 0)
+	if (request_send(job->ask, &request, err) < 0 ||
+	    reply_receive(job->ask, request.id, timeout_ms, &reply, err) < 0)
 		return -1;
 	if (reply.errnum)
 		return cr_error_set(err, reply.errnum, "%s", reply.text);
@@ -124,9 +140,8 @@ static void request_serve(const struct job *job, struct request *request)
 	reply.id = request->id;
 	if (left <= 0)
 		return; /* whoever asked has given up */
-	if (request_check(request, argv, &err) < 0 ||
-	    spawn_capture(argv, spawn_environment(), job->cgroup, -1, (int)left, reply.text, sizeof(reply.text),
-			  &err) < 0) {
+	if (request_check(request, argv, &err) < 0 || spawn_capture(argv, spawn_environment(), -1, -1, (int)left,
+								    reply.text, sizeof(reply.text), &err) < 0) {
 		reply.errnum = err.errnum ? err.errnum : EIO;
 		snprintf(reply.text, sizeof(reply.text), "%s", err.text);
 	}

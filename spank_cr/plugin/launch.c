@@ -281,6 +281,7 @@ static int launch_supervised(struct launch_job *job, struct cr_error *err)
 		return rc;
 	}
 	close(job->notary);
+	close(job->cgroup);
 	if (cr_caps_drop(err) < 0)
 		slurm_error(LOG "job %u: %s", job->id, err->text);
 	descriptors_close(&relay, lock);

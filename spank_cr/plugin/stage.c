@@ -102,16 +102,17 @@ static int descriptor_pass(int fd, struct cr_error *err)
 	return 0;
 }
 
+/* It holds nothing that another process of this user could not have: not cgroup.procs either, which root has
+ * opened, and by which whoever has it moves root's processes. So it is in the child cgroup from the start. */
 static _Noreturn void ask_exec(const struct launch_job *job, int fd)
 {
 	struct launch_args args;
 	struct cr_error err;
 
 	launch_args_common(&args, "ask", job);
-	launch_args_add(&args, "--cgroup-fd=%d", job->cgroup);
 	launch_args_add(&args, "--ask-fd=%d", fd);
-	if (cr_caps_drop(&err) == 0 && syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0 &&
-	    descriptor_pass(job->cgroup, &err) == 0 && descriptor_pass(fd, &err) == 0)
+	if (cr_cgroup_enter(job->cgroup, &err) == 0 && cr_caps_drop(&err) == 0 &&
+	    syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0 && descriptor_pass(fd, &err) == 0)
 		launch_exec(CR_CRINIT, &args, &err);
 	_exit(127);
 }

@@ -98,6 +98,12 @@ end" ]
 	[ "$(on "$node" root sed -nE 's/^Cap(Inh|Prm|Eff|Amb):\t//p' "/proc/$ask/status" | sort -u)" = 0000000000000000 ]
 	# what cannot be dumped belongs to root in /proc
 	[ "$(on "$node" root stat -c %U "/proc/$ask/maps")" = root ]
+	# and holds nothing that root has opened, such as cgroup.procs
+	on "$node" root sh -c 'cd "/proc/$1/fd" && readlink -- *' sh "$ask" >"$BATS_TEST_TMPDIR/fds"
+	cat "$BATS_TEST_TMPDIR/fds"
+	grep -q socket: "$BATS_TEST_TMPDIR/fds"
+	not grep cgroup "$BATS_TEST_TMPDIR/fds"
+	on "$node" root grep -q '/spank_cr$' "/proc/$ask/cgroup"
 	# it is where the node's network is
 	on "$node" root grep -q eth0: "/proc/$ask/net/dev"
 	[ "$(links "$job")" = lo ]

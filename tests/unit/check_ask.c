@@ -105,6 +105,26 @@ START_TEST(a_command_fails)
 }
 END_TEST
 
+START_TEST(a_server_is_stopped)
+{
+	struct job job = ask_start();
+	struct cr_error err = {0};
+	char text[64];
+	bool full = false;
+
+	ck_assert_int_eq(kill(server, SIGSTOP), 0);
+	/* no answer at first, and then not even room for a request */
+	for (int i = 0; i < 1000 && !full; i++) {
+		ck_assert_int_eq(ask(&job, "/bin/true", NULL, -1000, text, sizeof(text), &err), -1);
+		ck_assert_int_eq(err.errnum, ETIMEDOUT);
+		full = strstr(err.text, "takes no request") != NULL;
+	}
+	ck_assert(full);
+	ck_assert_int_eq(kill(server, SIGCONT), 0);
+	ask_end(&job);
+}
+END_TEST
+
 START_TEST(a_command_hangs)
 {
 	struct job job = ask_start();
@@ -224,6 +244,6 @@ START_TEST(it_stops_in_between)
 END_TEST
 
 UNIT_MAIN("ask", {a_command_answers, false}, {without_a_server_it_runs_here, false}, {a_long_answer, false},
-	  {a_command_fails, false}, {a_command_hangs, false}, {an_answer_that_nobody_read, false},
-	  {other_programs_are_refused, false}, {too_much_is_refused, false}, {rubbish_is_passed_over, false},
-	  {nobody_is_there, false}, {it_stops_in_between, false})
+	  {a_command_fails, false}, {a_command_hangs, false}, {a_server_is_stopped, false},
+	  {an_answer_that_nobody_read, false}, {other_programs_are_refused, false}, {too_much_is_refused, false},
+	  {rubbish_is_passed_over, false}, {nobody_is_there, false}, {it_stops_in_between, false})
