@@ -122,6 +122,7 @@ static void software_compare(struct cr_fit *fit, const struct cr_manifest *m, co
 static void binary_compare(struct cr_fit *fit, const struct cr_manifest_binary *b, const struct cr_fit_node *node)
 {
 	struct cr_fit_file file = {0};
+	unsigned before = fit->reasons;
 
 	node->file(b->path, &file, node->arg);
 	if (!file.found)
@@ -135,6 +136,13 @@ static void binary_compare(struct cr_fit *fit, const struct cr_manifest_binary *
 			   (unsigned long long)b->size);
 	else if (!*b->build_id && file.mtime_ns != b->mtime_ns)
 		reason_add(fit, "%s may have changed (it has no build id, and its time is another one)", b->path);
+	if (file.shared)
+		fit->shared += fit->reasons - before;
+}
+
+void cr_fit_add(struct cr_fit *fit, const char *reason)
+{
+	reason_add(fit, "%s", reason);
 }
 
 /* Files there go back to the checkpoint's state before the job does. */

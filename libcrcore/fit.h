@@ -14,7 +14,8 @@
 
 /* A file as it is on this node. */
 struct cr_fit_file {
-	bool found; /* a regular file is there; nothing else is set otherwise */
+	bool found;  /* a regular file is there; but for shared nothing else is set otherwise */
+	bool shared; /* the path is on storage that other nodes have as well */
 	uint64_t size;
 	int64_t mtime_ns;
 	char build_id[2 * 64 + 1]; /* "" when it has none */
@@ -35,12 +36,16 @@ struct cr_fit_node {
 /* Why not, in words. */
 struct cr_fit {
 	unsigned reasons;
-	unsigned said;	/* of them, in text; the rest is "and N more" there */
-	char text[600]; /* "the processor has no avx2; /usr/bin/x is missing; and 3 more"; "" when it fits */
+	unsigned shared; /* of them, those that hold on every node: files on shared storage */
+	unsigned said;	 /* of them, in text; the rest is "and N more" there */
+	char text[600];	 /* "the processor has no avx2; /usr/bin/x is missing; and 3 more"; "" when it fits */
 };
 
 /* Compare. What the manifest does not say (older formats) counts as fitting. */
 void cr_fit_compare(struct cr_fit *fit, const struct cr_manifest *m, const struct cr_fit_node *node);
+
+/* One reason more, of the node's. */
+void cr_fit_add(struct cr_fit *fit, const char *reason);
 
 /* Two versions: numbers separated by dots, compared number by number for as many as there are in the first; what
  * follows the numbers does not count. Returns <0, 0, >0 as strcmp; 0 too when either is none. */

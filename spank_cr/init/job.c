@@ -63,6 +63,8 @@ static const struct key {
 	{"go-fd", INT, offsetof(struct job, go)},
 	{"root-pid", INT, offsetof(struct job, root)},
 	{"generation", U32, offsetof(struct job, generation)},
+	{"lacks", TEXT, offsetof(struct job, lacks)},
+	{"lacks-net", TEXT, offsetof(struct job, lacks_net)},
 };
 
 static int value_set(struct job *job, const struct key *key, const char *value, struct cr_error *err)
@@ -99,6 +101,7 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 	job->drain_share = 75;
 	job->part = job->node = job->user = job->script = job->criu = "";
 	job->dir = job->site_dir = job->token_dir = job->run_dir = job->rollback = job->slurm_env = "";
+	job->lacks = job->lacks_net = "";
 	job->wire = job->notary = job->cgroup = job->ask = job->go = job->log = -1;
 	for (int i = 0; i < argc; i++) {
 		const char *arg = argv[i], *equals = strchr(arg, '=');

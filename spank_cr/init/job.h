@@ -51,6 +51,7 @@ struct job {
 	int wire, notary, cgroup, ask, go; /* descriptors, -1 when absent */
 	pid_t root;			   /* in the pid namespace */
 	uint32_t generation;		   /* to restore; 0: none */
+	const char *lacks, *lacks_net; /* why this node can restore nothing, or nothing with a private network */
 
 	/* from elsewhere */
 	const char *home; /* criu's private tmpfs */

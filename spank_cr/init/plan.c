@@ -14,17 +14,23 @@
 #include <unistd.h>
 
 #include "buildid.h"
+#include "caps.h"
 #include "cleanup.h"
 #include "criu.h"
 #include "fit.h"
 #include "groups.h"
+#include "line.h"
 #include "notary.h"
 #include "proc.h"
 #include "processor.h"
+#include "shared.h"
+
+/* All that is printed goes to a process with root's capabilities, a line each: by cr_line_say and nothing else. */
+#define SAY(...) cr_line_say(stdout, __VA_ARGS__)
 
 static int refuse(const struct cr_error *err)
 {
-	printf("refused %s\n", err->text);
+	SAY("refused %s", err->text);
 	return 0;
 }
 
@@ -44,7 +50,7 @@ static int strangers_set_aside(const struct job *job, struct cr_error *err)
 	if (rename(from, to) < 0)
 		return cr_error_sys(err, errno, "%s belongs to an earlier job with this id; moving it to %s", from,
 				    to);
-	printf("note job %u: checkpoints of an earlier job with this id moved to %s\n", job->id, to);
+	SAY("note job %u: checkpoints of an earlier job with this id moved to %s", job->id, to);
 	return 0;
 }
 
@@ -72,9 +78,11 @@ static void fit_judge(const struct survey *s, const struct cr_manifest *m, struc
 	if (s->blocked) {
 		*fit = (struct cr_fit){.reasons = 1, .said = 1};
 		snprintf(fit->text, sizeof(fit->text), "%s", s->blocked);
-	} else {
-		cr_fit_compare(fit, m, &s->node);
+		return;
 	}
+	cr_fit_compare(fit, m, &s->node);
+	if (*s->job->lacks_net && m->net && strcmp(m->net, "private") == 0)
+		cr_fit_add(fit, s->job->lacks_net);
 }
 
 /* Those of the user's groups that the processes were not in, into added. A group that was taken from the user must
@@ -90,31 +98,39 @@ static int groups_check(const struct job *job, const struct cr_manifest *m, char
 	if (cr_groups_own(&now, err) < 0 || cr_groups_compare(m->groups, now, added, size, err) < 0)
 		return -1;
 	if (*added)
-		printf("note job %u: generation %u is restored without group %s, which %s has come to since\n",
-		       job->id, m->generation, added, job->user);
+		SAY("note job %u: generation %u is restored without group %s, which %s has come to since", job->id,
+		    m->generation, added, job->user);
 	return 0;
 }
 
 /* The newest that is sound decides: if it is only that this node cannot go on with it, another one may. Work that
- * was done since an older one is worth more than a wait. */
+ * was done since an older one is worth more than a wait. What would be the same on every node is no reason to go
+ * to another one. */
 static void candidate_judge(struct survey *s, const struct cr_manifest *m, const char *without)
 {
+	bool first = s->good == 0 && s->unfit == 0;
 	struct cr_fit fit;
 
 	fit_judge(s, m, &fit);
 	if (fit.reasons == 0) {
-		printf("candidate %u %" PRId64 " %" PRId64 " %s %s\n", m->generation, m->monotonic_ns,
-		       m->boottime_ns, m->net ? m->net : "host", without);
+		SAY("candidate %u %" PRId64 " %" PRId64 " %s%s%s", m->generation, m->monotonic_ns, m->boottime_ns,
+		    m->net ? m->net : "host", *without ? " " : "", without);
 		s->good++;
 		return;
 	}
-	if (s->good == 0 && s->unfit == 0) {
+	if (first) {
 		s->job->run = m->run;
 		job_journal(s->job, "unfit", m->generation, NULL, fit.text, -1);
-		printf("unfit %u %s\n", m->generation, fit.text);
-	} else {
-		printf("note job %u: generation %u is passed over: %s\n", m->job, m->generation, fit.text);
 	}
+	if (fit.reasons == fit.shared) {
+		SAY("warn job %u: generation %u is passed over: %s; that is so on every node", m->job,
+		    m->generation, fit.text);
+		return;
+	}
+	if (first)
+		SAY("unfit %u %s", m->generation, fit.text);
+	else
+		SAY("note job %u: generation %u is passed over: %s", m->job, m->generation, fit.text);
 	s->unfit++;
 }
 
@@ -128,16 +144,15 @@ static void candidate_look(struct survey *s, uint32_t generation)
 
 	cr_store_path(&job->store, generation, dir);
 	if (cr_manifest_read(&m, dir, &err) < 0 || notary_check(job, generation, dir, &err) < 0)
-		printf("warn job %u: generation %u is passed over: %s\n", job->id, generation, err.text);
+		SAY("warn job %u: generation %u is passed over: %s", job->id, generation, err.text);
 	else if (m.job != job->id || m.uid != getuid() || strcmp(m.part, job->part) != 0 ||
 		 m.generation != generation)
-		printf("warn job %u: generation %u is passed over: its manifest is of job %u, part %s, generation "
-		       "%u\n",
-		       job->id, generation, m.job, m.part, m.generation);
+		SAY("warn job %u: generation %u is passed over: its manifest is of job %u, part %s, generation %u",
+		    job->id, generation, m.job, m.part, m.generation);
 	else if (m.run <= s->completed)
-		printf("note job %u: generation %u is of a run that was complete\n", job->id, generation);
+		SAY("note job %u: generation %u is of a run that was complete", job->id, generation);
 	else if (groups_check(job, &m, added, sizeof(added), &err) < 0)
-		printf("warn job %u: generation %u is passed over: %s\n", job->id, generation, err.text);
+		SAY("warn job %u: generation %u is passed over: %s", job->id, generation, err.text);
 	else
 		candidate_judge(s, &m, added);
 	cr_manifest_clear(&m);
@@ -153,14 +168,13 @@ static int candidates_print(struct survey *s)
 
 	if (cr_store_list(&job->store, &generations, &n, &err) < 0 ||
 	    cr_journal_each(&job->store, completed_line, &s->completed, &err) < 0)
-		printf("note job %u: %s\n", job->id, err.text);
+		SAY("note job %u: %s", job->id, err.text);
 	for (size_t i = 0; i < n; i++)
 		candidate_look(s, generations[i]);
 	if (n > 0 && s->good == 0 && s->unfit == 0 && !s->completed)
-		printf("warn job %u: none of its checkpoints can be used, it starts from the beginning; they stay "
-		       "in "
-		       "%s\n",
-		       job->id, job->store.dir);
+		SAY("warn job %u: none of its checkpoints can be used, it starts from the beginning; they stay in "
+		    "%s",
+		    job->id, job->store.dir);
 	return s->good;
 }
 
@@ -185,6 +199,15 @@ static int kernel_check(const struct job *job, struct cr_error *err)
 			    job->node);
 }
 
+/* What lies where the checkpoint lies is the same file wherever the checkpoint can be read. */
+static void file_look(const char *path, struct cr_fit_file *file, void *arg)
+{
+	const struct survey *s = arg;
+
+	buildid_file(path, file, NULL);
+	file->shared = shared_is(path, s->job->store.dir);
+}
+
 static int node_look(struct survey *s, char **kernel, char **model, char **flags, const char *criu,
 		     struct cr_error *err)
 {
@@ -195,7 +218,8 @@ static int node_look(struct survey *s, char **kernel, char **model, char **flags
 				       .xsave_bytes = cr_processor_xsave(),
 				       .criu = criu,
 				       .glibc = gnu_get_libc_version(),
-				       .file = buildid_file};
+				       .file = file_look,
+				       .arg = s};
 	return 0;
 }
 
@@ -206,8 +230,12 @@ int plan_main(struct job *job)
 	char version[CRIU_VERSION_TEXT];
 	struct cr_error err;
 
-	if (strangers_set_aside(job, &err) < 0)
+	if (cr_caps_shield(&err) < 0 || strangers_set_aside(job, &err) < 0)
 		return refuse(&err);
+	if (*job->lacks) {
+		cr_error_set(&err, ENOTSUP, "%s", job->lacks);
+		return blocked(&s, &err);
+	}
 	if (kernel_check(job, &err) < 0 || criu_version(job->criu, version, &err) < 0 ||
 	    node_look(&s, &kernel, &model, &flags, version, &err) < 0)
 		return blocked(&s, &err);
@@ -217,12 +245,12 @@ int plan_main(struct job *job)
 		/* no new checkpoints then, but one that can be read is still worth more than none */
 		if (job_open(job, false, &again) < 0 || candidates_print(&s) == 0)
 			return refuse(&err);
-		printf("note job %u: %s\n", job->id, err.text);
+		SAY("note job %u: %s", job->id, err.text);
 	} else {
 		if (cr_store_sweep(&job->store, &err) < 0)
-			printf("note job %u: %s\n", job->id, err.text);
+			SAY("note job %u: %s", job->id, err.text);
 		candidates_print(&s);
 	}
-	printf("ready\n");
+	SAY("ready");
 	return 0;
 }

@@ -15,7 +15,8 @@
  *   candidate GENERATION MONOTONIC BOOTTIME NET to restore, newest first; clocks in nanoseconds, host or private
  *   unfit GENERATION WHY                        the newest sound one, which another node may go on with
  *   ready                                       the end of a good plan
- * Returns the exit status. */
+ * By cr_line_say alone, as its reader has root's capabilities: a path may hold anything. Returns the exit status.
+ */
 int plan_main(struct job *job);
 
 #endif

@@ -10,14 +10,19 @@
 #include <string.h>
 #include <time.h>
 
+#include "caps.h"
+#include "line.h"
 #include "slurm.h"
 #include "spawn.h"
 
 #define SCONTROL    CR_SLURM_BINDIR "/scontrol"
 #define SINFO	    CR_SLURM_BINDIR "/sinfo"
 #define ANSWER_MS   15000
-#define QUESTION_MS 120000 /* for a slurmctld that is busy or starts anew: nothing runs yet that would wait */
-#define EXCLUDE_MS  20000  /* less than Slurm's KillWait, 30 s by default */
+#define REFUSAL_MS  120000  /* how long a refusal is not taken for the last word */
+#define TELL_MS	    60000   /* of silence, before the user hears of it */
+#define SILENCE_MS  3600000 /* how long no answer is waited for */
+#define REQUESTS    3	    /* to requeue, without an answer */
+#define EXCLUDE_MS  20000   /* less than Slurm's KillWait, 30 s by default */
 #define PAUSE_MS    500
 #define ANSWER_SIZE 65536
 
@@ -87,7 +92,7 @@ int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, str
 		facts->excluded[0] = '\0';
 	slurm_value(line, "Partition", facts->partition, sizeof(facts->partition));
 	name_read(line, id, facts->name, sizeof(facts->name));
-	return 0;
+	return elsewhere_read(&facts->wish, line, err);
 }
 
 struct past {
@@ -122,36 +127,62 @@ int requeue_past(const struct job *job, struct cr_error *err)
 	return 0;
 }
 
-static bool line_among(const char *lines, const char *name, size_t length)
+/* ---- asking ---- */
+
+bool requeue_unanswered(const struct cr_error *err)
 {
-	for (const char *at = lines; *at; at += strcspn(at, "\n"), at += *at == '\n')
-		if (strcspn(at, "\n") == length && memcmp(at, name, length) == 0)
+	/* what Slurm's commands say when slurmctld did not */
+	static const char *const words[] = {"Unable to contact slurm controller", "timed out", "standby mode",
+					    "Zero Bytes were transmitted", "Connection refused"};
+
+	if (err->errnum == ETIMEDOUT)
+		return true;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strstr(err->text, words[i]))
 			return true;
 	return false;
 }
 
-bool requeue_elsewhere(const char *nodes, const char *gone)
+/* A refusal is asked for again for a while, as slurmctld may be starting; silence much longer, for work that was
+ * done is worth more than the wait, and nothing runs meanwhile that would miss it. T ends it when Slurm ends the
+ * job. */
+static int ask_patiently(const struct job *job, const char *const *argv, char *text, struct cr_error *err)
 {
-	for (const char *at = nodes; *at; at += strcspn(at, "\n"), at += *at == '\n') {
-		size_t n = strcspn(at, " \n");
+	int64_t from = cr_time_clock_ns(CLOCK_MONOTONIC);
+	bool told = false;
 
-		if (n > 0 && !line_among(gone, at, n))
-			return true;
+	while (ask(argv, text, err) < 0) {
+		int64_t ms = (cr_time_clock_ns(CLOCK_MONOTONIC) - from) / 1000000;
+		bool silent = requeue_unanswered(err);
+
+		if (ms > (silent ? SILENCE_MS : REFUSAL_MS))
+			return -1;
+		if (silent && !told && ms > TELL_MS) {
+			cr_line_say(stdout,
+				    "note job %u: slurmctld does not answer, and this node cannot go on with the "
+				    "job: it waits, for up to %d minutes",
+				    job->id, SILENCE_MS / 60000);
+			told = true;
+		}
+		poll(NULL, 0, PAUSE_MS);
 	}
-	return false;
+	return 0;
 }
 
-/* Slurm holds a job that excludes every node there is, for good. */
-static int elsewhere_check(const struct requeue_facts *facts, const char *list, struct cr_error *err)
+static int elsewhere_check(const struct job *job, const struct requeue_facts *facts, const char *list,
+			   struct cr_error *err)
 {
 	static char nodes[ANSWER_SIZE], gone[ANSWER_SIZE];
-	const char *const partition[] = {SINFO, "-a", "-h", "-N", "-o", "%N", "-p", facts->partition, NULL};
+	const char *const partition[] = {SINFO, "-a", "-h", "-N", "-o", ELSEWHERE_FORMAT, "-p", facts->partition,
+					 NULL};
 	const char *const names[] = {SCONTROL, "show", "hostnames", list, NULL};
 
-	if (ask(partition, nodes, err) < 0 || ask(names, gone, err) < 0)
+	if (ask_patiently(job, partition, nodes, err) < 0 || ask_patiently(job, names, gone, err) < 0)
 		return -1;
-	if (!requeue_elsewhere(nodes, gone))
-		return cr_error_set(err, ENOTSUP, "no other node is left in partition %s", facts->partition);
+	if (!elsewhere_is(&facts->wish, nodes, gone))
+		return cr_error_set(err, ENOTSUP,
+				    "no other node is left in partition %s that is up and has what it asks for",
+				    facts->partition);
 	return 0;
 }
 
@@ -162,19 +193,6 @@ static int event_append(const struct job *job, const char *event, const char *te
 	return job_journal_append(job, event, job->generation, "unfit", text, -1, err);
 }
 
-/* As often as it takes, for so long. */
-static int ask_until(const char *const *argv, int patience_ms, char *text, struct cr_error *err)
-{
-	int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + patience_ms * INT64_C(1000000);
-
-	while (ask(argv, text, err) < 0) {
-		if (cr_time_clock_ns(CLOCK_MONOTONIC) > end)
-			return -1;
-		poll(NULL, 0, PAUSE_MS);
-	}
-	return 0;
-}
-
 static int facts_ask(const struct job *job, struct requeue_facts *facts, struct cr_error *err)
 {
 	static char answer[ANSWER_SIZE];
@@ -182,7 +200,7 @@ static int facts_ask(const struct job *job, struct requeue_facts *facts, struct 
 	const char *const argv[] = {SCONTROL, "--oneliner", "show", "job", id, NULL};
 
 	snprintf(id, sizeof(id), "%u", job->id);
-	if (ask_until(argv, QUESTION_MS, answer, err) < 0)
+	if (ask_patiently(job, argv, answer, err) < 0)
 		return -1;
 	return requeue_read(answer, job->id, facts, err);
 }
@@ -190,26 +208,49 @@ static int facts_ask(const struct job *job, struct requeue_facts *facts, struct 
 /* From the moment on in which the job is pending. */
 static int node_exclude(const struct requeue_facts *facts, const char *list, struct cr_error *err)
 {
+	int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + EXCLUDE_MS * INT64_C(1000000);
 	static char answer[ANSWER_SIZE];
 	char id[80], exclude[sizeof(facts->excluded) + 512];
 	const char *const argv[] = {SCONTROL, "update", id, exclude, NULL};
 
 	snprintf(id, sizeof(id), "JobId=%s", facts->name);
 	snprintf(exclude, sizeof(exclude), "ExcNodeList=%s", list);
-	return ask_until(argv, EXCLUDE_MS, answer, err);
+	while (ask(argv, answer, err) < 0) {
+		if (cr_time_clock_ns(CLOCK_MONOTONIC) > end)
+			return -1;
+		poll(NULL, 0, PAUSE_MS);
+	}
+	return 0;
 }
 
-/* slurmctld may have done it without an answer in time, or somebody else has. */
+/* Directly before each request, and after the last, a look: the job may have been cancelled meanwhile, and Slurm
+ * would requeue it even so; or slurmctld has done it without an answer in time; or somebody else has. "asking"
+ * tells T that SIGTERM may be ours from here on. */
 static int pending_make(const struct job *job, const struct requeue_facts *facts, struct cr_error *err)
 {
 	static char answer[ANSWER_SIZE];
 	const char *const argv[] = {SCONTROL, "requeue", facts->name, NULL};
-	struct requeue_facts now = {0};
+	int left = REQUESTS;
 
-	if (ask(argv, answer, err) == 0)
-		return 0;
-	(void)facts_ask(job, &now, NULL);
-	return now.restarts > job->restart ? 0 : -1;
+	for (;;) {
+		struct requeue_facts now = {0};
+		struct cr_error state;
+		int rc = facts_ask(job, &now, &state);
+
+		if (now.restarts > job->restart)
+			return 0;
+		if (rc == 0 && left == 0)
+			return -1; /* err is of the last request */
+		if (rc < 0) {
+			*err = state;
+			return -1;
+		}
+		if (left == REQUESTS)
+			cr_line_say(stdout, "asking");
+		if (ask(argv, answer, err) == 0)
+			return 0;
+		left = requeue_unanswered(err) ? left - 1 : 0;
+	}
 }
 
 static int job_requeue(const struct job *job, struct cr_error *err)
@@ -222,7 +263,7 @@ static int job_requeue(const struct job *job, struct cr_error *err)
 		return -1;
 	snprintf(list, sizeof(list), "%s%s%.256s", facts.excluded, *facts.excluded ? "," : "", job->node);
 	/* written down first: what has been done is not done a second time, whatever comes in between */
-	if (elsewhere_check(&facts, list, err) < 0 || event_append(job, "requeue", NULL, err) < 0)
+	if (elsewhere_check(job, &facts, list, err) < 0 || event_append(job, "requeue", NULL, err) < 0)
 		return -1;
 	if (pending_make(job, &facts, err) < 0) {
 		(void)event_append(job, "requeue-failed", err->text, &late);
@@ -230,7 +271,8 @@ static int job_requeue(const struct job *job, struct cr_error *err)
 	}
 	/* Slurm ends this start now, in any case */
 	if (node_exclude(&facts, list, &late) < 0) {
-		printf("note job %u: slurmctld does not exclude %s: %s\n", job->id, job->node, late.text);
+		cr_line_say(stdout, "note job %u: slurmctld does not exclude %s: %s", job->id, job->node,
+			    late.text);
 		(void)event_append(job, "requeue-failed", late.text, err);
 	}
 	return 0;
@@ -254,9 +296,10 @@ int requeue_main(struct job *job)
 {
 	struct cr_error err;
 
-	if (job_open(job, false, &err) < 0 || run_read(job, &err) < 0 || job_requeue(job, &err) < 0)
-		printf("refused %s\n", err.text);
+	if (cr_caps_shield(&err) < 0 || job_open(job, false, &err) < 0 || run_read(job, &err) < 0 ||
+	    job_requeue(job, &err) < 0)
+		cr_line_say(stdout, "refused %s", err.text);
 	else
-		printf("requeued\n");
+		cr_line_say(stdout, "requeued");
 	return 0;
 }

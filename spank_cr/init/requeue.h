@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 
+#include "elsewhere.h"
 #include "job.h"
 
 #define REQUEUE_MOST 3 /* in a row, without having run in between */
@@ -24,6 +25,7 @@ struct requeue_facts {
 	char excluded[4096]; /* ExcNodeList, "" when there is none */
 	char partition[512];
 	uint32_t restarts;
+	struct elsewhere wish;
 };
 
 /* Read the line of job id in the text of "scontrol --oneliner show job"; ENOTSUP with the reason when it can or
@@ -33,11 +35,12 @@ int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, str
 /* What the journal has to say: -1 when the job was sent away from this node before, or too often in a row. */
 int requeue_past(const struct job *job, struct cr_error *err);
 
-/* Is there a name in nodes, one a line, that is not in gone, one a line too? */
-bool requeue_elsewhere(const char *nodes, const char *gone);
+/* Is it that slurmctld did not answer, rather than that it refused? */
+bool requeue_unanswered(const struct cr_error *err);
 
-/* Prints "requeued" or "refused WHY". Every signal must be blocked: Slurm ends the step as soon as it has requeued
- * the job. Returns the exit status. */
+/* Prints "asking" as soon as slurmctld may have heard of it, then "requeued" or "refused WHY", and notes before.
+ * Every signal must be blocked: Slurm ends the step as soon as it has requeued the job. Returns the exit status.
+ */
 int requeue_main(struct job *job);
 
 #endif

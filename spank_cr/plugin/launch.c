@@ -4,7 +4,6 @@
 #include "launch.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,18 +28,12 @@
 #include "lines.h"
 #include "ns.h"
 #include "options.h"
+#include "plan.h"
 #include "relay.h"
 #include "stage.h"
 #include "unfit.h"
 
 #define CANDIDATES 16 /* generations that a launch tries at the most */
-
-struct candidate {
-	uint32_t generation;
-	int64_t monotonic_ns, boottime_ns;
-	char net[16];	   /* host or private */
-	char without[512]; /* groups that the user was not in then: "2001,2002" */
-};
 
 struct plan {
 	bool ready;
@@ -74,28 +67,31 @@ int launch_privileged(spank_t sp)
 static void plan_line(char *line, void *arg)
 {
 	struct plan *plan = arg;
-	struct candidate c = {0};
 
 	if (strcmp(line, "ready") == 0)
 		plan->ready = true;
 	else if (strncmp(line, "refused ", 8) == 0)
 		snprintf(plan->refused, sizeof(plan->refused), "%s", line + 8);
-	else if (strncmp(line, "unfit ", 6) == 0)
-		unfit_read(&plan->unfit, line + 6);
+	else if (strncmp(line, "unfit ", 6) == 0 && unfit_read(&plan->unfit, line + 6))
+		return;
 	else if (strncmp(line, "warn ", 5) == 0) /* for the user too: the job's stderr */
 		slurm_error(LOG "%s", line + 5);
 	else if (strncmp(line, "note ", 5) == 0)
 		slurm_info(LOG "%s", line + 5);
-	else if (sscanf(line, "candidate %" SCNu32 " %" SCNd64 " %" SCNd64 " %15s %511[0-9,]", &c.generation,
-			&c.monotonic_ns, &c.boottime_ns, c.net, c.without) >= 4 &&
-		 plan->n < CANDIDATES)
-		plan->candidates[plan->n++] = c;
+	else if (strncmp(line, "candidate ", 10) == 0 && plan->n < CANDIDATES &&
+		 candidate_read(&plan->candidates[plan->n], line + 10))
+		plan->n++;
 }
 
-static int plan_make(const struct launch_job *job, struct plan *plan, struct cr_error *err)
+/* lacks: why this node can restore nothing, or ""; lacks_net: nothing with a private network. */
+static int plan_make(const struct launch_job *job, const char *lacks, const char *lacks_net, struct plan *plan,
+		     struct cr_error *err)
 {
+	const struct lines lines = {
+		.verb = "plan", .lacks = lacks, .lacks_net = lacks_net, .each = plan_line, .arg = plan};
+
 	memset(plan, 0, sizeof(*plan));
-	if (lines_read(job, "plan", 0, false, plan_line, plan, err) < 0)
+	if (lines_read(job, &lines, err) < 0)
 		return -1;
 	/* what this node refuses, another one may not */
 	if (plan->refused[0] && !plan->unfit.generation)
@@ -173,14 +169,21 @@ static int attempt(const struct launch_job *job, const struct cr_budget *budget,
 	return -1;
 }
 
-static int budget_make(const struct launch_job *job, struct cr_budget *budget, struct cr_error *err)
+static int budget_compute(bool private_net, struct cr_budget *budget, struct cr_error *err)
 {
 	uint64_t bounding;
 	int last_cap;
+
+	if (cr_caps_bounding(&bounding, &last_cap, err) < 0)
+		return -1;
+	return cr_budget_compute(budget, bounding, last_cap, cr_caps_ptrace_scope(), private_net, err);
+}
+
+static int budget_make(const struct launch_job *job, struct cr_budget *budget, struct cr_error *err)
+{
 	char text[512];
 
-	if (cr_caps_bounding(&bounding, &last_cap, err) < 0 ||
-	    cr_budget_compute(budget, bounding, last_cap, cr_caps_ptrace_scope(), job->private_net, err) < 0)
+	if (budget_compute(job->private_net, budget, err) < 0)
 		return -1;
 	slurm_info(LOG "job %u: ambient capabilities for crinit and criu: %s", job->id,
 		   cr_budget_describe(budget, text, sizeof(text)));
@@ -250,6 +253,21 @@ static void descriptors_close(const struct relay *relay, int lock)
 	}
 }
 
+/* The node, and what there is to restore on it. What the node lacks does not end this at once: there may be a
+ * checkpoint, and another node that does not lack it. Then the plan refuses this one. */
+static int launch_plan(struct launch_job *job, struct cr_budget *budget, struct plan *plan, struct cr_error *err)
+{
+	struct cr_error node = {0}, net = {0}, failed;
+	struct cr_budget private_net;
+
+	if (cr_caps_raise(&node) == 0 && node_prepare(job, budget, &node) == 0)
+		(void)budget_compute(true, &private_net, &net);
+	if (plan_make(job, node.text, net.text, plan, &failed) == 0)
+		return 0;
+	*err = node.text[0] ? node : failed;
+	return -1;
+}
+
 /* Returns 1 in the process that execs the program supervised, -1 in T when there will be no supervision. */
 static int launch_supervised(struct launch_job *job, struct cr_error *err)
 {
@@ -258,10 +276,11 @@ static int launch_supervised(struct launch_job *job, struct cr_error *err)
 	struct plan plan;
 	int lock = -1, rc;
 
-	if (cr_caps_raise(err) < 0 || node_prepare(job, &budget, err) < 0 || plan_make(job, &plan, err) < 0)
+	if (launch_plan(job, &budget, &plan, err) < 0)
 		return -1;
-	lock = cr_runtime_lock(&job->runtime, err);
-	if (lock < 0 || relay_init(&relay, err) < 0)
+	if (!plan.refused[0] && (lock = cr_runtime_lock(&job->runtime, err)) < 0)
+		return -1;
+	if (relay_init(&relay, err) < 0)
 		return -1;
 	if (plan.unfit.generation)
 		unfit_requeue(job, &plan.unfit, &relay);

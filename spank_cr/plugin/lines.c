@@ -5,8 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,49 +20,100 @@
 #include "caps.h"
 #include "cgroup.h"
 #include "cleanup.h"
+#include "line.h"
+#include "options.h"
 
-static _Noreturn void child_run(const struct launch_job *job, const char *verb, uint32_t generation,
-				bool child_cgroup, int out)
+static _Noreturn void child_run(const struct launch_job *job, const struct lines *lines, pid_t parent, int out)
 {
 	struct launch_args args;
-	struct cr_error err;
+	struct cr_error err = {0};
 
-	launch_args_common(&args, verb, job);
-	if (generation)
-		launch_args_add(&args, "--generation=%u", generation);
-	if ((!child_cgroup || cr_cgroup_enter(job->cgroup, &err) == 0) && cr_caps_drop(&err) == 0 &&
-	    dup2(out, 1) >= 0 && syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
-		launch_exec(CR_CRINIT, &args, &err);
+	launch_args_common(&args, lines->verb, job);
+	if (lines->generation)
+		launch_args_add(&args, "--generation=%u", lines->generation);
+	if (lines->lacks)
+		launch_args_add(&args, "--lacks=%s", lines->lacks);
+	if (lines->lacks_net)
+		launch_args_add(&args, "--lacks-net=%s", lines->lacks_net);
+	/* what it does is for this T and no other: it goes when T goes */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
+		_exit(127);
+	if ((!lines->child_cgroup || job->cgroup < 0 || cr_cgroup_enter(job->cgroup, &err) == 0) &&
+	    cr_caps_drop(&err) == 0) {
+		if (dup2(out, 1) >= 0 && syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+			launch_exec(CR_CRINIT, &args, &err);
+		else
+			cr_error_sys(&err, errno, "starting crinit %s", lines->verb);
+	}
 	dprintf(out, "refused %s\n", err.text);
 	_exit(127);
 }
 
-int lines_read(const struct launch_job *job, const char *verb, uint32_t generation, bool child_cgroup,
-	       void (*each)(char *line, void *arg), void *arg, struct cr_error *err)
+/* Is there a SIGTERM? Whatever else came is over: nothing runs yet that it could be meant for. */
+static bool term_came(int signals)
 {
-	cleanup_fclose FILE *in = NULL;
-	char line[1024];
-	int fds[2];
-	pid_t pid;
+	struct signalfd_siginfo info;
+	bool term = false;
+
+	while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		term = term || info.ssi_signo == SIGTERM;
+	return term;
+}
+
+/* To the end of what the child prints; 1 as soon as SIGTERM came and may end it. At other times SIGTERM stays
+ * where it is: it may be the answer to what the child has asked for. */
+static int output_read(int in, const struct lines *lines, struct cr_lines *reader)
+{
+	char bytes[4096];
+
+	for (;;) {
+		bool may = lines->may_end && lines->may_end(lines->arg);
+		struct pollfd fds[] = {{.fd = in, .events = POLLIN},
+				       {.fd = may ? lines->signals : -1, .events = POLLIN}};
+
+		if (poll(fds, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return 0;
+		}
+		/* its words first: they tell whether it may be ended */
+		if (fds[0].revents) {
+			ssize_t n = read(in, bytes, sizeof(bytes));
+
+			if (n == 0 || (n < 0 && errno != EINTR))
+				return 0;
+			if (n > 0)
+				cr_lines_feed(reader, bytes, (size_t)n, lines->each, lines->arg);
+		} else if (fds[1].revents && term_came(lines->signals)) {
+			return 1;
+		}
+	}
+}
+
+int lines_read(const struct launch_job *job, const struct lines *lines, struct cr_error *err)
+{
+	struct cr_lines reader = {0};
+	pid_t pid, self = getpid();
+	int fds[2], rc;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return cr_error_sys(err, errno, "pipe");
 	pid = fork();
 	if (pid == 0)
-		child_run(job, verb, generation, child_cgroup, fds[1]);
+		child_run(job, lines, self, fds[1]);
 	close(fds[1]);
-	in = fdopen(fds[0], "r");
-	if (pid < 0 || !in) {
-		cr_error_sys(err, errno, "starting crinit %s", verb);
-		if (!in)
-			close(fds[0]);
-		return -1;
+	if (pid < 0) {
+		close(fds[0]);
+		return cr_error_sys(err, errno, "starting crinit %s", lines->verb);
 	}
-	while (fgets(line, sizeof(line), in)) {
-		line[strcspn(line, "\n")] = '\0';
-		each(line, arg);
-	}
+	rc = output_read(fds[0], lines, &reader);
+	close(fds[0]);
+	if (rc == 1)
+		kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	return 0;
+	if (reader.refused)
+		slurm_error(LOG "job %u: %u lines of crinit %s are none, and were passed over", job->id,
+			    reader.refused, lines->verb);
+	return rc;
 }

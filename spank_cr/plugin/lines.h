@@ -11,10 +11,22 @@
 
 #include "launch_job.h"
 
-/* Run "crinit VERB", with --generation unless it is 0, without a capability, in the job's child cgroup when that
- * is wanted, and call each for every line that it prints, without the newline, until it ends. "refused WHY" is
- * what it prints in crinit's place when it cannot be run. */
-int lines_read(const struct launch_job *job, const char *verb, uint32_t generation, bool child_cgroup,
-	       void (*each)(char *line, void *arg), void *arg, struct cr_error *err);
+struct lines {
+	const char *verb;
+	uint32_t generation;   /* 0: none is given */
+	const char *lacks;     /* why this node can restore nothing, or ""; for plan */
+	const char *lacks_net; /* why nothing with a private network, or "" */
+	bool child_cgroup;     /* run it there, when there is one */
+	void (*each)(char *line, void *arg);
+	void *arg;
+	/* a signalfd, and whether SIGTERM is to end crinit at this moment; NULL: nothing does */
+	int signals;
+	bool (*may_end)(void *arg);
+};
+
+/* Run crinit without a capability, and call each for every line that it prints, without the newline, until it
+ * ends. "refused WHY" is what it prints in crinit's place when it cannot be run. Returns 0, or 1 when SIGTERM has
+ * ended it. */
+int lines_read(const struct launch_job *job, const struct lines *lines, struct cr_error *err);
 
 #endif

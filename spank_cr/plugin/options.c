@@ -3,6 +3,7 @@
 
 #include "options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,6 +127,12 @@ static int dir_set(const char *value, bool submit)
 	}
 	if (*value != '/' || strlen(value) > PATH_MAX - 256) {
 		slurm_error(LOG "--checkpoint-dir=%s: must be an absolute path", value);
+		return -1;
+	}
+	for (const char *c = value; *c; c++) {
+		if (!iscntrl((unsigned char)*c))
+			continue;
+		slurm_error(LOG "--checkpoint-dir: a control character in the directory's name");
 		return -1;
 	}
 	if (submit && lstat(value, &st) < 0) {

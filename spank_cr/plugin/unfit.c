@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -19,28 +18,30 @@
 #define WAIT_MS 120000 /* for Slurm's SIGTERM; without it T goes by itself */
 
 struct answer {
+	bool asking; /* slurmctld may have heard of it by now */
 	bool requeued;
 	char refused[768];
 };
-
-void unfit_read(struct unfit *unfit, const char *text)
-{
-	char *end;
-
-	unfit->generation = (uint32_t)strtoul(text, &end, 10);
-	snprintf(unfit->why, sizeof(unfit->why), "%s", end + strspn(end, " "));
-}
 
 static void answer_line(char *line, void *arg)
 {
 	struct answer *answer = arg;
 
-	if (strcmp(line, "requeued") == 0)
+	if (strcmp(line, "asking") == 0)
+		answer->asking = true;
+	else if (strcmp(line, "requeued") == 0)
 		answer->requeued = true;
 	else if (strncmp(line, "refused ", 8) == 0)
 		snprintf(answer->refused, sizeof(answer->refused), "%s", line + 8);
 	else if (strncmp(line, "note ", 5) == 0)
 		slurm_error(LOG "%s", line + 5);
+}
+
+/* SIGTERM says that the job was cancelled, or requeued by somebody else, unless it is the answer to our request.
+ */
+static bool answer_open(void *arg)
+{
+	return !((struct answer *)arg)->asking;
 }
 
 /* The job is pending again, and this start of it over: nothing of the user's has run. */
@@ -63,10 +64,20 @@ static _Noreturn void ended_wait(struct relay *relay)
 void unfit_requeue(const struct launch_job *job, const struct unfit *unfit, struct relay *relay)
 {
 	struct answer answer = {.refused = "crinit requeue ended without a result"};
-	struct cr_error err;
-
 	/* Slurm ends all that is in its own cgroup as soon as it has requeued the job */
-	if (lines_read(job, "requeue", unfit->generation, true, answer_line, &answer, &err) < 0)
+	const struct lines lines = {.verb = "requeue",
+				    .generation = unfit->generation,
+				    .child_cgroup = true,
+				    .each = answer_line,
+				    .arg = &answer,
+				    .signals = relay->signals,
+				    .may_end = answer_open};
+	struct cr_error err;
+	int rc = lines_read(job, &lines, &err);
+
+	if (rc == 1)
+		relay_end(SIGTERM);
+	if (rc < 0)
 		snprintf(answer.refused, sizeof(answer.refused), "%s", err.text);
 	if (answer.requeued) {
 		slurm_error(LOG

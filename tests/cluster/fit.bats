@@ -57,6 +57,7 @@ setup() {
 teardown() {
 	on n2 root bash -c "$(declare -f fakes_lift); fakes_lift"
 	cancel_all
+	! on n2 root mountpoint -q /var/spool/spank_cr || on n2 root umount -l /var/spool/spank_cr
 	for node in n1 n2; do
 		on n0 root scontrol update nodename=$node state=resume 2>/dev/null || true
 	done
@@ -103,10 +104,10 @@ start() {
 	echo "$job"
 }
 
-# to_n2 JOB... - n1 is not to be had; what is requeued now starts on n2. Held: release them one by one
+# to_n2 JOB... - n1 is bob's; what is requeued now starts on n2. Held: release them one by one. A node that was
+# drained would be none that a job could go to.
 to_n2() {
-	local job
-	on n0 root scontrol update nodename=n1 state=drain reason="the jobs are to start on n2"
+	local job busy
 	on n0 root scontrol update nodename=n2 state=resume
 	for job; do
 		on n0 alice scontrol requeuehold "$job"
@@ -114,6 +115,13 @@ to_n2() {
 	for job; do
 		wait_state "$job" PENDING 30
 	done
+	busy=$(on n0 bob sbatch --parsable --exclusive --nodelist=n1 --output=/dev/null --wrap 'sleep 3600')
+	wait_state "$busy" RUNNING 30
+}
+
+# n1_free - it is not bob's any more
+n1_free() {
+	on n0 root scancel --user=bob
 }
 
 release() {
@@ -189,7 +197,7 @@ back_on_n1() {
 	counted "out.$same"
 	on n0 alice scheckpoint show "$missing" | grep -E 'event .* unfit generation [0-9]+ on n2: /usr/local/bin/fit-missing is missing$'
 	on n0 alice scheckpoint show "$missing" | grep -E 'event .* requeue generation [0-9]+ on n2, reason unfit$'
-	on n0 root scontrol update nodename=n1 state=resume
+	n1_free
 	back_on_n1 "$missing" 2
 	back_on_n1 "$changed" 2
 	back_on_n1 "$nameless" 2
@@ -227,7 +235,7 @@ back_on_n1() {
 	on n2 root mount --bind /dev/null /usr/sbin/criu
 	release "$gone"
 	sent_away "$gone" 'criu cannot be run on this node'
-	on n0 root scontrol update nodename=n1 state=resume
+	n1_free
 	back_on_n1 "$older" 2
 	back_on_n1 "$gone" 2
 }
@@ -240,6 +248,7 @@ back_on_n1() {
 	goes=$(start --checkpoint-keep=5 "$later")
 	stays=$(start --checkpoint-keep=5 "$later")
 	only=$(start "$COUNT")
+	down=$(start "$COUNT")
 	for job in "$goes" "$stays"; do
 		on n0 alice touch "next.$job"
 		# shellcheck disable=SC2016 # it counts from 0 again
@@ -247,7 +256,7 @@ back_on_n1() {
 		wait_longer "out.$job" 20
 		on n0 alice scheckpoint create "$job"
 	done
-	to_n2 "$goes" "$stays" "$only"
+	to_n2 "$goes" "$stays" "$only" "$down"
 	on n0 alice rm "next.$goes" "next.$stays"
 	on n0 alice scontrol update JobId="$stays" Requeue=0
 	release "$goes" "$stays"
@@ -265,4 +274,40 @@ back_on_n1() {
 	[ "$(job_field "$only" ExcNodeList)" = n1 ]
 	finish "$only"
 	counted "out.$only"
+	# nor is one that cannot be had
+	on n0 root scontrol update nodename=n1 state=drain reason="it is not to be had"
+	release "$down"
+	wait_journal "$down" '.event == "fresh" and .node == "n2"'
+	on n0 alice grep -E '; not requeued: no other node is left in partition main that is up' "errors.$down"
+	[ "$(job_field "$down" Restarts)" = 1 ]
+	finish "$down"
+	counted "out.$down"
+}
+
+@test "a program that was rebuilt on shared storage is so on every node; a capability, or a cgroup, is this node's" {
+	# shellcheck disable=SC2016 # expanded over there
+	on n0 alice sh -c 'cd fit && cp alone rebuilt'
+	home=$(on n0 alice pwd)
+	rebuilt=$(start "exec $home/fit/rebuilt")
+	lacks=$(start "$COUNT")
+	to_n2 "$rebuilt" "$lacks"
+	# shellcheck disable=SC2016
+	on n0 alice sh -c 'cd fit && rm rebuilt && gcc -DOTHER -O1 -o rebuilt fit.c step.c'
+	release "$rebuilt"
+	wait_journal "$rebuilt" '.event == "fresh" and .node == "n2"'
+	on n0 alice cat "errors.$rebuilt"
+	on n0 alice grep -E "generation 1 is passed over: $home/fit/rebuilt has changed .*; that is so on every node" "errors.$rebuilt"
+	not _in_journal "$rebuilt" '.event == "requeue"'
+	[ "$(job_field "$rebuilt" Restarts)" = 1 ]
+	finish "$rebuilt"
+	counted "out.$rebuilt"
+	# the scratch directory cannot be made
+	on n2 root mount -t tmpfs -o ro none /var/spool/spank_cr
+	release "$lacks"
+	wait_journal "$lacks" '.event == "requeue" and .node == "n2" and .reason == "unfit"'
+	on n2 root umount -l /var/spool/spank_cr
+	wait_field "$lacks" ExcNodeList n2 30
+	on n0 alice cat "errors.$lacks"
+	n1_free
+	back_on_n1 "$lacks" 2
 }

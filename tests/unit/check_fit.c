@@ -206,6 +206,34 @@ START_TEST(binaries)
 }
 END_TEST
 
+START_TEST(the_same_on_every_node)
+{
+	struct cr_fit_node node = node_make();
+	struct cr_manifest m = manifest_make();
+	struct cr_fit fit;
+
+	there.shared = true;
+	cr_fit_compare(&fit, &m, &node);
+	ck_assert_uint_eq(fit.reasons, 0);
+	ck_assert_uint_eq(fit.shared, 0);
+	there.found = false;
+	cr_fit_compare(&fit, &m, &node);
+	ck_assert_uint_eq(fit.reasons, 1);
+	ck_assert_uint_eq(fit.shared, 1);
+	/* and one of this node's */
+	node.glibc = "2.36";
+	cr_fit_compare(&fit, &m, &node);
+	ck_assert_uint_eq(fit.reasons, 2);
+	ck_assert_uint_eq(fit.shared, 1);
+	there.shared = false;
+	cr_fit_compare(&fit, &m, &node);
+	ck_assert_uint_eq(fit.shared, 0);
+	cr_fit_add(&fit, "CAP_NET_ADMIN\nis not there");
+	ck_assert_uint_eq(fit.reasons, 3);
+	ck_assert_ptr_nonnull(strstr(fit.text, "; CAP_NET_ADMIN?is not there"));
+}
+END_TEST
+
 START_TEST(put_back)
 {
 	struct cr_manifest_rollback dir = {.path = (char *)"/usr/bi"};
@@ -266,4 +294,4 @@ END_TEST
 
 UNIT_MAIN("fit", {same, false}, {processor, false}, {processor_of_another_kind, false}, {extended_state, false},
 	  {extended_state_of_this_machine, false}, {software, false}, {versions, false}, {binaries, false},
-	  {put_back, false}, {many, false}, {long_path, false})
+	  {the_same_on_every_node, false}, {put_back, false}, {many, false}, {long_path, false})

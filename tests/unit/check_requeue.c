@@ -70,15 +70,93 @@ START_TEST(not_to_be)
 }
 END_TEST
 
-START_TEST(elsewhere)
+static bool elsewhere(const char *nodes, const char *gone)
 {
-	ck_assert(requeue_elsewhere("n1\nn2\n", "n2\n"));
-	ck_assert(requeue_elsewhere("n2 \nn1 \n", "n2\n"));
-	ck_assert(requeue_elsewhere("n1", "n10\nn2"));
-	ck_assert(!requeue_elsewhere("n1\nn2\n", "n2\nn1\n"));
-	ck_assert(!requeue_elsewhere("n2\n", "n2"));
-	ck_assert(!requeue_elsewhere("", "n2\n"));
-	ck_assert(!requeue_elsewhere("\n\n", ""));
+	return elsewhere_is(&facts.wish, nodes, gone);
+}
+
+START_TEST(nodes_that_are_left)
+{
+	memset(&facts, 0, sizeof(facts));
+	ck_assert(elsewhere("n1 idle (null) (null)\nn2 idle (null) (null)\n", "n2\n"));
+	ck_assert(elsewhere("n2 idle (null) (null)\nn1 allocated a,b gpu:1", "n2\n"));
+	ck_assert(elsewhere("n1 mixed- (null) (null)", "n10\nn2"));
+	ck_assert(!elsewhere("n1 idle (null) (null)\nn2 idle (null) (null)\n", "n2\nn1\n"));
+	ck_assert(!elsewhere("n2 idle (null) (null)\n", "n2"));
+	ck_assert(!elsewhere("", "n2\n"));
+	ck_assert(!elsewhere("\n\n", ""));
+}
+END_TEST
+
+START_TEST(nodes_that_cannot_be_had)
+{
+	static const char *const states[] = {"down",	 "down*", "drained", "draining", "idle*",
+					     "drained*", "fail",  "unknown", "future",	 "maint"};
+	static const char *const good[] = {"idle",  "idle~",	  "allocated", "allocated+",
+					   "mixed", "completing", "planned",   "reserved"};
+	char nodes[128];
+
+	memset(&facts, 0, sizeof(facts));
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		(void)snprintf(nodes, sizeof(nodes), "n1 %s (null) (null)\nn2 idle (null) (null)\n", states[i]);
+		ck_assert_msg(!elsewhere(nodes, "n2\n"), "%s", states[i]);
+	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		(void)snprintf(nodes, sizeof(nodes), "n1 %s (null) (null)\n", good[i]);
+		ck_assert_msg(elsewhere(nodes, "n2\n"), "%s", good[i]);
+	}
+}
+END_TEST
+
+/* The job's line with more in it. */
+static int wish_read(const char *more)
+{
+	char line[2048];
+
+	(void)snprintf(line, sizeof(line), "%.*s %s\n",
+		       (int)strlen(LINE("JobId=3 JobName=x", "1", "RUNNING", NO_NODES)) - 1,
+		       LINE("JobId=3 JobName=x", "1", "RUNNING", NO_NODES), more);
+	return requeue_read(line, 3, &facts, &err);
+}
+
+START_TEST(what_the_job_asks_for)
+{
+	unit_assert_ok(wish_read("Features=(null) DelayBoot=00:00:00"), &err);
+	ck_assert(elsewhere("n1 idle (null) (null)", "n2"));
+	unit_assert_ok(wish_read("Features=avx2&ib DelayBoot=00:00:00"), &err);
+	ck_assert(elsewhere("n1 idle ib,x,avx2 (null)", "n2"));
+	ck_assert(!elsewhere("n1 idle ib,avx (null)", "n2"));
+	ck_assert(!elsewhere("n1 idle (null) (null)", "n2"));
+	unit_assert_ok(wish_read("Features=(null) TresPerTask=cpu=2 TresPerNode=gres/gpu:a100:2,gres/nvme:1"),
+		       &err);
+	ck_assert(elsewhere("n1 idle (null) nvme:4,gpu:a100:4(S:0-1)", "n2"));
+	ck_assert(!elsewhere("n1 idle (null) gpu:a100:4(S:0-1)", "n2"));
+	ck_assert(!elsewhere("n1 idle (null) nvme:4,gpu:a1000:4", "n2"));
+	unit_assert_ok(wish_read("TresPerNode=gres/gpu:2"), &err);
+	ck_assert(elsewhere("n1 idle (null) gpu:h100:8", "n2"));
+	unit_assert_ok(wish_read("TresPerJob=gres:gpu"), &err);
+	ck_assert(elsewhere("n1 idle (null) gpu", "n2"));
+	ck_assert(!elsewhere("n1 idle (null) (null)", "n2"));
+	/* what cannot be judged */
+	ck_assert_int_eq(wish_read("Features=[a|b] DelayBoot=00:00:00"), -1);
+	unit_assert_error(&err, ENOTSUP, "--constraint=[a|b] leaves it open");
+	ck_assert_int_eq(wish_read("Reservation=maint_7"), -1);
+	unit_assert_error(&err, ENOTSUP, "in a reservation");
+}
+END_TEST
+
+START_TEST(silence_is_no_refusal)
+{
+	cr_error_set(&err, EIO, "slurm_load_jobs error: Unable to contact slurm controller (connect failure)");
+	ck_assert(requeue_unanswered(&err));
+	cr_error_set(&err, EIO, "slurm_load_jobs error: Socket timed out on send/recv operation");
+	ck_assert(requeue_unanswered(&err));
+	cr_error_set(&err, ETIMEDOUT, "/usr/bin/scontrol did not answer within 15000 ms");
+	ck_assert(requeue_unanswered(&err));
+	cr_error_set(&err, EIO, "Requested operation is presently disabled for job 3");
+	ck_assert(!requeue_unanswered(&err));
+	cr_error_set(&err, EIO, "slurm_load_jobs error: Invalid job id specified");
+	ck_assert(!requeue_unanswered(&err));
 }
 END_TEST
 
@@ -121,4 +199,6 @@ START_TEST(past)
 }
 END_TEST
 
-UNIT_MAIN("requeue", {plain, false}, {arrays, false}, {not_to_be, false}, {elsewhere, false}, {past, true})
+UNIT_MAIN("requeue", {plain, false}, {arrays, false}, {not_to_be, false}, {nodes_that_are_left, false},
+	  {nodes_that_cannot_be_had, false}, {what_the_job_asks_for, false}, {silence_is_no_refusal, false},
+	  {past, true})

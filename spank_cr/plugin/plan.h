@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* plan.h - the lines of "crinit plan" that T acts on, read strictly: they come from a process of the user's */
+
+#ifndef CR_PLUGIN_PLAN_H
+#define CR_PLUGIN_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct candidate {
+	uint32_t generation;
+	int64_t monotonic_ns, boottime_ns;
+	char net[16];	   /* host or private */
+	char without[512]; /* groups that the user was not in then: "2001,2002" */
+};
+
+/* The newest sound generation, and why it does not fit; generation 0: nothing of that kind. */
+struct unfit {
+	uint32_t generation;
+	char why[640];
+};
+
+/* Read what follows "candidate " or "unfit " in a line. False, and nothing read, when it is not exactly what
+ * crinit prints: generation 0 above all, which would be a start from the beginning. */
+bool candidate_read(struct candidate *candidate, const char *text);
+bool unfit_read(struct unfit *unfit, const char *text);
+
+#endif
