@@ -17,6 +17,8 @@
 
 #include "cleanup.h"
 
+#define FORKED 0x40 /* PF_FORKNOEXEC, of the flags in /proc/PID/stat */
+
 struct entry {
 	pid_t pid, parent;
 	bool in;
@@ -139,6 +141,42 @@ uint64_t cr_proc_cpu(pid_t pid)
 			    &system) != 2)
 		return 0;
 	return user + system;
+}
+
+bool cr_proc_birth(pid_t pid, uint64_t *start, bool *executed)
+{
+	unsigned flags = 0;
+	char line[1024];
+	const char *tail = stat_tail(pid, line, sizeof(line));
+
+	if (!tail ||
+	    sscanf(tail, ") %*c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+		   &flags, start) != 2)
+		return false;
+	*executed = !(flags & FORKED);
+	return true;
+}
+
+bool cr_proc_status(pid_t pid, const char *tid, const char *key, int base, uint64_t *value)
+{
+	char path[96], line[256];
+	cleanup_fclose FILE *f = NULL;
+	size_t n = strlen(key);
+
+	if (tid)
+		snprintf(path, sizeof(path), "/proc/%d/task/%.16s/status", (int)pid, tid);
+	else
+		snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		char *end;
+
+		if (strncmp(line, key, n) != 0 || line[n] != ':')
+			continue;
+		*value = strtoull(line + n + 1, &end, base);
+		return end != line + n + 1;
+	}
+	return false;
 }
 
 uint64_t cr_proc_memory(pid_t pid)

@@ -47,6 +47,14 @@ uint64_t cr_proc_memory(pid_t pid);
 /* The state of pid, a letter as in /proc/PID/stat; 0 when it is gone. */
 char cr_proc_state(pid_t pid);
 
+/* The number behind "KEY:" in /proc/PID/status, or of thread tid in /proc/PID/task/TID/status; base as strtoull
+ * has it. False when there is none. */
+bool cr_proc_status(pid_t pid, const char *tid, const char *key, int base, uint64_t *value);
+
+/* When pid was started, in clock ticks of CLOCK_BOOTTIME, and whether it has executed a program since. False when
+ * it is gone. */
+bool cr_proc_birth(pid_t pid, uint64_t *start, bool *executed);
+
 /* Clock ticks of processor time that pid's threads have used so far; 0 when it is gone. */
 uint64_t cr_proc_cpu(pid_t pid);
 

@@ -21,6 +21,7 @@ int elsewhere_read(struct elsewhere *wish, const char *line, struct cr_error *er
 	size_t used = 0;
 
 	memset(wish, 0, sizeof(*wish));
+	slurm_value(line, "Partition", wish->partitions, sizeof(wish->partitions));
 	if (!is_none(slurm_value(line, "Reservation", value, sizeof(value))))
 		return cr_error_set(err, ENOTSUP, "it is in a reservation, whose nodes are not known (%.100s)",
 				    value);
@@ -66,9 +67,9 @@ static bool state_will_do(const char *state)
 	return true;
 }
 
-static bool feature_has(const char *features, const char *name, size_t length)
+static bool word_among(const char *words, const char *name, size_t length)
 {
-	for (const char *at = features; *at; at += strcspn(at, ","), at += *at == ',')
+	for (const char *at = words; *at; at += strcspn(at, ","), at += *at == ',')
 		if (strcspn(at, ",") == length && memcmp(at, name, length) == 0)
 			return true;
 	return false;
@@ -77,7 +78,7 @@ static bool feature_has(const char *features, const char *name, size_t length)
 static bool features_will_do(const char *wish, const char *features)
 {
 	for (const char *at = wish; *at; at += strcspn(at, "&,"), at += *at != '\0')
-		if (!feature_has(features, at, strcspn(at, "&,")))
+		if (!word_among(features, at, strcspn(at, "&,")))
 			return false;
 	return true;
 }
@@ -112,12 +113,13 @@ static bool gres_will_do(const char *wish, const char *gres)
 bool elsewhere_is(const struct elsewhere *wish, const char *nodes, const char *gone)
 {
 	for (const char *at = nodes; *at; at += strcspn(at, "\n"), at += *at == '\n') {
-		char name[256], state[64], features[4096], gres[1024], line[5600];
+		char partition[256], name[256], state[64], features[4096], gres[1024], line[5900];
 
 		snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"), at);
-		if (sscanf(line, "%255s %63s %4095s %1023s", name, state, features, gres) != 4)
+		if (sscanf(line, "%255s %255s %63s %4095s %1023s", partition, name, state, features, gres) != 5)
 			continue;
-		if (!line_among(gone, name, strlen(name)) && state_will_do(state) &&
+		if (word_among(wish->partitions, partition, strlen(partition)) &&
+		    !line_among(gone, name, strlen(name)) && state_will_do(state) &&
 		    features_will_do(wish->features, features) && gres_will_do(wish->gres, gres))
 			return true;
 	}

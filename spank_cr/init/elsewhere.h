@@ -15,18 +15,20 @@
 
 #include "error.h"
 
-#define ELSEWHERE_FORMAT "%N %T %f %G" /* of sinfo: name, state, features, generic resources */
+#define ELSEWHERE_FORMAT "%R %N %T %f %G" /* of sinfo: partition, name, state, features, generic resources */
 
 struct elsewhere {
-	char features[256]; /* "avx2&icelake", all of them; "" for none */
-	char gres[512];	    /* as in --gres: "gres/gpu:a100:2"; "" for none */
+	char partitions[512]; /* "main,long" */
+	char features[256];   /* "avx2&icelake", all of them; "" for none */
+	char gres[512];	      /* as in --gres: "gres/gpu:a100:2"; "" for none */
 };
 
 /* Read what the job asks for from its line of "scontrol --oneliner show job". ENOTSUP when that cannot be judged:
  * a reservation, alternatives among features. */
 int elsewhere_read(struct elsewhere *wish, const char *line, struct cr_error *err);
 
-/* Is there a node in nodes, lines in ELSEWHERE_FORMAT, that is not in gone, a name a line, and will do? */
+/* Is there a node in nodes, lines in ELSEWHERE_FORMAT, that is in one of the job's partitions, not in gone, a name
+ * a line, and will do? */
 bool elsewhere_is(const struct elsewhere *wish, const char *nodes, const char *gone);
 
 #endif

@@ -149,26 +149,11 @@ int imgproc_receive(int fd, struct imgproc_message *m, int *pass, int timeout_ms
 	return 1;
 }
 
-/* A number behind a word in /proc/PID/task/TID/status; -1 when it is not there. */
-static long status_number(pid_t pid, const char *tid, const char *format)
-{
-	char path[64], line[256];
-	cleanup_fclose FILE *f = NULL;
-	long number = -1;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/status", (int)pid, tid);
-	f = fopen(path, "re");
-	while (f && number < 0 && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, format, &number) != 1)
-			number = -1;
-	}
-	return number;
-}
-
 int imgproc_untraced(const struct imgproc *p, struct cr_error *err)
 {
 	cleanup_closedir DIR *tasks = NULL;
 	struct dirent *e;
+	uint64_t tracer = 0;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)p->pid);
@@ -176,7 +161,8 @@ int imgproc_untraced(const struct imgproc *p, struct cr_error *err)
 	if (!tasks)
 		return cr_error_sys(err, errno, "%s", path);
 	while ((e = readdir(tasks))) {
-		if (e->d_name[0] != '.' && status_number(p->pid, e->d_name, "TracerPid: %ld") > 0)
+		if (e->d_name[0] != '.' && cr_proc_status(p->pid, e->d_name, "TracerPid", 10, &tracer) &&
+		    tracer > 0)
 			return cr_error_set(err, EPERM, "somebody traces the image process");
 	}
 	return 0;

@@ -90,7 +90,6 @@ int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, str
 		return cr_error_set(err, ENOTSUP, "it excludes more nodes than can be handled");
 	if (is_none(facts->excluded))
 		facts->excluded[0] = '\0';
-	slurm_value(line, "Partition", facts->partition, sizeof(facts->partition));
 	name_read(line, id, facts->name, sizeof(facts->name));
 	return elsewhere_read(&facts->wish, line, err);
 }
@@ -173,16 +172,16 @@ static int elsewhere_check(const struct job *job, const struct requeue_facts *fa
 			   struct cr_error *err)
 {
 	static char nodes[ANSWER_SIZE], gone[ANSWER_SIZE];
-	const char *const partition[] = {SINFO, "-a", "-h", "-N", "-o", ELSEWHERE_FORMAT, "-p", facts->partition,
-					 NULL};
+	/* all of them: together with -p, -a is refused, and without it hidden partitions are not shown */
+	const char *const all[] = {SINFO, "-a", "-h", "-N", "-o", ELSEWHERE_FORMAT, NULL};
 	const char *const names[] = {SCONTROL, "show", "hostnames", list, NULL};
 
-	if (ask_patiently(job, partition, nodes, err) < 0 || ask_patiently(job, names, gone, err) < 0)
+	if (ask_patiently(job, all, nodes, err) < 0 || ask_patiently(job, names, gone, err) < 0)
 		return -1;
 	if (!elsewhere_is(&facts->wish, nodes, gone))
 		return cr_error_set(err, ENOTSUP,
 				    "no other node is left in partition %s that is up and has what it asks for",
-				    facts->partition);
+				    facts->wish.partitions);
 	return 0;
 }
 

@@ -23,7 +23,6 @@
 struct requeue_facts {
 	char name[64];	     /* what scontrol calls it: an element of an array has a name of its own */
 	char excluded[4096]; /* ExcNodeList, "" when there is none */
-	char partition[512];
 	uint32_t restarts;
 	struct elsewhere wish;
 };

@@ -10,8 +10,7 @@
  *   outputs      files the job was writing go back to their size, stdout and stderr to their content
  *   criu restore
  *   (before anything runs) no task may hold a capability; pids go on where they were; limits, priorities and
- *                processors as they were
- *   (running)    programs that want to know get their signal
+ *                processors as they were; programs that want to know have their signal
  */
 
 #include <errno.h>
@@ -107,6 +106,8 @@ static int on_action(const char *action, void *arg)
 		identity_apply(r->identity, r->job);
 	if (r->job->private_net && netlock_release(&r->err) < 0)
 		job_log(r->job, 0, "%s", r->err.text);
+	if (r->job->signal_after)
+		notify_still(r->job, (pid_t)r->m.root_pid, r->job->signal_after);
 	if (cr_ns_last_pid_write(r->m.last_pid < CR_NS_PID_FIRST ? CR_NS_PID_FIRST : r->m.last_pid, &r->err) < 0)
 		job_log(r->job, 0, "%s", r->err.text);
 	return 0;
@@ -213,8 +214,6 @@ void restore_work(struct job *job, int fd)
 		report_send(fd, REPORT_FAILED, job->generation, 0, 0, err.text);
 	} else {
 		ms = (cr_time_clock_ns(CLOCK_MONOTONIC_RAW) - from) / 1000000;
-		if (job->signal_after)
-			notify_tree(job, (pid_t)r.m.root_pid, job->signal_after);
 		job->run = r.m.run;
 		if (cr_store_set_aside(&job->store, job->generation, &err) < 0)
 			job_log(job, 0, "%s", err.text);

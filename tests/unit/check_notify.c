@@ -72,12 +72,65 @@ START_TEST(who_does_not_catch_it_is_left_alone)
 	struct job job = some_job();
 	int status;
 
-	/* this process is their parent: it catches nothing itself */
-	ck_assert_uint_eq(notify_tree(&job, getpid(), SIGUSR1), 1);
+	/* this process is their parent: it catches nothing itself; while all stand still it is no matter how old
+	 */
+	ck_assert_uint_eq(notify_still(&job, getpid(), SIGUSR1), 1);
 	ck_assert_int_eq(waitpid(wants, &status, 0), wants);
 	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == SIGUSR1);
 	ck_assert_int_eq(waitpid(other, &status, WNOHANG), 0);
 	kill(other, SIGKILL);
+}
+END_TEST
+
+/* A program that forks and executes others as fast as it can, and has a handler that they have not. */
+static pid_t forker_start(void)
+{
+	char *const argv[] = {(char *)"true", NULL};
+	pid_t pid = fork();
+	int status;
+
+	if (pid != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGUSR1, note);
+	for (;;) {
+		pid = fork();
+		if (pid == 0) {
+			execv("/bin/true", argv);
+			_exit(0);
+		}
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		if (WIFSIGNALED(status))
+			_exit(1);
+	}
+}
+
+START_TEST(who_forks_all_the_time)
+{
+	pid_t old = process_start(SIGUSR1), forker = forker_start();
+	struct job job = some_job();
+	bool executed;
+	uint64_t start;
+	int fds[2], status;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+	/* as nobody here has executed anything: not yet, and after a while; an end of the wait ends it */
+	ck_assert(!notify_settled(old, &start));
+	ck_assert_int_eq(send(fds[1], "h", 1, 0), 1);
+	ck_assert_uint_eq(notify_running(&job, getpid(), SIGUSR1, fds[0]), 0);
+	ck_assert_int_eq(recv(fds[0], &executed, 1, 0), 1);
+	ck_assert_uint_eq(notify_running(&job, getpid(), SIGUSR1, fds[0]), 2);
+	ck_assert_int_eq(waitpid(old, &status, 0), old);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == SIGUSR1);
+	/* none of the others dies of it */
+	ck_assert_int_eq(send(fds[1], "h", 1, 0), 1);
+	for (int i = 0; i < 1000; i++)
+		ck_assert_uint_eq(notify_running(&job, getpid(), SIGUSR1, fds[0]), 1);
+	ck_assert_int_eq(waitpid(forker, &status, WNOHANG), 0);
+	kill(forker, SIGKILL);
+	ck_assert(notify_settled(getppid(), &start));
+	ck_assert(!notify_settled(INT32_MAX, &start));
 }
 END_TEST
 
@@ -118,4 +171,4 @@ START_TEST(how_long_the_program_has)
 END_TEST
 
 UNIT_MAIN("notify", {who_catches_a_signal, false}, {who_does_not_catch_it_is_left_alone, false},
-	  {how_long_the_program_has, false})
+	  {how_long_the_program_has, false}, {who_forks_all_the_time, false})

@@ -20,7 +20,7 @@ START_TEST(plain)
 	unit_assert_ok(requeue_read(LINE("JobId=3 JobName=x", "1", "RUNNING", NO_NODES), 3, &facts, &err), &err);
 	ck_assert_str_eq(facts.name, "3");
 	ck_assert_str_eq(facts.excluded, "");
-	ck_assert_str_eq(facts.partition, "main");
+	ck_assert_str_eq(facts.wish.partitions, "main");
 	ck_assert_uint_eq(facts.restarts, 1);
 	unit_assert_ok(
 		requeue_read(LINE("JobId=3 JobName=x", "1", "RUNNING", "ReqNodeList=(null) ExcNodeList=n[4-6],n9"),
@@ -78,11 +78,14 @@ static bool elsewhere(const char *nodes, const char *gone)
 START_TEST(nodes_that_are_left)
 {
 	memset(&facts, 0, sizeof(facts));
-	ck_assert(elsewhere("n1 idle (null) (null)\nn2 idle (null) (null)\n", "n2\n"));
-	ck_assert(elsewhere("n2 idle (null) (null)\nn1 allocated a,b gpu:1", "n2\n"));
-	ck_assert(elsewhere("n1 mixed- (null) (null)", "n10\nn2"));
-	ck_assert(!elsewhere("n1 idle (null) (null)\nn2 idle (null) (null)\n", "n2\nn1\n"));
-	ck_assert(!elsewhere("n2 idle (null) (null)\n", "n2"));
+	(void)strcpy(facts.wish.partitions, "main,long");
+	ck_assert(elsewhere("main n1 idle (null) (null)\nmain n2 idle (null) (null)\n", "n2\n"));
+	ck_assert(elsewhere("main n2 idle (null) (null)\nmain n1 allocated a,b gpu:1", "n2\n"));
+	ck_assert(elsewhere("main n1 mixed- (null) (null)", "n10\nn2"));
+	ck_assert(!elsewhere("main n1 idle (null) (null)\nmain n2 idle (null) (null)\n", "n2\nn1\n"));
+	ck_assert(!elsewhere("main n2 idle (null) (null)\n", "n2"));
+	ck_assert(elsewhere("long n1 idle (null) (null)\n", "n2"));
+	ck_assert(!elsewhere("mai n1 idle (null) (null)\nother n1 idle (null) (null)\n", "n2"));
 	ck_assert(!elsewhere("", "n2\n"));
 	ck_assert(!elsewhere("\n\n", ""));
 }
@@ -97,12 +100,14 @@ START_TEST(nodes_that_cannot_be_had)
 	char nodes[128];
 
 	memset(&facts, 0, sizeof(facts));
+	(void)strcpy(facts.wish.partitions, "main,long");
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
-		(void)snprintf(nodes, sizeof(nodes), "n1 %s (null) (null)\nn2 idle (null) (null)\n", states[i]);
+		(void)snprintf(nodes, sizeof(nodes), "main n1 %s (null) (null)\nmain n2 idle (null) (null)\n",
+			       states[i]);
 		ck_assert_msg(!elsewhere(nodes, "n2\n"), "%s", states[i]);
 	}
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		(void)snprintf(nodes, sizeof(nodes), "n1 %s (null) (null)\n", good[i]);
+		(void)snprintf(nodes, sizeof(nodes), "main n1 %s (null) (null)\n", good[i]);
 		ck_assert_msg(elsewhere(nodes, "n2\n"), "%s", good[i]);
 	}
 }
@@ -122,21 +127,21 @@ static int wish_read(const char *more)
 START_TEST(what_the_job_asks_for)
 {
 	unit_assert_ok(wish_read("Features=(null) DelayBoot=00:00:00"), &err);
-	ck_assert(elsewhere("n1 idle (null) (null)", "n2"));
+	ck_assert(elsewhere("main n1 idle (null) (null)", "n2"));
 	unit_assert_ok(wish_read("Features=avx2&ib DelayBoot=00:00:00"), &err);
-	ck_assert(elsewhere("n1 idle ib,x,avx2 (null)", "n2"));
-	ck_assert(!elsewhere("n1 idle ib,avx (null)", "n2"));
-	ck_assert(!elsewhere("n1 idle (null) (null)", "n2"));
+	ck_assert(elsewhere("main n1 idle ib,x,avx2 (null)", "n2"));
+	ck_assert(!elsewhere("main n1 idle ib,avx (null)", "n2"));
+	ck_assert(!elsewhere("main n1 idle (null) (null)", "n2"));
 	unit_assert_ok(wish_read("Features=(null) TresPerTask=cpu=2 TresPerNode=gres/gpu:a100:2,gres/nvme:1"),
 		       &err);
-	ck_assert(elsewhere("n1 idle (null) nvme:4,gpu:a100:4(S:0-1)", "n2"));
-	ck_assert(!elsewhere("n1 idle (null) gpu:a100:4(S:0-1)", "n2"));
-	ck_assert(!elsewhere("n1 idle (null) nvme:4,gpu:a1000:4", "n2"));
+	ck_assert(elsewhere("main n1 idle (null) nvme:4,gpu:a100:4(S:0-1)", "n2"));
+	ck_assert(!elsewhere("main n1 idle (null) gpu:a100:4(S:0-1)", "n2"));
+	ck_assert(!elsewhere("main n1 idle (null) nvme:4,gpu:a1000:4", "n2"));
 	unit_assert_ok(wish_read("TresPerNode=gres/gpu:2"), &err);
-	ck_assert(elsewhere("n1 idle (null) gpu:h100:8", "n2"));
+	ck_assert(elsewhere("main n1 idle (null) gpu:h100:8", "n2"));
 	unit_assert_ok(wish_read("TresPerJob=gres:gpu"), &err);
-	ck_assert(elsewhere("n1 idle (null) gpu", "n2"));
-	ck_assert(!elsewhere("n1 idle (null) (null)", "n2"));
+	ck_assert(elsewhere("main n1 idle (null) gpu", "n2"));
+	ck_assert(!elsewhere("main n1 idle (null) (null)", "n2"));
 	/* what cannot be judged */
 	ck_assert_int_eq(wish_read("Features=[a|b] DelayBoot=00:00:00"), -1);
 	unit_assert_error(&err, ENOTSUP, "--constraint=[a|b] leaves it open");
