@@ -168,3 +168,17 @@ int cr_ns_last_pid_write(uint32_t last_pid, struct cr_error *err)
 		return cr_error_sys(err, errno, "setting ns_last_pid");
 	return 0;
 }
+
+bool cr_ns_private(const char *path)
+{
+	static const char *const dirs[] = {CR_NS_PRIVATE};
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		size_t n = strlen(dirs[i]);
+
+		if (path[0] == '/' && strncmp(path + 1, dirs[i], n) == 0 &&
+		    (path[n + 1] == '/' || path[n + 1] == '\0'))
+			return true;
+	}
+	return false;
+}

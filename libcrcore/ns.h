@@ -38,6 +38,10 @@ struct cr_ns_mounts {
 /* In the child of cr_ns_fork: private propagation, fresh /proc, /dev/shm and devpts, the binds above. */
 int cr_ns_mount(const struct cr_ns_mounts *mounts, struct cr_error *err);
 
+/* The directories that a job has for itself by that, below /, and whether path is one of them or below one. */
+#define CR_NS_PRIVATE "tmp", "var/tmp", "dev/shm"
+bool cr_ns_private(const char *path);
+
 /* Pids below this one are crinit's own: criu and its helpers must not sit on a pid that a restore needs. */
 #define CR_NS_PID_FIRST 1000
 

@@ -13,7 +13,8 @@
 /* What user code finds by CPUID and then uses: instructions, registers, and what they need of the kernel. The
  * other words in /proc/cpuinfo are the kernel's own business: mitigations (ibrs, md_clear, …) come and go with
  * microcode, the clock's (constant_tsc, …), virtualisation's and power management's are nothing that an
- * instruction of the program's depends on. Nor does one fail for want of a hint (erms, fsrm). Two nodes of one
+ * instruction of the program's depends on. Nor does one fail for want of a hint: erms and fsrm are none of an
+ * instruction's, and hle, cldemote and the prefetches are encodings that do nothing elsewhere. Two nodes of one
  * kind would differ by them, and a job could go to neither. An ending * stands for any ending. */
 static const char *const x86[] = {
 	/* the base */
@@ -34,7 +35,6 @@ static const char *const x86[] = {
 	"mmxext",
 	"3dnow",
 	"3dnowext",
-	"3dnowprefetch",
 	"sse",
 	"sse2",
 	"pni",
@@ -80,11 +80,9 @@ static const char *const x86[] = {
 	"clflushopt",
 	"clwb",
 	"clzero",
-	"cldemote",
 	"movdiri",
 	"movdir64b",
 	"enqcmd",
-	"prefetchi",
 	"cmpccxadd",
 	"raoint",
 	/* waiting and transactions */
@@ -92,7 +90,6 @@ static const char *const x86[] = {
 	"mwaitx",
 	"serialize",
 	"rtm",
-	"hle",
 	"tsxldtrk",
 	/* state that the kernel saves for the program */
 	"xsave",

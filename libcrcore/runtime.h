@@ -29,6 +29,9 @@
 #endif
 #define CR_RUN_HOME CR_RUN_DIR "/home"
 
+/* In crinit's environment: NAME=value lines of what Slurm has set for this start of the job. */
+#define CR_SLURM_ENV "SPANK_CR_SLURM_ENV"
+
 struct cr_runtime {
 	char dir[PATH_MAX];	/* CR_RUN_DIR/JOBID */
 	char scratch[PATH_MAX]; /* SCRATCH/spank_cr.JOBID */

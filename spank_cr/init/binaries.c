@@ -14,21 +14,11 @@
 #include "buildid.h"
 #include "cleanup.h"
 #include "imgproc.h"
+#include "ns.h"
 #include "proc.h"
 
 #define MOST	    16384 /* files; a job with more has something else in its mind */
 #define PATIENCE_MS 30000
-
-/* What travels with the checkpoint is no matter of the node's. */
-static bool is_private(const char *path)
-{
-	static const char *const places[] = {"/tmp/", "/var/tmp/", "/dev/shm/"};
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (strncmp(path, places[i], strlen(places[i])) == 0)
-			return true;
-	return false;
-}
 
 /* Processes of one job map much the same files in the same order: look where the last one was found first. */
 static struct binary *binary_find(struct binaries *b, const char *path)
@@ -78,8 +68,12 @@ static int file_seen(struct binaries *b, const char *path, bool frozen, struct c
 
 	if (!own) {
 		/* no such file here: deleted since, or no file at all (a memfd, System V shared memory) */
-		if (is_private(path) || b->n == MOST || lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		if (cr_ns_private(path) || lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
 			return 0;
+		if (b->n == MOST) {
+			b->more++;
+			return 0;
+		}
 		own = binary_add(b, path, err);
 		if (!own)
 			return -1;
@@ -240,6 +234,8 @@ int binaries_record(struct binaries *b, struct cr_manifest *m, struct cr_error *
 					   err) < 0)
 			return -1;
 	}
+	if (b->more)
+		return cr_error_set(err, E2BIG, "of more than %d programs and libraries the rest", MOST);
 	return 0;
 }
 

@@ -28,6 +28,7 @@ struct binary {
 struct binaries {
 	struct binary *list; /* each path once */
 	size_t n, room, hint;
+	size_t more; /* times that one was met for which there was no place */
 };
 
 /* Before the freeze: see what root's tree runs, and look into it. past: the last generation's manifest, or zeroed.
@@ -37,7 +38,8 @@ int binaries_begin(struct binaries *b, pid_t root, const struct cr_manifest *pas
 /* While frozen: what it really runs. */
 int binaries_frozen(struct binaries *b, pid_t root, struct cr_error *err);
 
-/* Look into what has come since, and put all that the frozen tree ran into the manifest. */
+/* Look into what has come since, and put all that the frozen tree ran into the manifest. Fails with E2BIG when
+ * that were too many; the first are in it. */
 int binaries_record(struct binaries *b, struct cr_manifest *m, struct cr_error *err);
 
 void binaries_clear(struct binaries *b);

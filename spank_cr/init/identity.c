@@ -37,13 +37,6 @@ static const struct number {
 
 #define N_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
-static void json_cleanup(json_t **json)
-{
-	json_decref(*json);
-}
-
-#define cleanup_json __attribute__((cleanup(json_cleanup)))
-
 /* ---- what a process has ---- */
 
 static int number_read(pid_t pid, const struct number *number, long long *value)
@@ -182,7 +175,7 @@ static bool process_there(pid_t pid)
 int identity_take(const pid_t *pids, size_t n, char **text, struct cr_error *err)
 {
 	cleanup_free struct taken *taken = calloc(1, sizeof(*taken));
-	cleanup_json json_t *root = NULL;
+	json_auto_t *root = NULL;
 	json_t *processes = json_array();
 	char own[CR_CPUS_TEXT];
 	struct cr_cpus cpus;
@@ -209,8 +202,11 @@ static bool process_ok(const json_t *process)
 	size_t i;
 	json_t *item;
 
-	if (!json_is_integer(json_object_get(process, "pid")) || !json_is_array(limits) ||
-	    !json_is_array(threads) || !timers_ok(json_object_get(process, "timers")))
+	json_int_t pid = json_integer_value(json_object_get(process, "pid"));
+
+	/* 0 would be crinit itself, and below are none; what is no integer is 0 here */
+	if (pid <= 0 || pid > INT_MAX || !json_is_array(limits) || !json_is_array(threads) ||
+	    !timers_ok(json_object_get(process, "timers")))
 		return false;
 	json_array_foreach (limits, i, item) {
 		if (json_unpack(item, "[I, I!]", &(json_int_t){0}, &(json_int_t){0}) < 0)
@@ -230,7 +226,7 @@ static bool process_ok(const json_t *process)
 
 int identity_parse(const char *text, size_t size, json_t **identity, struct cr_error *err)
 {
-	cleanup_json json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
+	json_auto_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
 	json_t *processes, *process;
 	const char *cpus;
 	struct cr_cpus set;

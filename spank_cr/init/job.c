@@ -51,7 +51,6 @@ static const struct key {
 	{"rollback-limit", U64, offsetof(struct job, rollback_limit)},
 	{"script", TEXT, offsetof(struct job, script)},
 	{"private-net", INT, offsetof(struct job, private_net)},
-	{"slurm-env", TEXT, offsetof(struct job, slurm_env)},
 	{"signal-before", INT, offsetof(struct job, signal_before)},
 	{"signal-after", INT, offsetof(struct job, signal_after)},
 	{"signal-lead", INT, offsetof(struct job, signal_lead)},
@@ -100,7 +99,10 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 	job->compress = 1;
 	job->drain_share = 75;
 	job->part = job->node = job->user = job->script = job->criu = "";
-	job->dir = job->site_dir = job->token_dir = job->run_dir = job->rollback = job->slurm_env = "";
+	job->dir = job->site_dir = job->token_dir = job->run_dir = job->rollback = "";
+	job->slurm_env = getenv(CR_SLURM_ENV);
+	if (!job->slurm_env)
+		job->slurm_env = "";
 	job->lacks = job->lacks_net = "";
 	job->wire = job->notary = job->cgroup = job->ask = job->go = job->log = -1;
 	for (int i = 0; i < argc; i++) {

@@ -4,28 +4,16 @@
 #include "private.h"
 
 #include <stdio.h>
-#include <string.h>
 
+#include "ns.h"
 #include "spawn.h"
 
 #define TAR		"/bin/tar"
 #define TAR_PATIENCE_MS (3600 * 1000)
 
-/* One place names the directories, for both ways. */
-#define DIRECTORIES "tmp", "var/tmp", "dev/shm"
-
 bool private_has(const char *path)
 {
-	static const char *const dirs[] = {DIRECTORIES};
-
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		size_t n = strlen(dirs[i]);
-
-		if (path[0] == '/' && strncmp(path + 1, dirs[i], n) == 0 &&
-		    (path[n + 1] == '/' || path[n + 1] == '\0'))
-			return true;
-	}
-	return false;
+	return cr_ns_private(path);
 }
 
 static int tar_run(const struct job *job, const char *const *argv, int fd, struct cr_error *err)
@@ -43,7 +31,7 @@ int private_save(const struct job *job, int fd, struct cr_error *err)
 				    /* nobody asks for these times, and they change without the file */
 				    "--pax-option=delete=atime,delete=ctime", "--sparse", "--numeric-owner",
 				    "--xattrs", "--one-file-system", "--sort=name", "--warning=no-file-ignored",
-				    DIRECTORIES, NULL};
+				    CR_NS_PRIVATE, NULL};
 
 	snprintf(archive, sizeof(archive), "/proc/self/fd/%d", fd);
 	if (tar_run(job, argv, fd, err) < 0)

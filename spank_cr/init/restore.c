@@ -45,6 +45,8 @@
 
 #define ZOMBIE_MS    10
 #define ZOMBIE_TRIES 50
+#define NET_MS	     100
+#define NET_TRIES    20
 
 struct restore {
 	const struct job *job;
@@ -86,6 +88,19 @@ static int tasks_check(const struct restore *r, struct cr_error *err)
 	return 0;
 }
 
+/* What is not let go of again is a network that drops everything, and a job that hangs in it. */
+static int net_release(const struct restore *r, struct cr_error *err)
+{
+	if (!r->job->private_net)
+		return 0;
+	for (int i = 0; i < NET_TRIES; i++) {
+		if (netlock_release(err) == 0)
+			return 0;
+		poll(NULL, 0, NET_MS);
+	}
+	return -1;
+}
+
 static int on_action(const char *action, void *arg)
 {
 	struct restore *r = arg;
@@ -96,7 +111,7 @@ static int on_action(const char *action, void *arg)
 	if (strcmp(action, "pre-resume") != 0)
 		return 0;
 	/* criu goes on whatever is answered here: crinit ends the whole namespace before this call returns */
-	if (source_failed(&r->source, &r->err) || tasks_check(r, &r->err) < 0) {
+	if (source_failed(&r->source, &r->err) || tasks_check(r, &r->err) < 0 || net_release(r, &r->err) < 0) {
 		report_send(r->fd, REPORT_FORGED, r->job->generation, 0, 0, r->err.text);
 		for (;;)
 			pause();
@@ -104,8 +119,6 @@ static int on_action(const char *action, void *arg)
 	r->checked = true;
 	if (r->identity)
 		identity_apply(r->identity, r->job);
-	if (r->job->private_net && netlock_release(&r->err) < 0)
-		job_log(r->job, 0, "%s", r->err.text);
 	if (r->job->signal_after)
 		notify_still(r->job, (pid_t)r->m.root_pid, r->job->signal_after);
 	if (cr_ns_last_pid_write(r->m.last_pid < CR_NS_PID_FIRST ? CR_NS_PID_FIRST : r->m.last_pid, &r->err) < 0)

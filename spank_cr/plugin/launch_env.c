@@ -20,19 +20,23 @@ static const char *const names[] = {
 
 void launch_env_read(spank_t sp, char *buf, size_t size)
 {
-	char value[4096];
+	char value[8192];
 	size_t used = 0;
 
 	buf[0] = '\0';
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		spank_err_t rc = spank_getenv(sp, names[i], value, sizeof(value));
 		int n;
 
-		if (spank_getenv(sp, names[i], value, sizeof(value)) != ESPANK_SUCCESS || strchr(value, '\n'))
+		if (rc != ESPANK_SUCCESS && rc != ESPANK_NOSPACE)
 			continue;
-		n = snprintf(buf + used, size - used, "%s=%s\n", names[i], value);
+		n = rc == ESPANK_SUCCESS && !strchr(value, '\n')
+			    ? snprintf(buf + used, size - used, "%s=%s\n", names[i], value)
+			    : -1;
 		if (n < 0 || (size_t)n >= size - used) {
 			buf[used] = '\0';
-			return;
+			slurm_info(LOG "%s is too long for the job's info file, or no line", names[i]);
+			continue;
 		}
 		used += (size_t)n;
 	}
@@ -42,7 +46,8 @@ void launch_env_read(spank_t sp, char *buf, size_t size)
 static const struct {
 	const char *name, *value;
 } defaults[] = {
-	/* mpiexec of MPICH starts even the ranks on its own node with srun, which does not reach Slurm from there */
+	/* mpiexec of MPICH starts even the ranks on its own node with srun, which does not reach Slurm from there
+	 */
 	{"HYDRA_LAUNCHER", "fork"},
 	/* UCX, below MPICH, prefers System V shared memory, which criu cannot dump; it has other kinds */
 	{"UCX_TLS", "^sysv"},

@@ -83,6 +83,7 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	const struct cr_config *config = &options.config;
 
 	memset(args, 0, sizeof(*args));
+	args->slurm_env = job->slurm_env;
 	launch_args_add(args, "crinit");
 	launch_args_add(args, "%s", verb);
 	launch_args_add(args, "--job=%" PRIu32, job->id);
@@ -112,7 +113,6 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	launch_args_add(args, "--rollback-limit=%" PRIu64, config->rollback_limit);
 	launch_args_add(args, "--script=%s", job->script);
 	launch_args_add(args, "--private-net=%d", job->private_net);
-	launch_args_add(args, "--slurm-env=%s", job->slurm_env);
 	launch_args_add(args, "--signal-before=%d", options.signal.before);
 	launch_args_add(args, "--signal-after=%d", options.signal.after);
 	launch_args_add(args, "--signal-lead=%d", options.signal.lead);
@@ -124,14 +124,20 @@ int launch_exec(const char *program, struct launch_args *args, struct cr_error *
 	char conf[PATH_MAX + 16] = "", path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", lang[] = "LC_ALL=C.UTF-8";
 	/* slurmstepd's own, root's word, not the job's: where Slurm's commands find their configuration */
 	const char *slurm_conf = getenv("SLURM_CONF");
-	char *envp[] = {path, lang, conf, NULL};
+	char *envp[] = {path, lang, NULL, NULL, NULL}, *slurm_env = NULL;
+	int n = 2;
 
 	if (launch_args_check(args, err) < 0)
 		return -1;
-	if (slurm_conf && *slurm_conf == '/')
+	if (slurm_conf && *slurm_conf == '/') {
 		snprintf(conf, sizeof(conf), "SLURM_CONF=%s", slurm_conf);
-	else
-		envp[2] = NULL;
+		envp[n++] = conf;
+	}
+	/* not an argument, which everybody on the node can read */
+	if (asprintf(&slurm_env, CR_SLURM_ENV "=%s", args->slurm_env) < 0)
+		return cr_error_sys(err, ENOMEM, "crinit's environment");
+	envp[n] = slurm_env;
 	execve(program, args->argv, envp);
+	free(slurm_env);
 	return cr_error_sys(err, errno, "%s", program);
 }

@@ -29,7 +29,7 @@ struct launch_job {
 	char dir[PATH_MAX];	  /* this job's checkpoint directory, expanded */
 	char site_dir[PATH_MAX];  /* the site's for this user, expanded */
 	char token_dir[PATH_MAX]; /* where all jobs of the site take turns to drain */
-	char slurm_env[8192];	  /* for the info file, see launch_env.h */
+	char slurm_env[32768];	  /* for the info file, see launch_env.h */
 	struct cr_runtime runtime;
 	int private_net; /* 1: this attempt has a network of its own; a checkpoint knows better than the option */
 	int cgroup;	 /* cgroup.procs of the child cgroup, or -1 */
@@ -38,6 +38,7 @@ struct launch_job {
 
 struct launch_args {
 	char *argv[LAUNCH_ARGS + 1];
+	const char *slurm_env;
 	int argc;
 };
 

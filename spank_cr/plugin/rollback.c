@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ns.h"
 #include "options.h"
 #include "pathlist.h"
 
@@ -63,8 +64,6 @@ static int others_check(const char *path)
 
 static int path_check(const char *value, const char *path, const struct stat *st)
 {
-	/* private to each job, and carried by its checkpoints anyhow */
-	static const char *const private[] = {"/tmp", "/var/tmp", "/dev/shm"};
 	static const char *const kernel[] = {"/proc", "/sys", "/dev", "/run"};
 	const char *what = NULL;
 
@@ -72,7 +71,7 @@ static int path_check(const char *value, const char *path, const struct stat *st
 		what = S_ISLNK(st->st_mode) ? "a symbolic link; name the directory itself" : "not a directory";
 	else if (strcmp(path, "/") == 0)
 		what = "not a directory for one job";
-	else if (path_below(path, private, 3))
+	else if (cr_ns_private(path))
 		what = "there every job has files of its own, which its checkpoints hold anyhow";
 	else if (path_below(path, kernel, 4))
 		what = "has no files to keep";

@@ -232,6 +232,12 @@ START_TEST(text_that_is_damaged)
 		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[]}]}",
 		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":\"1\",\"limits\":[],\"timers\":[],"
 		"\"threads\":[]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":0,\"limits\":[],\"timers\":[],\"threads\":[]"
+		"}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":-1,\"limits\":[],\"timers\":[],\"threads\":["
+		"]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":4294967297,\"limits\":[],\"timers\":[],"
+		"\"threads\":[]}]}",
 		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[[1]],\"timers\":[],"
 		"\"threads\":[]}]}",
 		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[[1,2,3]],\"timers\":[],"

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "../../libcrcore/runtime.h"
+#include "../../libcrcore/runtime.h"
 #include "../../spank_cr/init/job.h"
 
 /* As the plugin starts crinit. */
@@ -34,7 +35,6 @@ static const char *const good[] = {
 	"--rollback-limit=1048576",
 	"--script=/shared/home/alice/a b.sh",
 	"--private-net=1",
-	"--slurm-env=A=1\nB=2\n",
 	"--signal-before=10",
 	"--signal-after=12",
 	"--signal-lead=5",
@@ -75,6 +75,7 @@ START_TEST(everything_is_read)
 	struct job job;
 
 	memset(&job, 'x', sizeof(job));
+	ck_assert_int_eq(setenv(CR_SLURM_ENV, "A=1\nB=2\n", 1), 0);
 	unit_assert_ok(parse_with(&job, NULL, &err), &err);
 	ck_assert_uint_eq(job.id, 4711);
 	ck_assert_str_eq(job.part, "batch.0");
