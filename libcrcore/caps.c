@@ -19,6 +19,7 @@
 #include <linux/securebits.h>
 
 #include "cleanup.h"
+#include "groups.h"
 
 #ifndef CAP_CHECKPOINT_RESTORE
 #define CAP_CHECKPOINT_RESTORE 40
@@ -217,18 +218,6 @@ int cr_caps_drop_ptrace(struct cr_error *err)
 	return caps_apply(left, left, left, err);
 }
 
-static bool list_has(const char *list, gid_t group)
-{
-	while (*list) {
-		char *end;
-
-		if (strtoul(list, &end, 10) == group)
-			return true;
-		list = *end == ',' ? end + 1 : "";
-	}
-	return false;
-}
-
 int cr_caps_leave_groups(const char *list, struct cr_error *err)
 {
 	int n = getgroups(0, NULL), kept = 0;
@@ -236,10 +225,12 @@ int cr_caps_leave_groups(const char *list, struct cr_error *err)
 
 	if (!*list)
 		return 0;
+	if (cr_groups_has(list, 0) < 0)
+		return cr_error_set(err, EINVAL, "no list of groups: \"%.64s\"", list);
 	if (!groups || (n = getgroups(n, groups)) < 0)
 		return cr_error_sys(err, errno, "leaving the groups %s", list);
 	for (int i = 0; i < n; i++) {
-		if (!list_has(list, groups[i]))
+		if (cr_groups_has(list, groups[i]) == 0)
 			groups[kept++] = groups[i];
 	}
 	if (setgroups((size_t)kept, groups) < 0)

@@ -47,8 +47,7 @@ static int group_next(const char **p, uint32_t *group)
 	return 1;
 }
 
-/* Returns 1, 0, or -1 when list is none. */
-static int list_has(const char *list, uint32_t group)
+int cr_groups_has(const char *list, uint32_t group)
 {
 	uint32_t one;
 	int rc, found = 0;
@@ -67,7 +66,7 @@ int cr_groups_compare(const char *then, const char *now, char *added, size_t siz
 
 	added[0] = '\0';
 	while ((rc = group_next(&p, &group)) == 1) {
-		has = list_has(now, group);
+		has = cr_groups_has(now, group);
 		if (has <= 0)
 			break;
 	}
@@ -77,7 +76,7 @@ int cr_groups_compare(const char *then, const char *now, char *added, size_t siz
 	p = now;
 	while (rc == 0 && (rc = group_next(&p, &group)) == 1) {
 		rc = 0;
-		has = list_has(then, group);
+		has = cr_groups_has(then, group);
 		if (has != 0)
 			continue;
 		used += (size_t)snprintf(added + used, size - used, "%s%u", used ? "," : "", group);

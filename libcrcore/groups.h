@@ -11,12 +11,16 @@
 #define CR_GROUPS_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "error.h"
 
 /* The caller's own as "1001,2000", malloc'ed; "" when there are none. */
 int cr_groups_own(char **text, struct cr_error *err);
+
+/* Whether group is in list: 1, 0, or -1 when list is none. */
+int cr_groups_has(const char *list, uint32_t group);
 
 /* Of then and now, lists like that: those of now that then lacks, as such a list into added. Fails when then has
  * one that now lacks (EPERM, names it), when a list is none (EINVAL), or does not fit (ENOSPC). */

@@ -49,7 +49,7 @@ static int verdict(const struct cli *cli, const json_t *reply, struct cr_error *
 
 int cli_able(const struct cli *cli, struct cr_error *err)
 {
-	cleanup_json json_t *reply = NULL;
+	json_auto_t *reply = NULL;
 	struct job job;
 
 	if (job_query_running(&cli->target, cli->deadline, &job, err) < 0)

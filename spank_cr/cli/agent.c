@@ -16,7 +16,7 @@
 
 int cli_agent(const struct cli *cli, struct cr_error *err)
 {
-	cleanup_json json_t *reply = NULL;
+	json_auto_t *reply = NULL;
 	struct cr_error why;
 
 	if (strcmp(cli->ask, "create") && strcmp(cli->ask, "vacate") && strcmp(cli->ask, "status") &&

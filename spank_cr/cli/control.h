@@ -20,12 +20,6 @@
 
 #define CONTROL_PART "batch.0"
 
-static inline void json_cleanup(json_t **json)
-{
-	json_decref(*json);
-}
-#define cleanup_json __attribute__((cleanup(json_cleanup)))
-
 /* Over the socket of a job on this node. *reply is the caller's. ENOENT: there is none. */
 int control_local(uint32_t job, const char *verb, int64_t deadline, json_t **reply, struct cr_error *err);
 

@@ -144,7 +144,7 @@ static int run_for(const struct cli *cli, const struct passwd *user, json_t *rem
 	const char *argv[CLI_AS_ARGS + 8] = {NULL};
 	cleanup_output struct proc_output output = {0};
 	cleanup_free char *where = NULL;
-	cleanup_json json_t *answer = NULL;
+	json_auto_t *answer = NULL;
 	struct cli_as as;
 	int n = CLI_AS_ARGS;
 
@@ -216,7 +216,7 @@ static void print_removed(const struct cli *cli, const json_t *removed)
 
 int cli_gc(const struct cli *cli, struct cr_error *err)
 {
-	cleanup_json json_t *removed = json_array();
+	json_auto_t *removed = json_array();
 	struct cr_config config;
 	int rc;
 

@@ -39,7 +39,7 @@ static int load_one(const struct cli *cli, const char *dir, json_t *records, str
 
 int cli_list(const struct cli *cli, struct cr_error *err)
 {
-	cleanup_json json_t *records = json_array();
+	json_auto_t *records = json_array();
 	char dir[PATH_MAX];
 	int rc;
 

@@ -328,7 +328,7 @@ static int add_all_failed(struct part *part, struct cr_error *err)
 static int load_part(const char *dir, struct part *part, struct cr_error *err)
 {
 	cleanup_free uint32_t *generations = NULL;
-	cleanup_json json_t *events = NULL;
+	json_auto_t *events = NULL;
 	size_t n;
 
 	if (cr_store_open(&part->store, dir, part->job, part->name, getuid(), false, err) < 0 ||
@@ -405,7 +405,7 @@ static bool is_part(int parent, const char *name)
 int record_load(const char *dir, uint32_t job, json_t *records, struct cr_error *err)
 {
 	cleanup_closedir DIR *stream = NULL;
-	cleanup_json json_t *found = json_array();
+	json_auto_t *found = json_array();
 	char real[PATH_MAX], path[PATH_MAX + 16];
 	struct dirent *entry;
 
@@ -445,7 +445,7 @@ int record_detail(json_t *record, struct cr_error *err)
 {
 	__attribute__((cleanup(cr_manifest_clear))) struct cr_manifest m = {0};
 	cleanup_free char *text = NULL;
-	cleanup_json json_t *all = NULL;
+	json_auto_t *all = NULL;
 
 	if (cr_manifest_read(&m, json_string_value(json_object_get(record, "path")), err) < 0 ||
 	    cr_manifest_encode(&m, &text, err) < 0)

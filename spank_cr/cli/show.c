@@ -38,8 +38,8 @@ static json_t *pick(const json_t *records, uint32_t generation)
 /* What the job's own look at itself has found, so long as nothing came of it. NULL: nothing. The caller frees. */
 static char *found_unable(const char *dir, uint32_t job)
 {
-	cleanup_json json_t *record = json_pack("{s:I, s:s}", "job", (json_int_t)job, "part", CONTROL_PART);
-	cleanup_json json_t *events = NULL;
+	json_auto_t *record = json_pack("{s:I, s:s}", "job", (json_int_t)job, "part", CONTROL_PART);
+	json_auto_t *events = NULL;
 	const char *text = NULL;
 	json_t *event;
 	size_t i;
@@ -255,7 +255,7 @@ static int complete(const char *dir, json_t *record, struct cr_error *err)
 
 int cli_show(const struct cli *cli, struct cr_error *err)
 {
-	cleanup_json json_t *records = json_array();
+	json_auto_t *records = json_array();
 	char dir[PATH_MAX];
 	json_t *record;
 	uint32_t job;

@@ -18,7 +18,7 @@ enum { REQUEUE_MS = 30000 };
 
 int cli_vacate(const struct cli *cli, struct cr_error *err)
 {
-	cleanup_json json_t *reply = NULL;
+	json_auto_t *reply = NULL;
 	struct job job;
 
 	if (job_query_running(&cli->target, cli->deadline, &job, err) < 0)

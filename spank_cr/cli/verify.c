@@ -250,7 +250,7 @@ static int verdict(const struct verify *v, struct cr_error *err)
 
 int cli_verify(const struct cli *cli, struct cr_error *err)
 {
-	cleanup_json json_t *answer = json_array();
+	json_auto_t *answer = json_array();
 	struct verify v = {.cli = cli, .answer = answer};
 	char dir[PATH_MAX], place[PATH_MAX];
 	uint32_t job;

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -134,6 +135,90 @@ START_TEST(what_was_changed_is_put_back)
 	unit_assert_ok(cr_cpus_get(pid, &now, &err), &err);
 	ck_assert(cr_cpus_equal(&now, &all));
 	ck_assert_int_eq(sched_getscheduler(pid), SCHED_OTHER);
+	json_decref(identity);
+	kill(pid, SIGKILL);
+}
+END_TEST
+
+static void number_set(pid_t pid, const char *name, const char *value)
+{
+	char path[64];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, value, strlen(value)), (ssize_t)strlen(value));
+	ck_assert_int_eq(close(fd), 0);
+}
+
+static long number_of(pid_t pid, const char *name, int base)
+{
+	char path[64], text[32] = "";
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_gt(read(fd, text, sizeof(text) - 1), 0);
+	ck_assert_int_eq(close(fd), 0);
+	return strtol(text, NULL, base);
+}
+
+/* As criu leaves a process: with what its own has. */
+START_TEST(priorities_and_the_rest)
+{
+	pid_t pid = process_start(1);
+	json_t *identity;
+
+	if (geteuid() != 0) {
+		(void)fprintf(stderr, "SKIP priorities_and_the_rest: only root may lower a nice value\n");
+		return;
+	}
+	ck_assert_int_eq(setpriority(PRIO_PROCESS, (id_t)pid, 5), 0);
+	ck_assert_int_eq(syscall(SYS_ioprio_set, 1, pid, 2 << 13 | 6), 0);
+	number_set(pid, "oom_score_adj", "300");
+	number_set(pid, "coredump_filter", "0x7f");
+	identity = taken(pid);
+	ck_assert_int_eq(setpriority(PRIO_PROCESS, (id_t)pid, 11), 0);
+	ck_assert_int_eq(syscall(SYS_ioprio_set, 1, pid, 2 << 13 | 1), 0);
+	number_set(pid, "oom_score_adj", "0");
+	number_set(pid, "coredump_filter", "0x1");
+	ck_assert_str_eq(applied(identity), "");
+	ck_assert_int_eq(getpriority(PRIO_PROCESS, (id_t)pid), 5);
+	ck_assert_int_eq(syscall(SYS_ioprio_get, 1, pid), 2 << 13 | 6);
+	ck_assert_int_eq(number_of(pid, "oom_score_adj", 10), 300);
+	ck_assert_int_eq(number_of(pid, "coredump_filter", 16), 0x7f);
+	json_decref(identity);
+	kill(pid, SIGKILL);
+}
+END_TEST
+
+/* The second of an allocation that was elsewhere is the second of this one, or its only one. */
+START_TEST(another_allocation)
+{
+	pid_t pid = process_start(1);
+	json_t *identity, *thread;
+	struct cr_cpus all, now;
+	struct cr_error err = {0};
+	unsigned second = 0, n = 0;
+
+	unit_assert_ok(cr_cpus_get(0, &all, &err), &err);
+	for (unsigned cpu = 0; cpu < 1024 && n < 2; cpu++) {
+		if (!cr_cpus_has(&all, cpu))
+			continue;
+		second = cpu;
+		n++;
+	}
+	identity = taken(pid);
+	thread = json_array_get(
+		json_object_get(json_array_get(json_object_get(identity, "processes"), 0), "threads"), 0);
+	ck_assert_int_eq(json_object_set_new(identity, "cpus", json_string("500,700-701")), 0);
+	ck_assert_int_eq(json_array_set_new(thread, 5, json_string("700")), 0);
+	ck_assert_str_eq(applied(identity), "");
+	unit_assert_ok(cr_cpus_get(pid, &now, &err), &err);
+	ck_assert_uint_eq(cr_cpus_count(&now), 1);
+	ck_assert(cr_cpus_has(&now, second));
 	json_decref(identity);
 	kill(pid, SIGKILL);
 }
@@ -288,6 +373,6 @@ START_TEST(many_threads_take_no_time)
 }
 END_TEST
 
-UNIT_MAIN("identity", {what_was_changed_is_put_back, true}, {a_hard_limit_that_is_lower_stays, true},
-	  {processes_that_are_gone, true}, {a_timer_expires_at_its_moment, false}, {text_that_is_damaged, false},
-	  {many_threads_take_no_time, true})
+UNIT_MAIN("identity", {what_was_changed_is_put_back, true}, {priorities_and_the_rest, true},
+	  {another_allocation, true}, {a_hard_limit_that_is_lower_stays, true}, {processes_that_are_gone, true},
+	  {a_timer_expires_at_its_moment, false}, {text_that_is_damaged, false}, {many_threads_take_no_time, true})
