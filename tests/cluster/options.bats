@@ -55,6 +55,8 @@ refused() {
 
 @test "a checkpoint directory that is a relative path is refused" {
 	refused '--checkpoint-dir=mine: must be an absolute path' sbatch --checkpoint-dir=mine
+	# it would come into lines that a process of root's acts on
+	refused 'a control character in the directory' sbatch $'--checkpoint-dir=/shared/home/alice/a\ncandidate 0 1 1 host 2001'
 }
 
 @test "a file or a symbolic link for a checkpoint directory is refused" {
