@@ -20,6 +20,18 @@
 #define REMOVE_DEPTH  64 /* directories held open at a time */
 #define REMOVE_PASSES 4	 /* over a directory that does not become empty */
 
+int cr_fs_open_unlinked(int dir, const char *path, int flags)
+{
+	struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+	int fd;
+
+	/* EAGAIN: a rename elsewhere came in between */
+	do
+		fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+	return fd;
+}
+
 /* dir and base of path as dirname(1) and basename(1) see it, into buffers of PATH_MAX bytes. */
 static int path_split(const char *path, char *dir, char *base, struct cr_error *err)
 {

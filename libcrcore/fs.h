@@ -49,6 +49,9 @@ int cr_fs_sync_parent(const char *path, struct cr_error *err);
  * is fine. */
 int cr_fs_remove_tree(const char *path, struct cr_error *err);
 
+/* openat(2), but no component of path may be a symbolic link (ELOOP). Returns a descriptor, or -1 and errno. */
+int cr_fs_open_unlinked(int dir, const char *path, int flags);
+
 /* Copy bytes [0, size) of file descriptor in to the start of out (both regular files; positions of
  * neither are used), reflinked or copied by the kernel where it can (copy_file_range). A file shorter
  * than size is an error, and so is an out opened with O_APPEND. */

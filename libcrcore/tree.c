@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "fs.h"
 
 #define BLOCK  512u
 #define SECOND INT64_C(1000000000)
@@ -34,18 +35,67 @@ int cr_tree_openat(const struct cr_tree *tree, const char *path, uint64_t flags)
 	return fd;
 }
 
+/* Through its link in /proc: a handle has no fchmod, and by name it would follow a link. */
+int cr_tree_mode_set(int fd, mode_t mode)
+{
+	char link[64];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return chmod(link, mode & 07777);
+}
+
+int cr_tree_mode_add(int fd, mode_t bits)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	if ((st.st_mode & bits) == bits)
+		return 0;
+	return cr_tree_mode_set(fd, st.st_mode | bits) < 0 ? -1 : 1;
+}
+
+int cr_tree_dir_open(const struct cr_tree *tree, struct cr_tree_entry *e)
+{
+	cleanup_close int handle = -1;
+	int rc;
+
+	if ((e->mode & S_IRWXU) == S_IRWXU)
+		return 0;
+	if (strcmp(e->path, ".") != 0) {
+		handle = cr_tree_openat(tree, e->path, O_PATH | O_DIRECTORY);
+		if (handle < 0)
+			return -1;
+	}
+	rc = cr_tree_mode_add(handle < 0 ? tree->root : handle, S_IRWXU);
+	if (rc > 0)
+		e->opened = true;
+	return rc < 0 ? -1 : 0;
+}
+
+static int root_failed(const char *dir, int errnum, struct cr_error *err)
+{
+	struct stat st;
+
+	if (errnum != ELOOP && errnum != ENOTDIR)
+		return cr_error_sys(err, errnum, "%s", dir);
+	if (lstat(dir, &st) == 0 && S_ISLNK(st.st_mode))
+		return cr_error_set(err, ELOOP, "%s is a symbolic link now, and was a directory", dir);
+	if (errnum == ELOOP)
+		return cr_error_set(err, ELOOP, "a symbolic link leads to %s, which was not there: not followed",
+				    dir);
+	return cr_error_sys(err, errnum, "%s", dir);
+}
+
 int cr_tree_open(struct cr_tree *tree, const char *dir, uid_t uid, struct cr_error *err)
 {
 	struct stat st;
 
 	*tree = CR_TREE_NONE;
-	if (lstat(dir, &st) < 0)
-		return cr_error_sys(err, errno, "%s", dir);
-	if (S_ISLNK(st.st_mode))
-		return cr_error_set(err, ELOOP, "%s is a symbolic link now, and was a directory", dir);
-	tree->root = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	/* a handle: the user may have taken even the permission to read it */
+	tree->root = cr_fs_open_unlinked(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 	if (tree->root < 0 || fstat(tree->root, &st) < 0)
-		return cr_error_sys(err, errno, "%s", dir);
+		return root_failed(dir, errno, err);
 	if (st.st_uid != uid)
 		return cr_error_set(err, EPERM, "%s belongs to uid %u, not to uid %u", dir, (unsigned)st.st_uid,
 				    (unsigned)uid);
@@ -195,6 +245,7 @@ struct listing {
 	cr_tree_leave leave;
 	void *arg;
 	void *inodes; /* files with several names, by inode */
+	bool all;     /* see cr_tree_list_all */
 };
 
 static int inode_compare(const void *a, const void *b)
@@ -225,14 +276,23 @@ static int inode_meet(struct listing *l, struct cr_tree_entry *e, struct cr_erro
 	return 0;
 }
 
+/* Returns 1 for what is not listed. */
 static int entry_fill(struct listing *l, int dir, const char *name, struct cr_tree_entry *e, char *target,
 		      struct cr_error *err)
 {
+	enum cr_tree_left left = CR_TREE_TAKEN;
 	struct stat st;
 	ssize_t n;
 
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	/* "." may not be looked up in a directory without permissions */
+	if (fstatat(dir, strcmp(name, ".") == 0 ? "" : name, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
 		return cr_error_sys(err, errno, "%s", e->path);
+	/* of a restore that was killed */
+	if (!l->all && strcmp(name, CR_TREE_TEMPORARY) == 0 && !S_ISDIR(st.st_mode))
+		return 1;
+	if (l->leave)
+		left = l->leave(l->arg, dir, name, &st);
+	e->stays = left == CR_TREE_STAYS;
 	e->mode = st.st_mode;
 	e->uid = st.st_uid;
 	e->ino = st.st_ino;
@@ -244,7 +304,7 @@ static int entry_fill(struct listing *l, int dir, const char *name, struct cr_tr
 	 */
 	e->left = st.st_uid != l->tree->uid || (S_ISDIR(st.st_mode) && st.st_dev != l->tree->dev) ||
 		  !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode) || S_ISFIFO(st.st_mode)) ||
-		  (l->leave && l->leave(l->arg, dir, name, &st));
+		  left != CR_TREE_TAKEN;
 	if (e->left)
 		return 0;
 	if (S_ISLNK(st.st_mode)) {
@@ -269,11 +329,15 @@ static int entry_list(struct listing *l, const char *parent, int dir, const char
 {
 	char path[PATH_MAX], target[PATH_MAX + 1];
 	struct cr_tree_entry e = {.path = path};
+	int rc;
 
 	if (snprintf(path, sizeof(path), "%s%s%s", parent, *parent ? "/" : "", name) >= PATH_MAX)
 		return cr_error_sys(err, ENAMETOOLONG, "%s/%.64s...", parent, name);
-	if (entry_fill(l, dir, name, &e, target, err) < 0)
-		return -1;
+	if (l->tree->most && l->tree->n >= l->tree->most)
+		return cr_error_set(err, EFBIG, "more than %zu names", l->tree->most);
+	rc = entry_fill(l, dir, name, &e, target, err);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
 	return cr_tree_add(l->tree, &e, err);
 }
 
@@ -305,11 +369,19 @@ static int name_compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Directory i, which its owner may not be allowed to read. */
+static int dir_open(struct listing *l, size_t i)
+{
+	if (l->all && cr_tree_dir_open(l->tree, &l->tree->entries[i]) < 0)
+		return -1;
+	return cr_tree_openat(l->tree, l->tree->entries[i].path, O_RDONLY | O_DIRECTORY);
+}
+
 /* In the order of the names, so that an archive of the same is the same. */
-static int dir_list(struct listing *l, const char *path, struct cr_error *err)
+static int dir_list(struct listing *l, size_t i, const char *path, struct cr_error *err)
 {
 	const char *parent = strcmp(path, ".") == 0 ? "" : path;
-	int fd = cr_tree_openat(l->tree, path, O_RDONLY | O_DIRECTORY), rc = 0, errnum;
+	int fd = dir_open(l, i), rc = 0, errnum;
 	cleanup_closedir DIR *stream = fd < 0 ? NULL : fdopendir(fd);
 	cleanup_free char **names = NULL;
 	size_t n = 0;
@@ -325,18 +397,18 @@ static int dir_list(struct listing *l, const char *path, struct cr_error *err)
 		rc = cr_error_sys(err, errnum, "%s", path);
 	else if (n > 0)
 		qsort(names, n, sizeof(*names), name_compare);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t k = 0; k < n; k++) {
 		if (rc == 0)
-			rc = entry_list(l, parent, dirfd(stream), names[i], err);
-		free(names[i]);
+			rc = entry_list(l, parent, dirfd(stream), names[k], err);
+		free(names[k]);
 	}
 	return rc;
 }
 
-int cr_tree_list(struct cr_tree *tree, cr_tree_leave leave, void *arg, struct cr_error *err)
+static int tree_list(struct listing *l, struct cr_error *err)
 {
-	struct listing l = {.tree = tree, .leave = leave, .arg = arg};
-	int rc = entry_list(&l, "", tree->root, ".", err);
+	struct cr_tree *tree = l->tree;
+	int rc = entry_list(l, "", tree->root, ".", err);
 
 	/* the list grows meanwhile */
 	for (size_t i = 0; rc == 0 && i < tree->n; i++) {
@@ -345,9 +417,35 @@ int cr_tree_list(struct cr_tree *tree, cr_tree_leave leave, void *arg, struct cr
 		if (!S_ISDIR(tree->entries[i].mode) || tree->entries[i].left)
 			continue;
 		path = strdup(tree->entries[i].path);
-		rc = path ? dir_list(&l, path, err) : cr_error_sys(err, ENOMEM, "list of files");
+		rc = path ? dir_list(l, i, path, err) : cr_error_sys(err, ENOMEM, "list of files");
 	}
-	if (l.inodes)
-		tdestroy(l.inodes, free);
+	if (l->inodes)
+		tdestroy(l->inodes, free);
 	return rc;
+}
+
+int cr_tree_list(struct cr_tree *tree, cr_tree_leave leave, void *arg, struct cr_error *err)
+{
+	return tree_list(&(struct listing){.tree = tree, .leave = leave, .arg = arg}, err);
+}
+
+int cr_tree_list_all(struct cr_tree *tree, cr_tree_leave leave, void *arg, struct cr_error *err)
+{
+	return tree_list(&(struct listing){.tree = tree, .leave = leave, .arg = arg, .all = true}, err);
+}
+
+void cr_tree_close_again(struct cr_tree *tree)
+{
+	/* the inner ones first: the way to them leads through the others */
+	for (size_t i = tree->n; i-- > 0;) {
+		struct cr_tree_entry *e = &tree->entries[i];
+		cleanup_close int handle = -1;
+
+		if (!e->opened)
+			continue;
+		handle = cr_tree_openat(tree, e->path, O_PATH | O_DIRECTORY);
+		if (handle >= 0)
+			(void)cr_tree_mode_set(handle, e->mode);
+		e->opened = false;
+	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* tree_apply.c - a tree becomes what its archive says: first what is too much goes, then what is missing comes, at
- * the end directories get their modes and times */
+/* tree_apply.c - a tree becomes what its archive says: first what is in the way goes, then what is missing comes
+ * and what differs is written, then what is too much goes, at the end directories get their modes and times */
 
 #include "tree.h"
 
@@ -15,9 +15,10 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "content.h"
 #include "tree_read.h"
 
-#define TEMP ".spank_cr-rollback"
+#define TEMP CR_TREE_TEMPORARY
 
 struct applying {
 	struct cr_tree_plan *plan;
@@ -31,35 +32,45 @@ static const char *path_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* chmod through a handle: by name it would follow a link. */
-static void mode_add(int handle, mode_t bits)
-{
-	char link[64];
-	struct stat st;
-
-	if (fstat(handle, &st) < 0 || (st.st_mode & bits) == bits)
-		return;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", handle);
-	/* where this fails, and it matters, what follows will say so */
-	(void)!chmod(link, (st.st_mode & 07777) | bits);
-}
-
-/* The directory that path is in, able to be changed; its mode is put right at the end. */
+/* The directory that path is in, able to be changed: see dirs_open. */
 static int parent_open(struct applying *a, const char *path, struct cr_error *err)
 {
 	const char *slash = strrchr(path, '/');
-	cleanup_close int handle = -1;
 	char dir[PATH_MAX] = ".";
 	int fd;
 
 	if (slash)
 		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
-	handle = cr_tree_openat(&a->plan->now, dir, O_PATH | O_DIRECTORY);
-	if (handle < 0)
-		return cr_error_sys(err, errno, "%s", dir);
-	mode_add(handle, S_IRWXU);
 	fd = cr_tree_openat(&a->plan->now, dir, O_RDONLY | O_DIRECTORY);
 	return fd < 0 ? cr_error_sys(err, errno, "%s", dir) : fd;
+}
+
+/* Is what was listed still there, or nothing? What took its place since then is neither removed nor replaced. */
+static int place_check(const struct applying *a, int parent, const char *path, struct cr_error *err)
+{
+	const struct cr_tree_entry *now = cr_tree_find(&a->plan->now, path);
+	struct stat st;
+
+	if (fstatat(parent, path_name(path), &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : cr_error_sys(err, errno, "%s", path);
+	if (!now || now->ino != st.st_ino || now->uid != st.st_uid ||
+	    (now->mode & S_IFMT) != (st.st_mode & S_IFMT))
+		return cr_error_set(err, ESTALE, "%s was replaced by somebody meanwhile", path);
+	return 0;
+}
+
+/* The temporary name may be left from an attempt that was killed; nobody else's file is removed for it. */
+static int temp_clear(const struct applying *a, int parent, const char *path, struct cr_error *err)
+{
+	struct stat st;
+
+	if (fstatat(parent, TEMP, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : cr_error_sys(err, errno, "%s beside %s", TEMP, path);
+	if (st.st_uid != a->plan->now.uid || S_ISDIR(st.st_mode))
+		return cr_error_set(err, EEXIST, "%s is in the way beside %s", TEMP, path);
+	if (unlinkat(parent, TEMP, 0) < 0)
+		return cr_error_sys(err, errno, "removing %s beside %s", TEMP, path);
+	return 0;
 }
 
 /* ---- what is too much ---- */
@@ -68,7 +79,7 @@ static int entry_remove(struct applying *a, const struct cr_tree_entry *e, bool 
 {
 	cleanup_close int parent = parent_open(a, e->path, err);
 
-	if (parent < 0)
+	if (parent < 0 || place_check(a, parent, e->path, err) < 0)
 		return -1;
 	if (unlinkat(parent, path_name(e->path), S_ISDIR(e->mode) ? AT_REMOVEDIR : 0) == 0 || errno == ENOENT)
 		return 0;
@@ -78,16 +89,36 @@ static int entry_remove(struct applying *a, const struct cr_tree_entry *e, bool 
 	return cr_error_sys(err, errno, "removing %s", e->path);
 }
 
-static int extras_remove(struct applying *a, struct cr_error *err)
+/* Is it, or what it lies in, where something of another kind is to be? */
+static bool is_in_the_way(const struct applying *a, const struct cr_tree_entry *e)
+{
+	const struct cr_tree_entry *then = cr_tree_find(&a->plan->then, e->path);
+	char path[PATH_MAX], *slash;
+
+	if (then)
+		return (then->mode & S_IFMT) != (e->mode & S_IFMT);
+	snprintf(path, sizeof(path), "%s", e->path);
+	while ((slash = strrchr(path, '/'))) {
+		*slash = '\0';
+		then = cr_tree_find(&a->plan->then, path);
+		if (then)
+			return !S_ISDIR(then->mode);
+	}
+	return false;
+}
+
+/* What is in the way, what is merely too much, or both. */
+static int extras_remove(struct applying *a, bool way, bool rest, struct cr_error *err)
 {
 	const struct cr_tree *now = &a->plan->now;
 
 	/* from the end: what is in a directory comes behind it */
 	for (size_t i = now->n; i-- > 1;) {
 		const struct cr_tree_entry *e = &now->entries[i], *then = cr_tree_find(&a->plan->then, e->path);
-		bool kind = then && (then->mode & S_IFMT) == (e->mode & S_IFMT);
 
-		if (!e->left && !kind && entry_remove(a, e, then, err) < 0)
+		if (e->left || !(is_in_the_way(a, e) ? way : rest && !then))
+			continue;
+		if (entry_remove(a, e, then, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -109,39 +140,33 @@ static int meta_set(int fd, const struct cr_tree_entry *e, struct cr_error *err)
 	return 0;
 }
 
+/* What the file has already is not written. */
 static int content_fill(struct applying *a, const struct cr_tree_entry *e, int fd, struct cr_error *err)
 {
+	struct cr_content content;
 	uint64_t offset = 0;
 	const void *data;
 	size_t size;
-	int rc;
+	int rc = cr_content_open(&content, fd, err), more = 0;
 
-	while ((rc = tree_read_data(a->read, &data, &size, &offset, err)) > 0) {
-		const char *p = data;
-
-		while (size > 0) {
-			ssize_t n = pwrite(fd, p, size, (off_t)offset);
-
-			if (n < 0 && errno == EINTR)
-				continue;
-			if (n <= 0)
-				return cr_error_sys(err, n < 0 ? errno : EIO, "writing %s", e->path);
-			p += n;
-			offset += (uint64_t)n;
-			size -= (size_t)n;
-		}
-	}
-	if (rc == 0 && ftruncate(fd, (off_t)e->size) < 0)
-		return cr_error_sys(err, errno, "writing %s", e->path);
-	return rc;
+	while (rc == 0 && (more = tree_read_data(a->read, &data, &size, &offset, err)) > 0)
+		rc = cr_content_put(&content, offset, data, size, err);
+	if (rc == 0 && more == 0)
+		rc = cr_content_end(&content, e->size, err);
+	cr_content_close(&content);
+	if (rc < 0)
+		return cr_error_prefix(err, "writing %s", e->path);
+	return more < 0 ? -1 : 0;
 }
 
 /* Take the place of what is there, or of nothing. */
-static int temp_rename(int parent, const struct cr_tree_entry *e, struct cr_error *err)
+static int temp_rename(const struct applying *a, int parent, const struct cr_tree_entry *e, struct cr_error *err)
 {
-	if (renameat(parent, TEMP, parent, path_name(e->path)) == 0)
-		return 0;
-	cr_error_sys(err, errno, "putting %s in its place", e->path);
+	if (place_check(a, parent, e->path, err) == 0) {
+		if (renameat(parent, TEMP, parent, path_name(e->path)) == 0)
+			return 0;
+		cr_error_sys(err, errno, "putting %s in its place", e->path);
+	}
 	(void)unlinkat(parent, TEMP, 0);
 	return -1;
 }
@@ -150,30 +175,29 @@ static int file_create(struct applying *a, const struct cr_tree_entry *e, struct
 {
 	cleanup_close int parent = parent_open(a, e->path, err), fd = -1;
 
-	if (parent < 0)
+	if (parent < 0 || temp_clear(a, parent, e->path, err) < 0)
 		return -1;
-	(void)unlinkat(parent, TEMP, 0); /* of an attempt that was killed */
-	fd = openat(parent, TEMP, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(parent, TEMP, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return cr_error_sys(err, errno, "making %s", e->path);
 	if (content_fill(a, e, fd, err) < 0 || meta_set(fd, e, err) < 0) {
 		(void)unlinkat(parent, TEMP, 0);
 		return -1;
 	}
-	return temp_rename(parent, e, err);
+	return temp_rename(a, parent, e, err);
 }
 
 /* The file that is there, able to be written. */
 static int file_open(struct applying *a, const struct cr_tree_entry *e, struct cr_error *err)
 {
 	cleanup_close int handle = -1;
-	int fd = cr_tree_openat(&a->plan->now, e->path, O_WRONLY);
+	int fd = cr_tree_openat(&a->plan->now, e->path, O_RDWR);
 
 	if (fd < 0 && errno == EACCES) {
 		handle = cr_tree_openat(&a->plan->now, e->path, O_PATH);
 		if (handle >= 0)
-			mode_add(handle, S_IRUSR | S_IWUSR);
-		fd = cr_tree_openat(&a->plan->now, e->path, O_WRONLY);
+			(void)cr_tree_mode_add(handle, S_IRUSR | S_IWUSR);
+		fd = cr_tree_openat(&a->plan->now, e->path, O_RDWR);
 	}
 	return fd < 0 ? cr_error_sys(err, errno, "%s", e->path) : fd;
 }
@@ -187,7 +211,7 @@ static int file_rewrite(struct applying *a, const struct cr_tree_entry *e, struc
 		return -1;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_ino != e->ino)
 		return cr_error_set(err, ESTALE, "%s was replaced meanwhile", e->path);
-	if (ftruncate(fd, e->state == CR_TREE_GREW ? (off_t)e->size : 0) < 0)
+	if (e->state == CR_TREE_GREW && ftruncate(fd, (off_t)e->size) < 0)
 		return cr_error_sys(err, errno, "writing %s", e->path);
 	if (e->state == CR_TREE_CONTENT && content_fill(a, e, fd, err) < 0)
 		return -1;
@@ -206,7 +230,7 @@ static int file_apply(struct applying *a, const struct cr_tree_entry *e, struct 
 		return file_rewrite(a, e, err);
 	handle = cr_tree_openat(&a->plan->now, e->path, O_PATH);
 	if (handle >= 0)
-		mode_add(handle, S_IRUSR);
+		(void)cr_tree_mode_add(handle, S_IRUSR);
 	fd = cr_tree_openat(&a->plan->now, e->path, O_RDONLY);
 	return fd < 0 ? cr_error_sys(err, errno, "%s", e->path) : meta_set(fd, e, err);
 }
@@ -215,9 +239,8 @@ static int link_apply(struct applying *a, const struct cr_tree_entry *e, struct 
 {
 	cleanup_close int parent = parent_open(a, e->path, err), from = -1;
 
-	if (parent < 0)
+	if (parent < 0 || temp_clear(a, parent, e->path, err) < 0)
 		return -1;
-	(void)unlinkat(parent, TEMP, 0);
 	if (e->hard) {
 		from = parent_open(a, e->link, err);
 		if (from < 0)
@@ -227,7 +250,7 @@ static int link_apply(struct applying *a, const struct cr_tree_entry *e, struct 
 	} else if (symlinkat(e->link, parent, TEMP) < 0) {
 		return cr_error_sys(err, errno, "making the link %s", e->path);
 	}
-	return temp_rename(parent, e, err);
+	return temp_rename(a, parent, e, err);
 }
 
 static int link_time(struct applying *a, const struct cr_tree_entry *e, struct cr_error *err)
@@ -309,9 +332,32 @@ static int entries_apply(struct applying *a, int in, struct cr_error *err)
 
 /* ---- directories ---- */
 
+/* Able to be changed, the outer ones first. */
+static int dirs_open(struct applying *a, struct cr_error *err)
+{
+	struct cr_tree *now = &a->plan->now;
+
+	for (size_t i = 0; i < now->n; i++) {
+		struct cr_tree_entry *e = &now->entries[i];
+
+		if (S_ISDIR(e->mode) && !e->left && cr_tree_dir_open(now, e) < 0)
+			return cr_error_sys(err, errno, "%s", e->path);
+	}
+	return 0;
+}
+
+/* Those that stay because something in them does are as they were. */
 static int dirs_finish(struct applying *a, struct cr_error *err)
 {
 	const struct cr_tree *then = &a->plan->then;
+
+	for (size_t i = 0; i < then->n; i++) {
+		struct cr_tree_entry *now = cr_tree_find(&a->plan->now, then->entries[i].path);
+
+		if (now)
+			now->opened = false;
+	}
+	cr_tree_close_again(&a->plan->now);
 
 	for (size_t i = then->n; i-- > 0;) {
 		const struct cr_tree_entry *e = &then->entries[i];
@@ -320,13 +366,6 @@ static int dirs_finish(struct applying *a, struct cr_error *err)
 		if (!S_ISDIR(e->mode))
 			continue;
 		fd = cr_tree_openat(&a->plan->now, e->path, O_RDONLY | O_DIRECTORY);
-		if (fd < 0 && errno == EACCES) {
-			cleanup_close int handle = cr_tree_openat(&a->plan->now, e->path, O_PATH | O_DIRECTORY);
-
-			if (handle >= 0)
-				mode_add(handle, S_IRWXU);
-			fd = cr_tree_openat(&a->plan->now, e->path, O_RDONLY | O_DIRECTORY);
-		}
 		if (fd < 0)
 			return cr_error_sys(err, errno, "%s", e->path);
 		if (meta_set(fd, e, err) < 0)
@@ -338,10 +377,14 @@ static int dirs_finish(struct applying *a, struct cr_error *err)
 int cr_tree_apply(struct cr_tree_plan *plan, int in, struct cr_error *err)
 {
 	struct applying a = {.plan = plan};
-	int rc = extras_remove(&a, err);
+	int rc = dirs_open(&a, err);
 
+	if (rc == 0)
+		rc = extras_remove(&a, true, plan->tight, err);
 	if (rc == 0)
 		rc = entries_apply(&a, in, err);
 	tree_read_close(a.read);
+	if (rc == 0 && !plan->tight)
+		rc = extras_remove(&a, false, true, err);
 	return rc < 0 ? -1 : dirs_finish(&a, err);
 }

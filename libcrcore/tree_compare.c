@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -74,7 +75,7 @@ static int zeros_same(struct comparison *c, int fd, uint64_t from, uint64_t to, 
 }
 
 /* Read the content of the archive's file to its end, and as long as fd has the same, compare. */
-static int content_same(struct comparison *c, const struct cr_tree_entry *e, int fd, struct cr_error *err)
+static int content_same(struct comparison *c, struct cr_tree_entry *e, int fd, struct cr_error *err)
 {
 	uint64_t at = 0, offset = 0;
 	const void *data;
@@ -89,10 +90,12 @@ static int content_same(struct comparison *c, const struct cr_tree_entry *e, int
 		if (same < 0)
 			return cr_error_prefix(err, "%s", e->path);
 		at = offset + size;
+		e->data += size;
 	}
 	if (rc < 0)
 		return -1;
-	return same > 0 ? zeros_same(c, fd, at, e->size, err) : 0;
+	same = same > 0 ? zeros_same(c, fd, at, e->size, err) : 0;
+	return same < 0 ? cr_error_prefix(err, "%s", e->path) : same;
 }
 
 static int file_compare(struct comparison *c, struct cr_tree_entry *e, const struct cr_tree_entry *now,
@@ -131,6 +134,10 @@ static int entry_compare(struct comparison *c, struct cr_tree_entry *e, struct c
 {
 	const struct cr_tree_entry *now = cr_tree_find(&c->plan->now, e->path);
 
+	if (now && now->stays && !e->hard && !S_ISDIR(e->mode)) {
+		e->state = CR_TREE_SAME;
+		return 0;
+	}
 	if (now && now->left)
 		return cr_error_set(
 			err, EPERM,
@@ -139,10 +146,8 @@ static int entry_compare(struct comparison *c, struct cr_tree_entry *e, struct c
 	if (now && (now->mode & S_IFMT) != (e->mode & S_IFMT))
 		now = NULL;
 	e->state = now ? CR_TREE_SAME : CR_TREE_MISSING;
-	if (e->hard) {
-		hard_compare(c, e, now);
-		return 0;
-	}
+	if (e->hard)
+		return 0; /* hard_compare, later */
 	if (S_ISREG(e->mode) && file_compare(c, e, now, err) < 0)
 		return -1;
 	if (S_ISLNK(e->mode) && now && strcmp(now->link, e->link) != 0)
@@ -151,6 +156,116 @@ static int entry_compare(struct comparison *c, struct cr_tree_entry *e, struct c
 	    (now->mtime_ns != e->mtime_ns || (!S_ISLNK(e->mode) && (now->mode & 07777) != (e->mode & 07777))))
 		e->state = CR_TREE_META;
 	return 0;
+}
+
+/* ---- when all of the archive is known ---- */
+
+static const struct cr_tree_entry *first_name(const struct cr_tree *tree, const struct cr_tree_entry *e)
+{
+	return e->hard ? cr_tree_find(tree, e->link) : e;
+}
+
+/* Another inode than at the checkpoint may hold the same content, and have names that are none of this file's: of
+ * another file here, or of one outside. Then a new file is made, so that these have nothing to do with it. */
+static int names_compare(struct comparison *c, struct cr_error *err)
+{
+	struct cr_tree *then = &c->plan->then;
+	cleanup_free uint32_t *names = calloc(then->n, sizeof(*names));
+
+	if (!names)
+		return cr_error_sys(err, ENOMEM, "list of files");
+	for (size_t i = 0; i < then->n; i++) {
+		const struct cr_tree_entry *first = first_name(then, &then->entries[i]),
+					   *now = cr_tree_find(&c->plan->now, then->entries[i].path),
+					   *there = cr_tree_find(&c->plan->now, first->path);
+
+		if (now && there && S_ISREG(now->mode) && S_ISREG(there->mode) && now->ino == there->ino)
+			names[first - then->entries]++;
+	}
+	for (size_t i = 0; i < then->n; i++) {
+		struct cr_tree_entry *e = &then->entries[i];
+		const struct cr_tree_entry *now = cr_tree_find(&c->plan->now, e->path);
+
+		if (S_ISREG(e->mode) && !e->hard && (e->state == CR_TREE_SAME || e->state == CR_TREE_META) &&
+		    !now->stays && now->ino != e->ino && now->nlink != names[i])
+			e->state = CR_TREE_CONTENT;
+	}
+	for (size_t i = 0; i < then->n; i++) {
+		struct cr_tree_entry *e = &then->entries[i];
+		const struct cr_tree_entry *now = cr_tree_find(&c->plan->now, e->path);
+
+		if (e->hard)
+			hard_compare(c, e, now && S_ISREG(now->mode) ? now : NULL);
+	}
+	return 0;
+}
+
+/* What is left alone stays: a directory that it lies in cannot become anything else. A further name of what keeps
+ * its place cannot be made. */
+static int places_check(const struct comparison *c, struct cr_error *err)
+{
+	const struct cr_tree *now = &c->plan->now, *then = &c->plan->then;
+
+	for (size_t i = 1; i < now->n; i++) {
+		char path[PATH_MAX], *slash;
+
+		if (!now->entries[i].left)
+			continue;
+		snprintf(path, sizeof(path), "%s", now->entries[i].path);
+		while ((slash = strrchr(path, '/'))) {
+			const struct cr_tree_entry *above;
+
+			*slash = '\0';
+			above = cr_tree_find(then, path);
+			if (above && !S_ISDIR(above->mode))
+				return cr_error_set(
+					err, EPERM,
+					"the place of %s is taken by a directory with %s in it, which is "
+					"not the job's to remove (uid %u)",
+					path, now->entries[i].path, (unsigned)now->entries[i].uid);
+		}
+	}
+	for (size_t i = 0; i < then->n; i++) {
+		const struct cr_tree_entry *e = &then->entries[i],
+					   *first = e->hard ? cr_tree_find(now, e->link) : NULL;
+
+		if (first && first->stays && e->state != CR_TREE_SAME)
+			return cr_error_set(err, EPERM,
+					    "%s was another name of %s, which is the job's stdout or stderr now",
+					    e->path, e->link);
+	}
+	return 0;
+}
+
+/* Where there is nothing yet, and where another file takes the place: what is written over counts as there. */
+static int space_check(struct cr_tree_plan *plan, struct cr_error *err)
+{
+	struct statvfs fs;
+	uint64_t free, extra = 0;
+
+	for (size_t i = 0; i < plan->then.n; i++) {
+		const struct cr_tree_entry *e = &plan->then.entries[i], *now = cr_tree_find(&plan->now, e->path);
+
+		if (e->state == CR_TREE_MISSING || (e->state == CR_TREE_CONTENT && now->ino != e->ino))
+			plan->needs += e->data;
+		else if (e->state == CR_TREE_CONTENT && now->size < e->data)
+			plan->needs += e->data - now->size;
+	}
+	for (size_t i = 0; i < plan->now.n; i++) {
+		const struct cr_tree_entry *e = &plan->now.entries[i];
+
+		if (!e->left && S_ISREG(e->mode) && e->nlink == 1 && !cr_tree_find(&plan->then, e->path))
+			extra += e->size;
+	}
+	if (plan->needs == 0 || fstatvfs(plan->now.root, &fs) < 0 || fs.f_frsize == 0 || fs.f_blocks == 0)
+		return 0;
+	free = (uint64_t)fs.f_bavail * fs.f_frsize;
+	plan->tight = plan->needs > free;
+	if (plan->needs <= free || plan->needs - free <= extra)
+		return 0;
+	return cr_error_set(err, ENOSPC,
+			    "%" PRIu64 " MiB have to be written, and there is room for %" PRIu64 " MiB",
+			    (plan->needs + (1u << 20) - 1) >> 20, (free + extra) >> 20);
 }
 
 static void plan_count(struct cr_tree_plan *plan)
@@ -179,6 +294,8 @@ static int archive_compare(struct comparison *c, int in, struct cr_error *err)
 	}
 	if (rc == 0 && then->n == 0)
 		rc = cr_error_set(err, EBADMSG, "the archive is empty");
+	if (rc == 0 && (names_compare(c, err) < 0 || places_check(c, err) < 0))
+		rc = -1;
 	return rc;
 }
 
@@ -194,10 +311,13 @@ int cr_tree_compare(struct cr_tree_plan *plan, const char *dir, uid_t uid, cr_tr
 		return cr_error_sys(err, ENOMEM, "archive");
 	if (cr_tree_open(&plan->now, dir, uid, err) < 0)
 		return -1;
-	rc = cr_tree_list(&plan->now, leave, arg, err);
+	rc = cr_tree_list_all(&plan->now, leave, arg, err);
 	if (rc == 0)
 		rc = archive_compare(&c, in, err);
+	cr_tree_close_again(&plan->now);
 	tree_read_close(c.read);
+	if (rc == 0)
+		rc = space_check(plan, err);
 	if (rc == 0)
 		plan_count(plan);
 	return rc;

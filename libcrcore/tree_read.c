@@ -118,20 +118,30 @@ static int links_fill(struct tree_read *r, struct archive_entry *a, const struct
 	return 0;
 }
 
-/* 0, which no file has, when it is not told. */
-static uint64_t inode_read(struct archive_entry *a)
+/* What we have added: the inode (0, which no file has, when it is not told) and the name. */
+static int own_read(struct tree_read *r, struct archive_entry *a, struct cr_tree_entry *e, struct cr_error *err)
 {
-	const char *name;
+	const char *name, *path = archive_entry_pathname(a);
 	const void *value;
-	char digits[24] = "";
+	char digits[24] = "", whole[PATH_MAX];
 	size_t size;
 
 	archive_entry_xattr_reset(a);
 	while (archive_entry_xattr_next(a, &name, &value, &size) == ARCHIVE_OK) {
-		if (strcmp(name, TREE_READ_INO) == 0 && size < sizeof(digits))
+		if (strcmp(name, TREE_READ_INO) == 0 && size < sizeof(digits)) {
 			memcpy(digits, value, size);
+			digits[size] = '\0';
+		}
+		if (strcmp(name, TREE_READ_NAME) != 0)
+			continue;
+		if (size >= sizeof(whole) || memchr(value, '\0', size))
+			return cr_error_set(err, EBADMSG, "the archive has a name that is none");
+		memcpy(whole, value, size);
+		whole[size] = '\0';
+		path = whole;
 	}
-	return strtoull(digits, NULL, 10);
+	e->ino = strtoull(digits, NULL, 10);
+	return text_copy(r->path, path, err);
 }
 
 /* What comes behind the archive's end belongs to the stream. */
@@ -157,10 +167,9 @@ int tree_read_entry(struct tree_read *r, const struct cr_tree *seen, struct cr_t
 		return read_failed(r, err);
 	*e = (struct cr_tree_entry){.path = r->path,
 				    .mode = archive_entry_mode(a),
-				    .ino = inode_read(a),
 				    .nlink = archive_entry_nlink(a),
 				    .mtime_ns = cr_tree_time(archive_entry_mtime(a), archive_entry_mtime_nsec(a))};
-	if (text_copy(r->path, archive_entry_pathname(a), err) < 0)
+	if (own_read(r, a, e, err) < 0)
 		return -1;
 	slash_cut(r->path);
 	if (!path_ok(r->path) || !parent_ok(seen, r->path))

@@ -14,6 +14,9 @@
 /* The extended attribute, of the archive alone, that tells an entry's inode in decimal digits. */
 #define TREE_READ_INO "spank_cr.ino"
 
+/* And the one that tells the name of a file with holes: libarchive cuts a long one there. */
+#define TREE_READ_NAME "spank_cr.name"
+
 struct tree_read;
 
 int tree_read_open(struct tree_read **read, int in, struct cr_error *err);

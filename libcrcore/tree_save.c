@@ -16,19 +16,23 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "fs.h"
 #include "tree_read.h"
 
 #define BUFFER	   (256u << 10)
 #define ZEROS	   (64u << 20) /* of address space */
 #define OUT_BLOCK  (64 * 1024)
 #define CLONE_NAME 24
+#define PIECE	   (16u << 20) /* that is waited for at a time */
 
 struct saving {
 	struct cr_tree *tree;
-	int clones;
+	int clones, out;
+	int errnum; /* of out; what follows is not written */
 	struct archive *archive;
 	char *buffer;
 	const char *zeros;
@@ -44,6 +48,17 @@ static bool has_content(const struct cr_tree_entry *e)
 	return S_ISREG(e->mode) && !e->left && !e->hard && e->size > 0;
 }
 
+static bool file_same(const struct stat *st, const struct cr_tree_entry *e)
+{
+	return S_ISREG(st->st_mode) && st->st_ino == e->ino && (uint64_t)st->st_size == e->size &&
+	       cr_tree_time(st->st_mtim.tv_sec, st->st_mtim.tv_nsec) == e->mtime_ns;
+}
+
+static int changed(const struct cr_tree_entry *e, struct cr_error *err)
+{
+	return cr_error_set(err, ESTALE, "%s was changed by somebody else while the job stood still", e->path);
+}
+
 /* The file that was listed, and nothing that took its place since. */
 static int file_open(const struct cr_tree *tree, const struct cr_tree_entry *e, struct cr_error *err)
 {
@@ -53,9 +68,8 @@ static int file_open(const struct cr_tree *tree, const struct cr_tree_entry *e, 
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return cr_error_sys(err, errno, "%s", e->path);
-	if (!S_ISREG(st.st_mode) || st.st_ino != e->ino || (uint64_t)st.st_size != e->size)
-		return cr_error_set(err, ESTALE, "%s was changed by somebody else while the job stood still",
-				    e->path);
+	if (!file_same(&st, e))
+		return changed(e, err);
 	own = fd;
 	fd = -1;
 	return own;
@@ -108,12 +122,54 @@ int cr_tree_clone(struct cr_tree *tree, int clones, struct cr_error *err)
 	return rc;
 }
 
+static bool is_before(int64_t until)
+{
+	struct timespec now;
+
+	return clock_gettime(CLOCK_MONOTONIC, &now) == 0 && now.tv_sec * INT64_C(1000000000) + now.tv_nsec < until;
+}
+
+void cr_tree_write_back(const struct cr_tree *tree, int64_t until)
+{
+	const unsigned int start = SYNC_FILE_RANGE_WRITE,
+			   wait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+
+	/* all are begun before any is waited for; where it cannot be done the freeze takes longer */
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < tree->n && is_before(until); i++) {
+			const struct cr_tree_entry *e = &tree->entries[i];
+			cleanup_close int fd = has_content(e) ? cr_tree_openat(tree, e->path, O_RDONLY) : -1;
+
+			if (fd >= 0 && pass == 0)
+				(void)sync_file_range(fd, 0, 0, start);
+			for (uint64_t at = 0; fd >= 0 && pass == 1 && at < e->size && is_before(until);
+			     at += PIECE)
+				(void)sync_file_range(fd, (off_t)at, PIECE, wait);
+		}
+	}
+}
+
 /* ---- the archive ---- */
+
+/* libarchive's own lets go of its buffers only when all has been written, and tries to write the end whatever
+ * happened before. So it never hears of a failure; it is looked for after each step. */
+static la_ssize_t out_write(struct archive *archive, void *arg, const void *data, size_t size)
+{
+	struct saving *s = arg;
+	struct cr_error err;
+
+	(void)archive;
+	if (!s->errnum && cr_fs_write_all(s->out, data, size, &err) < 0)
+		s->errnum = err.errnum ? err.errnum : EIO;
+	return (la_ssize_t)size;
+}
 
 static int archive_failed(const struct saving *s, const char *path, struct cr_error *err)
 {
 	int errnum = archive_errno(s->archive);
 
+	if (s->errnum)
+		return cr_error_sys(err, s->errnum, "archiving %s", path);
 	return cr_error_set(err, errnum > 0 ? errnum : EIO, "archiving %s: %s", path,
 			    archive_error_string(s->archive) ? archive_error_string(s->archive) : "failed");
 }
@@ -125,7 +181,7 @@ static int bytes_write(struct saving *s, const char *path, const void *data, uin
 	while (size > 0) {
 		la_ssize_t n = archive_write_data(s->archive, p, size);
 
-		if (n <= 0)
+		if (n <= 0 || s->errnum)
 			return archive_failed(s, path, err);
 		p += n;
 		size -= (uint64_t)n;
@@ -180,6 +236,7 @@ static int content_write(struct saving *s, const struct cr_tree_entry *e, int fd
 
 static void sparse_add(struct archive_entry *a, const struct cr_tree_entry *e, int fd)
 {
+
 	uint64_t from = 0, length, sum = 0;
 
 	while (cr_tree_extent(fd, e->size, &from, &length)) {
@@ -192,15 +249,16 @@ static void sparse_add(struct archive_entry *a, const struct cr_tree_entry *e, i
 	}
 	if (sum == 0)
 		archive_entry_sparse_add_entry(a, (la_int64_t)e->size, 0);
+	archive_entry_xattr_add_entry(a, TREE_READ_NAME, e->path, strlen(e->path));
 }
 
 static void header_fill(struct archive_entry *a, const struct cr_tree_entry *e)
 {
+	/* libarchive has no other place for it in this format */
 	const struct timespec mtime = cr_tree_timespec(e->mtime_ns);
 	char ino[24];
 	int n = snprintf(ino, sizeof(ino), "%" PRIu64, e->ino);
 
-	/* libarchive has no other place for it in this format */
 	archive_entry_xattr_add_entry(a, TREE_READ_INO, ino, (size_t)n);
 	archive_entry_set_pathname(a, e->path);
 	archive_entry_set_mode(a, e->mode);
@@ -227,6 +285,16 @@ static int content_open(const struct saving *s, const struct cr_tree_entry *e, s
 	return fd < 0 ? cr_error_sys(err, errno, "the clone of %s", e->path) : fd;
 }
 
+/* Written over while it was read, it has the size it had. */
+static int content_check(const struct cr_tree_entry *e, int fd, struct cr_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return cr_error_sys(err, errno, "%s", e->path);
+	return file_same(&st, e) ? 0 : changed(e, err);
+}
+
 static int entry_write(struct saving *s, const struct cr_tree_entry *e, struct archive_entry *a,
 		       struct cr_error *err)
 {
@@ -240,16 +308,16 @@ static int entry_write(struct saving *s, const struct cr_tree_entry *e, struct a
 			return -1;
 		sparse_add(a, e, fd);
 	}
-	if (archive_write_header(s->archive, a) != ARCHIVE_OK)
+	if (archive_write_header(s->archive, a) != ARCHIVE_OK || s->errnum)
 		return archive_failed(s, e->path, err);
-	if (fd >= 0 && content_write(s, e, fd, err) < 0)
+	if (fd >= 0 && (content_write(s, e, fd, err) < 0 || (s->clones < 0 && content_check(e, fd, err) < 0)))
 		return -1;
-	if (archive_write_finish_entry(s->archive) != ARCHIVE_OK)
+	if (archive_write_finish_entry(s->archive) != ARCHIVE_OK || s->errnum)
 		return archive_failed(s, e->path, err);
 	return 0;
 }
 
-static int entries_write(struct saving *s, int out, struct cr_error *err)
+static int entries_write(struct saving *s, struct cr_error *err)
 {
 	struct archive_entry *a = archive_entry_new();
 	int rc = 0;
@@ -261,13 +329,13 @@ static int entries_write(struct saving *s, int out, struct cr_error *err)
 	    archive_write_set_options(s->archive, "hdrcharset=BINARY") != ARCHIVE_OK ||
 	    archive_write_set_bytes_per_block(s->archive, OUT_BLOCK) != ARCHIVE_OK ||
 	    archive_write_set_bytes_in_last_block(s->archive, 1) != ARCHIVE_OK ||
-	    archive_write_open_fd(s->archive, out) != ARCHIVE_OK)
+	    archive_write_open(s->archive, s, NULL, out_write, NULL) != ARCHIVE_OK)
 		rc = archive_failed(s, "a directory", err);
 	for (size_t i = 0; rc == 0 && i < s->tree->n; i++) {
 		if (!s->tree->entries[i].left)
 			rc = entry_write(s, &s->tree->entries[i], a, err);
 	}
-	if (rc == 0 && archive_write_close(s->archive) != ARCHIVE_OK)
+	if (rc == 0 && (archive_write_close(s->archive) != ARCHIVE_OK || s->errnum))
 		rc = archive_failed(s, "a directory", err);
 	archive_entry_free(a);
 	return rc;
@@ -275,7 +343,7 @@ static int entries_write(struct saving *s, int out, struct cr_error *err)
 
 int cr_tree_save(struct cr_tree *tree, int clones, int out, struct cr_error *err)
 {
-	struct saving s = {.tree = tree, .clones = clones};
+	struct saving s = {.tree = tree, .clones = clones, .out = out};
 	cleanup_free char *buffer = malloc(BUFFER);
 	void *zeros = mmap(NULL, ZEROS, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	int rc = -1;
@@ -286,13 +354,16 @@ int cr_tree_save(struct cr_tree *tree, int clones, int out, struct cr_error *err
 	} else {
 		s.buffer = buffer;
 		s.zeros = zeros;
-		rc = entries_write(&s, out, err);
+		rc = entries_write(&s, err);
 	}
 	if (zeros != MAP_FAILED)
 		(void)munmap(zeros, ZEROS);
-	/* one that failed tries to write its end */
-	if (s.archive && rc < 0)
+	/* its end is written only now, to nowhere */
+	if (s.archive && rc < 0) {
+		s.errnum = s.errnum ? s.errnum : EIO;
 		(void)archive_write_fail(s.archive);
+		(void)archive_write_close(s.archive);
+	}
 	(void)archive_write_free(s.archive);
 	return rc;
 }

@@ -185,10 +185,10 @@ int directories_read(struct directories *d, int fd, struct cr_error *err)
 	return 0;
 }
 
-int directories_check(const struct directories *d, struct cr_error *err)
+int directories_check(const struct directories *d, const struct cr_manifest *m, struct cr_error *err)
 {
 	for (size_t i = 0; i < d->n; i++) {
-		if (place_directory(d->list[i].path, err) < 0)
+		if (!(m && place_goes_back(m, d->list[i].path)) && place_directory(d->list[i].path, err) < 0)
 			return -1;
 	}
 	return 0;

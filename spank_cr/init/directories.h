@@ -36,8 +36,9 @@ int directories_record(struct directories *d, const struct cr_manifest *m, const
 int directories_write(const struct directories *d, int fd, struct cr_error *err);
 int directories_read(struct directories *d, int fd, struct cr_error *err);
 
-/* Is nothing else in the place of one? Changes nothing. */
-int directories_check(const struct directories *d, struct cr_error *err);
+/* Is nothing else in the place of one? Changes nothing. Those below a directory that m says goes back as a whole
+ * are not looked at; m may be NULL. */
+int directories_check(const struct directories *d, const struct cr_manifest *m, struct cr_error *err);
 
 /* Make those that are missing, writable for now; then, when the files are in them, give them their modes. */
 int directories_make(struct directories *d, struct cr_error *err);

@@ -413,7 +413,7 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	    verdict_before(job, err) < 0 || manifest_begin(d, reason, err) < 0)
 		return -1;
 	past = generation_past(d, &past_bytes);
-	if (rollback_start(&d->rollback, job, d->dir, err) < 0)
+	if (rollback_start(&d->rollback, job, d->dir, d->mode == DUMP_RUNNING, err) < 0)
 		return -1;
 	if (capture_start(&d->capture, job, d->generation, d->dir, past, past_bytes, d->rollback.bytes, err) < 0)
 		return -1;

@@ -149,6 +149,11 @@ int imgproc_receive(int fd, struct imgproc_message *m, int *pass, int timeout_ms
 	return 1;
 }
 
+static const char *name_of(const struct imgproc *p)
+{
+	return p->what ? p->what : "the image process";
+}
+
 int imgproc_untraced(const struct imgproc *p, struct cr_error *err)
 {
 	cleanup_closedir DIR *tasks = NULL;
@@ -197,7 +202,7 @@ int imgproc_expect(struct imgproc *p, enum imgproc_type type, struct imgproc_mes
 
 	while ((rc = imgproc_receive(p->fd, m, NULL, LOOK_MS, err)) == 0) {
 		if (is_gone(p->pid) && imgproc_receive(p->fd, m, NULL, 0, err) == 0)
-			return cr_error_set(err, EPIPE, "the image process ended without a word");
+			return cr_error_set(err, EPIPE, "%s ended without a word", name_of(p));
 	}
 	return rc < 0 ? -1 : imgproc_want(m, type, err);
 }
@@ -231,9 +236,8 @@ int imgproc_failure(struct imgproc *p, int wait_ms, struct cr_error *err)
 	if (!p->pid || rc == 0 || !was_killed(p->pid))
 		return 0;
 	/* criu only saw a broken pipe */
-	cr_error_set(
-		err, ENOMEM,
-		"the image process was killed: has the job enough memory (--mem) for itself and a checkpoint?");
+	cr_error_set(err, ENOMEM, "%s was killed: has the job enough memory (--mem) for itself and a checkpoint?",
+		     name_of(p));
 	return 1;
 }
 

@@ -20,6 +20,7 @@
 struct imgproc {
 	pid_t pid; /* 0: none */
 	int fd;
+	const char *what; /* to call it by in errors; NULL: the image process */
 };
 
 enum imgproc_type {

@@ -140,7 +140,7 @@ static int same_check(const struct output_restore *r, size_t first, const struct
 	fate->fresh = copy && o->links > 0 && st->st_nlink > o->links && output_changed(o, st);
 	if (fate->fresh)
 		return parent_check(p, err);
-	if (st->st_nlink > names_count(r, first) && output_changed(o, st))
+	if (st->st_nlink > names_count(r, first) && output_changed(o, st) && (r->rolled || !r->m->n_rollbacks))
 		job_log(r->job, 1,
 			"%s has names that the job does not have open: it is put back under all of them", p->path);
 	fd = place_file(p, copy ? O_RDWR : O_WRONLY, st->st_ino, err);
@@ -180,6 +180,33 @@ static int anchor_find(struct output_restore *r, size_t first, struct cr_error *
 		return same_check(r, first, &p, &st, err);
 	}
 	return 0;
+}
+
+/* Every name of it is the user's own, and in a directory that goes back as a whole. */
+static bool group_goes_back(const struct output_restore *r, size_t first)
+{
+	for (size_t i = first; i != OUTPUT_NONE; i = r->next[i]) {
+		if (r->m->outputs[i].uid != geteuid() || !place_goes_back(r->m, r->m->outputs[i].path))
+			return false;
+	}
+	return true;
+}
+
+/* It has been put back with its directory, as a new file perhaps: it is known by its path, size and time. */
+static bool group_is_back(const struct output_restore *r, size_t first)
+{
+	struct stat st, was = {0};
+
+	for (size_t i = first; i != OUTPUT_NONE; i = r->next[i]) {
+		cleanup_place struct place p = {.dir = -1};
+		struct cr_error ignored;
+
+		if (name_look(r, i, &p, &st, &ignored) != 1 || st.st_uid != geteuid() ||
+		    output_changed(&r->m->outputs[first], &st) || (i != first && st.st_ino != was.st_ino))
+			return false;
+		was = st;
+	}
+	return true;
 }
 
 static int group_check(struct output_restore *r, size_t first, struct cr_error *err)
@@ -224,9 +251,17 @@ static int kept_check(const struct output_restore *r, size_t first, struct cr_er
 int output_check(struct output_restore *r, struct cr_error *err)
 {
 	for (size_t i = 0; i < r->m->n_outputs; i++) {
+		bool goes_back = r->first[i] && group_goes_back(r, i);
+
 		if (!r->first[i])
 			continue;
-		if ((r->job->files == CR_FILES_KEEP ? kept_check(r, i, err) : group_check(r, i, err)) < 0)
+		r->fates[i] = (struct output_fate){.at = OUTPUT_NONE};
+		if (goes_back && r->rolled && group_is_back(r, i)) {
+			r->fates[i] = (struct output_fate){.at = i, .leave = true};
+			continue;
+		}
+		if ((r->job->files == CR_FILES_KEEP ? kept_check(r, i, err) : group_check(r, i, err)) < 0 &&
+		    (!goes_back || r->rolled))
 			return -1;
 	}
 	return 0;

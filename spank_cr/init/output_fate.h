@@ -22,7 +22,7 @@
 /* What is to be done with a file, by its first name in the manifest. */
 struct output_fate {
 	size_t at;  /* the name under which it still is, or OUTPUT_NONE */
-	bool leave; /* another user's, and not changed */
+	bool leave; /* as it was: another user's and not changed, or put back with its directory */
 	bool fresh; /* a new file takes its place */
 };
 
@@ -33,13 +33,14 @@ struct output_restore {
 	size_t *next; /* name of the same file, or OUTPUT_NONE */
 	bool *first;  /* no name of this file comes before; never of stdout and stderr */
 	struct output_fate *fates;
+	bool rolled; /* the directories of --checkpoint-rollback are as they were */
 };
 
 /* directories: those that will have been made when output_change is called. */
 int output_restore_open(struct output_restore *r, const struct job *job, const struct cr_manifest *m,
 			const struct directories *directories, struct cr_error *err);
 
-/* Changes nothing. An error names the file that cannot be put back, or may not. */
+/* Changes nothing, may be called again. An error names the file that cannot be put back, or may not. */
 int output_check(struct output_restore *r, struct cr_error *err);
 
 void output_restore_close(struct output_restore *r);

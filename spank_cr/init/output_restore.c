@@ -42,25 +42,25 @@ static int state_put(int fd, const struct cr_manifest_output *o, struct cr_error
 /* The copy of output i into fd; what is there already is not written. */
 static int content_fill(struct bundle_reader *reader, size_t i, uint64_t size, int fd, struct cr_error *err)
 {
-	struct content c;
+	struct cr_content c;
 	const void *data;
 	size_t n;
 	int rc, more;
 
-	rc = content_open(&c, fd, err);
+	rc = cr_content_open(&c, fd, err);
 	while (rc == 0 && (more = bundle_next(reader, (uint32_t)i, err)) != 0) {
 		uint64_t offset = reader->offset;
 
 		while (more > 0 && rc == 0 && (more = bundle_read(reader, &data, &n, err)) > 0) {
-			rc = content_put(&c, offset, data, n, err);
+			rc = cr_content_put(&c, offset, data, n, err);
 			offset += n;
 		}
 		if (more < 0)
 			rc = -1;
 	}
 	if (rc == 0)
-		rc = content_end(&c, size, err);
-	content_close(&c);
+		rc = cr_content_end(&c, size, err);
+	cr_content_close(&c);
 	return rc;
 }
 

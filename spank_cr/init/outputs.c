@@ -161,37 +161,45 @@ static int files_change(struct output_restore *files, struct source *source, str
 	return source_streamed(source, err);
 }
 
-static int all_restore(struct output_restore *files, struct directories *d, struct source *source,
-		       struct outputs_restored *restored, struct cr_error *err)
+int outputs_open(struct outputs *outputs, const struct job *job, const struct cr_manifest *m,
+		 struct source *source, struct cr_error *err)
 {
+	*outputs = (struct outputs){0};
+	if (directories_load(m, source, &outputs->directories, err) < 0)
+		return -1;
+	return output_restore_open(&outputs->files, job, m, &outputs->directories, err);
+}
+
+int outputs_check(struct outputs *outputs, bool rolled, struct cr_error *err)
+{
+	struct output_restore *files = &outputs->files;
+
+	files->rolled = rolled;
+	if (files->job->files == CR_FILES_COPY &&
+	    directories_check(&outputs->directories, rolled ? NULL : files->m, err) < 0)
+		return -1;
+	return output_check(files, err) < 0 || streams_check(files->m, err) < 0 ? -1 : 0;
+}
+
+int outputs_restore(struct outputs *outputs, struct source *source, struct outputs_restored *restored,
+		    struct cr_error *err)
+{
+	struct output_restore *files = &outputs->files;
+	struct directories *d = &outputs->directories;
 	bool copy = files->job->files == CR_FILES_COPY;
 
-	if ((copy && directories_check(d, err) < 0) || output_check(files, err) < 0 ||
-	    streams_check(files->m, err) < 0)
-		return -1;
+	restored->n = 0;
+	restored->was[0] = restored->was[1] = -1;
 	if ((copy && directories_make(d, err) < 0) || streams_restore(files->m, source, restored, err) < 0 ||
 	    files_change(files, source, err) < 0 || (copy && directories_finish(d, err) < 0))
 		return -1;
 	return script_inherit(files->job, files->m, restored, err);
 }
 
-int outputs_restore(const struct job *job, const struct cr_manifest *m, struct source *source,
-		    struct outputs_restored *restored, struct cr_error *err)
+void outputs_close(struct outputs *outputs)
 {
-	struct output_restore files = {0};
-	struct directories d;
-	int rc;
-
-	restored->n = 0;
-	restored->was[0] = restored->was[1] = -1;
-	rc = directories_load(m, source, &d, err);
-	if (rc == 0)
-		rc = output_restore_open(&files, job, m, &d, err);
-	if (rc == 0)
-		rc = all_restore(&files, &d, source, restored, err);
-	output_restore_close(&files);
-	directories_clear(&d);
-	return rc;
+	output_restore_close(&outputs->files);
+	directories_clear(&outputs->directories);
 }
 
 void outputs_undo(const struct job *job, const struct outputs_restored *restored)

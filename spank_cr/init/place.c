@@ -5,20 +5,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "fs.h"
 
-static int open_unlinked(int dir, const char *path, int flags)
+bool place_goes_back(const struct cr_manifest *m, const char *path)
 {
-	struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+	for (size_t i = 0; i < m->n_rollbacks; i++) {
+		size_t length = strlen(m->rollbacks[i].path);
 
-	return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+		if (strncmp(path, m->rollbacks[i].path, length) == 0 && path[length] == '/')
+			return true;
+	}
+	return false;
 }
 
 int place_open(struct place *p, const char *path, struct cr_error *err)
@@ -33,7 +35,7 @@ int place_open(struct place *p, const char *path, struct cr_error *err)
 	memcpy(p->name, slash + 1, strlen(slash + 1) + 1);
 	memcpy(parent, path, (size_t)(slash - path));
 	parent[slash - path] = '\0';
-	p->dir = open_unlinked(AT_FDCWD, slash == path ? "/" : parent, O_PATH | O_DIRECTORY);
+	p->dir = cr_fs_open_unlinked(AT_FDCWD, slash == path ? "/" : parent, O_PATH | O_DIRECTORY);
 	if (p->dir >= 0)
 		return 0;
 	if (errno == ELOOP)
@@ -75,7 +77,7 @@ int place_look(const struct place *p, struct stat *st, struct cr_error *err)
 
 int place_file(const struct place *p, int flags, uint64_t ino, struct cr_error *err)
 {
-	cleanup_close int fd = open_unlinked(p->dir, p->name, flags | O_NOFOLLOW | O_NONBLOCK);
+	cleanup_close int fd = cr_fs_open_unlinked(p->dir, p->name, flags | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
 	int file;
 
@@ -163,7 +165,7 @@ int place_mkdir(const char *path, mode_t mode, struct cr_error *err)
 		return -1;
 	rc = mkdirat(p.dir, p.name, 0700);
 	if (rc == 0) {
-		fd = open_unlinked(p.dir, p.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+		fd = cr_fs_open_unlinked(p.dir, p.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 		rc = fd < 0 ? -1 : fchmod(fd, mode);
 	}
 	if (rc < 0)

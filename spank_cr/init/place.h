@@ -11,16 +11,21 @@
 #define CR_INIT_PLACE_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
 #include "error.h"
+#include "manifest.h"
 
 struct place {
 	const char *path;
 	int dir; /* that it is in, an O_PATH descriptor, or -1 */
 	char name[NAME_MAX + 1];
 };
+
+/* Is path below a directory of --checkpoint-rollback? */
+bool place_goes_back(const struct cr_manifest *m, const char *path);
 
 /* The directory that path is in. ENOENT when it is missing; a link in the path is ELOOP. */
 int place_open(struct place *p, const char *path, struct cr_error *err);

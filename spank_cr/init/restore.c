@@ -6,8 +6,10 @@
  *   source       the manifest's seal, the index, the packs; chunks are verified as they are read
  *   identity     limits, priorities and processors of each thread are read, the info file is written
  *   private      /tmp, /var/tmp, /dev/shm
- *   rollback     the directories of --checkpoint-rollback
- *   outputs      files the job was writing go back to their size, stdout and stderr to their content
+ *   look         at the directories of --checkpoint-rollback, then at the files the job was writing: what cannot
+ *                be put back ends the attempt before anything is changed
+ *   rollback     these directories
+ *   outputs      these files go back to their size and content, stdout and stderr to their content
  *   criu restore
  *   (before anything runs) no task may hold a capability; pids go on where they were; limits, priorities and
  *                processors as they were; programs that want to know have their signal
@@ -126,7 +128,7 @@ static int on_action(const char *action, void *arg)
 	return 0;
 }
 
-static int criu_run(struct restore *r, const struct outputs_restored *outputs, struct cr_error *err)
+static int criu_run(struct restore *r, const struct outputs_restored *restored, struct cr_error *err)
 {
 	struct hook hook;
 	cleanup_close int pidfd = -1;
@@ -135,7 +137,7 @@ static int criu_run(struct restore *r, const struct outputs_restored *outputs, s
 
 	if (hook_open(&hook, r->job->home, err) < 0)
 		return -1;
-	pid = criu_restore_start(r->job, &hook, source_images(&r->source), outputs->inherit, outputs->n, &pidfd,
+	pid = criu_restore_start(r->job, &hook, source_images(&r->source), restored->inherit, restored->n, &pidfd,
 				 err);
 	if (pid < 0 || source_criu(&r->source, pid, err) < 0 || hook_serve(&hook, pidfd, on_action, r, err) < 0) {
 		hook_close(&hook);
@@ -174,24 +176,41 @@ static int identity_read(struct restore *r, struct cr_error *err)
 	return identity_parse(text, size, &r->identity, err);
 }
 
+/* The user's files: all of them are looked at before the first is changed. */
+static int files_restore(struct restore *r, struct rollback *rollback, struct outputs *outputs,
+			 struct outputs_restored *restored, struct cr_error *err)
+{
+	if (rollback_compare(rollback, r->job, &r->m, &r->source, err) < 0 ||
+	    outputs_open(outputs, r->job, &r->m, &r->source, err) < 0 ||
+	    outputs_check(outputs, r->m.n_rollbacks == 0, err) < 0)
+		return -1;
+	if (r->m.n_rollbacks > 0 &&
+	    (rollback_apply(rollback, &r->m, &r->source, err) < 0 || outputs_check(outputs, true, err) < 0))
+		return -1;
+	return outputs_restore(outputs, &r->source, restored, err);
+}
+
 static int tree_restore(struct restore *r, struct cr_error *err)
 {
-	struct outputs_restored outputs;
+	struct rollback rollback = {.proc.fd = -1};
+	struct outputs_restored restored = {.was = {-1, -1}};
+	struct outputs outputs = {0};
 	int rc;
 
-	if (identity_read(r, err) < 0 || private_unpack(r, err) < 0 ||
-	    rollback_restore(r->job, &r->m, &r->source, err) < 0)
+	if (identity_read(r, err) < 0 || private_unpack(r, err) < 0)
 		return -1;
 	info_write(r->job, &(struct info){.event = "restore",
 					  .generation = r->job->generation,
 					  .reason = r->m.reason,
 					  .checkpoint_time = r->m.time});
-	rc = outputs_restore(r->job, &r->m, &r->source, &outputs, err);
+	rc = files_restore(r, &rollback, &outputs, &restored, err);
+	rollback_end(&rollback);
+	outputs_close(&outputs);
 	if (rc == 0)
-		rc = criu_run(r, &outputs, err);
+		rc = criu_run(r, &restored, err);
 	if (rc < 0)
-		outputs_undo(r->job, &outputs);
-	outputs_release(&outputs);
+		outputs_undo(r->job, &restored);
+	outputs_release(&restored);
 	return rc;
 }
 

@@ -21,8 +21,11 @@
 #include "store.h"
 #include "tree.h"
 
-#define CLONES "clones"
-#define OPTION "--checkpoint-rollback"
+#define CLONES	"clones"
+#define OPTION	"--checkpoint-rollback"
+#define PROCESS "the process that looks after it (crrollback)"
+
+#define SYNC_MS 3000 /* to have pages written back before the freeze */
 
 enum { PHASE_COMPARE, PHASE_APPLY };
 
@@ -33,6 +36,7 @@ struct keeper {
 	const struct cr_manifest *m; /* restoring */
 	char *paths[ROLLBACK_MOST];
 	size_t n;
+	bool running;		/* saving: the job will go on */
 	struct stat streams[2]; /* the job's stdout and stderr */
 	struct stat stores[2];	/* where its checkpoints are, and the site's directory for all of the user's */
 	struct cr_tree trees[ROLLBACK_MOST];
@@ -73,18 +77,17 @@ static bool was_stream(const struct cr_manifest *m, const char *name, const stru
 	return false;
 }
 
-static bool leave(void *arg, int dir, const char *name, const struct stat *st)
+static enum cr_tree_left leave(void *arg, int dir, const char *name, const struct stat *st)
 {
 	const struct keeper *k = arg;
 
 	if (S_ISDIR(st->st_mode))
-		return is_one_of(st, k->stores) || is_store(dir, name);
+		return is_one_of(st, k->stores) || is_store(dir, name) ? CR_TREE_LEFT : CR_TREE_TAKEN;
 	/* what NFS makes of a file that is removed while it is open: to criu a file without a name */
 	if (strncmp(name, ".nfs0", 5) == 0)
-		return true;
-	if (is_one_of(st, k->streams))
-		return true;
-	return was_stream(k->m, name, st);
+		return CR_TREE_LEFT;
+	/* what Slurm has opened for this run may have been another run's (%N), and so be in the archive */
+	return is_one_of(st, k->streams) || was_stream(k->m, name, st) ? CR_TREE_STAYS : CR_TREE_TAKEN;
 }
 
 static void keeper_init(struct keeper *k, const struct job *job)
@@ -123,6 +126,16 @@ static int number_check(const struct keeper *k, uint64_t i, struct cr_error *err
 
 /* ---- saving, in the process ---- */
 
+/* How many names directory i may have. */
+static size_t names_left(const struct keeper *k, size_t i)
+{
+	size_t sum = 0;
+
+	for (size_t n = 0; n < k->n; n++)
+		sum += n == i ? 0 : k->trees[n].n;
+	return sum < ROLLBACK_NAMES ? ROLLBACK_NAMES - sum : 1;
+}
+
 static int tree_list(struct keeper *k, size_t i, struct cr_error *err)
 {
 	struct cr_tree *tree = &k->trees[i];
@@ -130,8 +143,13 @@ static int tree_list(struct keeper *k, size_t i, struct cr_error *err)
 	cr_tree_close(tree);
 	if (cr_tree_open(tree, k->paths[i], getuid(), err) < 0)
 		return cr_error_prefix(err, OPTION);
-	if (cr_tree_list(tree, leave, k, err) < 0)
+	tree->most = names_left(k, i);
+	if (cr_tree_list(tree, leave, k, err) < 0) {
+		if (err->errnum == EFBIG)
+			cr_error_set(err, EFBIG, "more than %d names%s", ROLLBACK_NAMES,
+				     k->n > 1 ? ", with the other directories" : "");
 		return cr_error_prefix(err, OPTION ": %s", k->paths[i]);
+	}
 	if (tree->entries[0].left)
 		return cr_error_set(err, EINVAL, OPTION ": %s is where the checkpoints are kept", k->paths[i]);
 	return 0;
@@ -291,6 +309,7 @@ static void keeper_main(int control, void *arg)
 {
 	struct imgproc_message ready = {.type = IMGPROC_READY};
 	struct keeper *k = arg;
+	int64_t until = cr_time_clock_ns(CLOCK_MONOTONIC) + SYNC_MS * INT64_C(1000000);
 	struct cr_error err;
 	int rc = 0;
 
@@ -301,6 +320,8 @@ static void keeper_main(int control, void *arg)
 		ready.value[0] += k->trees[i].bytes;
 	if (rc == 0 && !k->m)
 		rc = limit_check(k, &err);
+	for (size_t i = 0; k->running && rc == 0 && i < k->n; i++)
+		cr_tree_write_back(&k->trees[i], until);
 	if (rc == 0)
 		rc = imgproc_send(control, &ready, -1, &err);
 	while (rc == 0)
@@ -309,20 +330,37 @@ static void keeper_main(int control, void *arg)
 	_exit(0);
 }
 
-/* bytes: of all directories, when they are to be saved. */
-static int keeper_start(struct imgproc *p, struct keeper *k, uint64_t *bytes, struct cr_error *err)
+/* ---- the worker's side ---- */
+
+/* What the process says, or its end, is the reason, and not what others saw of it; unless it was the writer that
+ * left it alone. capture may be NULL. Returns -1. */
+static int keeper_failed(struct rollback *r, const char *path, struct capture *capture, struct cr_error *err)
+{
+	int own = imgproc_failure(&r->proc, IMGPROC_WORDS_MS, err);
+
+	if (capture && (!own || err->errnum == EPIPE) && imgproc_failure(&capture->proc, IMGPROC_WORDS_MS, err))
+		return -1;
+	if (!own && err->errnum == EPIPE)
+		cr_error_set(err, EPIPE, PROCESS " ended without a word");
+	if ((own || err->errnum == EPIPE) && strncmp(err->text, OPTION, sizeof(OPTION) - 1) != 0)
+		return cr_error_prefix(err, OPTION ": %s", path);
+	return -1;
+}
+
+static int keeper_start(struct rollback *r, struct keeper *k, struct cr_error *err)
 {
 	struct imgproc_message m;
 
-	if (imgproc_start(p, keeper_main, k, err) < 0 || imgproc_expect(p, IMGPROC_READY, &m, err) < 0)
+	if (imgproc_start(&r->proc, keeper_main, k, err) < 0)
 		return -1;
-	*bytes = m.value[0];
-	return imgproc_untraced(p, err);
+	r->proc.what = PROCESS;
+	if (imgproc_expect(&r->proc, IMGPROC_READY, &m, err) < 0)
+		return keeper_failed(r, k->paths[0], NULL, err);
+	r->bytes = m.value[0];
+	return imgproc_untraced(&r->proc, err);
 }
 
-/* ---- the worker's side ---- */
-
-int rollback_start(struct rollback *r, const struct job *job, const char *dir, struct cr_error *err)
+int rollback_start(struct rollback *r, const struct job *job, const char *dir, bool running, struct cr_error *err)
 {
 	cleanup_free struct keeper *k = calloc(1, sizeof(*k));
 	const char *at = job->rollback;
@@ -330,16 +368,18 @@ int rollback_start(struct rollback *r, const struct job *job, const char *dir, s
 	int rc;
 
 	*r = (struct rollback){.proc.fd = -1};
+	r->list = job->rollback;
 	if (!*at)
 		return 0;
 	if (!k)
 		return cr_error_sys(err, ENOMEM, OPTION);
 	keeper_init(k, job);
 	k->dir = dir;
+	k->running = running;
 	while ((rc = cr_pathlist_next(&at, path, sizeof(path), err)) > 0 && (rc = path_add(k, path, err)) == 0)
 		;
 	if (rc == 0)
-		rc = keeper_start(&r->proc, k, &r->bytes, err);
+		rc = keeper_start(r, k, err);
 	keeper_clear(k);
 	return rc;
 }
@@ -397,10 +437,8 @@ int rollback_record(struct rollback *r, const struct job *job, struct cr_manifes
 
 	for (size_t i = 0; (rc = cr_pathlist_next(&at, path, sizeof(path), err)) > 0; i++) {
 		snprintf(name, sizeof(name), ROLLBACK_STREAMS "%zu", i);
-		if (dir_record(r, job, i, path, capture, clones, err) < 0) {
-			(void)imgproc_failure(&capture->proc, IMGPROC_WORDS_MS, err);
-			return -1;
-		}
+		if (dir_record(r, job, i, path, capture, clones, err) < 0)
+			return keeper_failed(r, path, capture, err);
 		if (cr_manifest_add_rollback(m, path, name, err) < 0)
 			return -1;
 	}
@@ -409,20 +447,19 @@ int rollback_record(struct rollback *r, const struct job *job, struct cr_manifes
 
 int rollback_late(struct rollback *r, struct capture *capture, struct cr_token *token, struct cr_error *err)
 {
+	char path[PATH_MAX] = "";
+	const char *at = r->list;
 	int rc;
 
 	if (!r->late)
 		return 0;
 	rc = capture_late(capture, true, err);
-	for (size_t i = 0; rc == 0 && i < ROLLBACK_MOST; i++) {
+	for (size_t i = 0; rc == 0 && cr_pathlist_next(&at, path, sizeof(path), NULL) > 0; i++) {
 		if (r->late & UINT32_C(1) << i)
 			rc = stream_save(r, i, true, capture, token, err);
 	}
 	r->late = 0;
-	if (rc == 0)
-		return capture_barrier(capture, err);
-	(void)imgproc_failure(&capture->proc, IMGPROC_WORDS_MS, err);
-	return -1;
+	return rc == 0 ? capture_barrier(capture, err) : keeper_failed(r, path, capture, err);
 }
 
 void rollback_end(struct rollback *r)
@@ -433,49 +470,46 @@ void rollback_end(struct rollback *r)
 /* ---- restore ---- */
 
 /* Let the process read directory i's archive once. */
-static int stream_read(struct imgproc *p, const struct cr_manifest *m, size_t i, int phase, struct source *source,
+static int stream_read(struct rollback *r, const struct cr_manifest *m, size_t i, int phase, struct source *source,
 		       struct imgproc_message *answer, struct cr_error *err)
 {
 	const struct imgproc_message request = {.type = IMGPROC_STREAM, .value = {i, (uint64_t)phase}};
 	cleanup_close int in = source_stream(source, m->rollbacks[i].stream, err);
 
-	if (in < 0 || imgproc_send(p->fd, &request, in, err) < 0)
+	if (in < 0)
 		return -1;
+	if (imgproc_send(r->proc.fd, &request, in, err) < 0)
+		return keeper_failed(r, m->rollbacks[i].path, NULL, err);
 	close(in);
 	in = -1;
-	if (imgproc_expect(p, IMGPROC_STREAMED, answer, err) < 0)
-		return -1;
+	if (imgproc_expect(&r->proc, IMGPROC_STREAMED, answer, err) < 0)
+		return keeper_failed(r, m->rollbacks[i].path, NULL, err);
 	return source_streamed(source, err);
 }
 
-static int dirs_restore(const struct job *job, const struct cr_manifest *m, struct imgproc *p,
+static int dirs_compare(struct rollback *r, const struct job *job, const struct cr_manifest *m,
 			struct source *source, struct cr_error *err)
 {
-	bool differs[ROLLBACK_MOST] = {false};
 	struct imgproc_message answer;
 
 	for (size_t i = 0; i < m->n_rollbacks; i++) {
-		if (stream_read(p, m, i, PHASE_COMPARE, source, &answer, err) < 0)
+		if (stream_read(r, m, i, PHASE_COMPARE, source, &answer, err) < 0)
 			return -1;
-		differs[i] = answer.value[0] > 0 || answer.value[1] > 0;
+		if (answer.value[0] > 0 || answer.value[1] > 0)
+			r->differs |= UINT32_C(1) << i;
 		job_log(job, 1, "rollback: %s: %" PRIu64 " names to remove, %" PRIu64 " to put back",
 			m->rollbacks[i].path, answer.value[0], answer.value[1]);
-	}
-	for (size_t i = 0; i < m->n_rollbacks; i++) {
-		if (differs[i] && stream_read(p, m, i, PHASE_APPLY, source, &answer, err) < 0)
-			return -1;
 	}
 	return 0;
 }
 
-int rollback_restore(const struct job *job, const struct cr_manifest *m, struct source *source,
+int rollback_compare(struct rollback *r, const struct job *job, const struct cr_manifest *m, struct source *source,
 		     struct cr_error *err)
 {
 	cleanup_free struct keeper *k = NULL;
-	struct imgproc proc = {.fd = -1};
-	uint64_t ignored;
 	int rc = 0;
 
+	*r = (struct rollback){.proc.fd = -1};
 	if (m->n_rollbacks == 0)
 		return 0;
 	k = calloc(1, sizeof(*k));
@@ -486,10 +520,18 @@ int rollback_restore(const struct job *job, const struct cr_manifest *m, struct 
 	for (size_t i = 0; rc == 0 && i < m->n_rollbacks; i++)
 		rc = path_add(k, m->rollbacks[i].path, err);
 	if (rc == 0)
-		rc = keeper_start(&proc, k, &ignored, err);
-	if (rc == 0)
-		rc = dirs_restore(job, m, &proc, source, err);
-	imgproc_end(&proc);
+		rc = keeper_start(r, k, err);
 	keeper_clear(k);
-	return rc;
+	return rc < 0 ? -1 : dirs_compare(r, job, m, source, err);
+}
+
+int rollback_apply(struct rollback *r, const struct cr_manifest *m, struct source *source, struct cr_error *err)
+{
+	struct imgproc_message answer;
+
+	for (size_t i = 0; i < m->n_rollbacks; i++) {
+		if ((r->differs & UINT32_C(1) << i) && stream_read(r, m, i, PHASE_APPLY, source, &answer, err) < 0)
+			return -1;
+	}
+	return 0;
 }

@@ -131,7 +131,7 @@ int streams_check(const struct cr_manifest *m, struct cr_error *err)
 }
 
 /* All that comes from in. */
-static int stream_receive(int in, struct content *c, struct cr_error *err)
+static int stream_receive(int in, struct cr_content *c, struct cr_error *err)
 {
 	static char block[65536];
 	ssize_t n;
@@ -142,7 +142,7 @@ static int stream_receive(int in, struct content *c, struct cr_error *err)
 			continue;
 		if (n <= 0)
 			return n == 0 ? 0 : cr_error_sys(err, errno, "read");
-		if (content_put(c, c->at, block, (size_t)n, err) < 0)
+		if (cr_content_put(c, c->at, block, (size_t)n, err) < 0)
 			return -1;
 	}
 }
@@ -152,12 +152,12 @@ static int stream_receive(int in, struct content *c, struct cr_error *err)
 static int stream_fill(const struct cr_manifest_output *o, struct source *source, int out, struct cr_error *err)
 {
 	cleanup_close int in = source_stream(source, o->saved, err);
-	struct content c;
+	struct cr_content c;
 	int rc;
 
 	if (in < 0)
 		return -1;
-	rc = content_open(&c, out, err);
+	rc = cr_content_open(&c, out, err);
 	if (rc == 0)
 		rc = stream_receive(in, &c, err);
 	if (rc == 0)
@@ -166,8 +166,8 @@ static int stream_fill(const struct cr_manifest_output *o, struct source *source
 		rc = cr_error_set(err, EBADMSG, "%s has %llu bytes, its manifest says %llu", o->saved,
 				  (unsigned long long)c.at, (unsigned long long)o->size);
 	if (rc == 0)
-		rc = content_end(&c, o->size, err);
-	content_close(&c);
+		rc = cr_content_end(&c, o->size, err);
+	cr_content_close(&c);
 	return rc;
 }
 

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 
 #include "../../libcrcore/cleanup.h"
-#include "../../spank_cr/init/content.h"
+#include "../../libcrcore/content.h"
 #include "../../spank_cr/init/output_record.h"
 #include "../../spank_cr/init/output_restore.h"
 #include "../../spank_cr/init/output_set.h"
@@ -116,7 +116,7 @@ static int record_check(const struct record *r, int files, struct cr_error *err)
 
 	as.files = files;
 	unit_assert_ok(output_restore_open(&files_restore, &as, &r->m, &r->d, err), err);
-	rc = files == CR_FILES_COPY ? directories_check(&r->d, err) : 0;
+	rc = files == CR_FILES_COPY ? directories_check(&r->d, NULL, err) : 0;
 	if (rc == 0)
 		rc = output_check(&files_restore, err);
 	output_restore_close(&files_restore);
@@ -134,7 +134,7 @@ static int record_restore(struct record *r, int files, struct cr_error *err)
 	as.log_level = 1;
 	ck_assert_int_ge(as.log = open(unit_path("log"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), 0);
 	unit_assert_ok(output_restore_open(&restore, &as, &r->m, &r->d, err), err);
-	rc = files == CR_FILES_COPY ? directories_check(&r->d, err) : 0;
+	rc = files == CR_FILES_COPY ? directories_check(&r->d, NULL, err) : 0;
 	if (rc == 0)
 		rc = output_check(&restore, err);
 	if (rc == 0 && files == CR_FILES_COPY)
@@ -287,7 +287,7 @@ START_TEST(only_what_differs)
 {
 	static char page[4096], big[3 * 65536];
 	struct cr_error err = {0};
-	struct content c;
+	struct cr_content c;
 	struct stat st;
 	int fd = opened("f", O_RDWR | O_CREAT);
 
@@ -296,18 +296,18 @@ START_TEST(only_what_differs)
 	ck_assert_int_eq(write(fd, big, sizeof(big)), sizeof(big));
 	ck_assert_int_eq(pwrite(fd, "?", 1, 5 * 4096 + 17), 1);
 	ck_assert_int_eq(pwrite(fd, "?", 1, sizeof(big) - 1), 1);
-	unit_assert_ok(content_open(&c, fd, &err), &err);
-	unit_assert_ok(content_put(&c, 0, big, sizeof(big), &err), &err);
-	unit_assert_ok(content_end(&c, sizeof(big), &err), &err);
+	unit_assert_ok(cr_content_open(&c, fd, &err), &err);
+	unit_assert_ok(cr_content_put(&c, 0, big, sizeof(big), &err), &err);
+	unit_assert_ok(cr_content_end(&c, sizeof(big), &err), &err);
 	ck_assert_uint_eq(c.written, 2 * 4096);
-	content_close(&c);
+	cr_content_close(&c);
 	/* a hole where there was data, data where there was a hole, a shorter end */
 	ck_assert_int_eq(ftruncate(fd, 1 << 20), 0);
-	unit_assert_ok(content_open(&c, fd, &err), &err);
-	unit_assert_ok(content_put(&c, 4096, big + 4096, 4096, &err), &err);
-	unit_assert_ok(content_put(&c, 500000, "xyz", 3, &err), &err);
-	unit_assert_ok(content_end(&c, 600000, &err), &err);
-	content_close(&c);
+	unit_assert_ok(cr_content_open(&c, fd, &err), &err);
+	unit_assert_ok(cr_content_put(&c, 4096, big + 4096, 4096, &err), &err);
+	unit_assert_ok(cr_content_put(&c, 500000, "xyz", 3, &err), &err);
+	unit_assert_ok(cr_content_end(&c, 600000, &err), &err);
+	cr_content_close(&c);
 	ck_assert_int_eq(fstat(fd, &st), 0);
 	ck_assert_int_eq(st.st_size, 600000);
 	ck_assert_int_eq(pread(fd, page, 4096, 0), 4096);
@@ -321,23 +321,23 @@ START_TEST(only_what_differs)
 	ck_assert_int_eq(memcmp(page, "\0xyz", 4), 0);
 	/* a hole at the end */
 	ck_assert_int_eq(pwrite(fd, big, sizeof(big), 0), sizeof(big));
-	unit_assert_ok(content_open(&c, fd, &err), &err);
-	unit_assert_ok(content_put(&c, 0, big, 10, &err), &err);
-	unit_assert_ok(content_end(&c, 5000, &err), &err);
-	content_close(&c);
+	unit_assert_ok(cr_content_open(&c, fd, &err), &err);
+	unit_assert_ok(cr_content_put(&c, 0, big, 10, &err), &err);
+	unit_assert_ok(cr_content_end(&c, 5000, &err), &err);
+	cr_content_close(&c);
 	ck_assert_int_eq(pread(fd, page, 20, 0), 20);
 	ck_assert_int_eq(memcmp(page, big, 10), 0);
 	ck_assert_int_eq(page[10], 0);
 	ck_assert_int_eq(pread(fd, page, 4096, 4990), 10);
 	ck_assert_int_eq(page[9], 0);
 	/* no way back, and not beyond the end */
-	unit_assert_ok(content_open(&c, fd, &err), &err);
-	unit_assert_ok(content_put(&c, 100, "a", 1, &err), &err);
-	ck_assert_int_eq(content_put(&c, 100, "a", 1, &err), -1);
+	unit_assert_ok(cr_content_open(&c, fd, &err), &err);
+	unit_assert_ok(cr_content_put(&c, 100, "a", 1, &err), &err);
+	ck_assert_int_eq(cr_content_put(&c, 100, "a", 1, &err), -1);
 	ck_assert_int_eq(err.errnum, EBADMSG);
-	ck_assert_int_eq(content_end(&c, 100, &err), -1);
+	ck_assert_int_eq(cr_content_end(&c, 100, &err), -1);
 	ck_assert_int_eq(err.errnum, EBADMSG);
-	content_close(&c);
+	cr_content_close(&c);
 }
 END_TEST
 

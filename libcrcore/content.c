@@ -15,11 +15,11 @@
 #define BUFFER (256u << 10)
 #define PAGE   4096u
 
-int content_open(struct content *c, int fd, struct cr_error *err)
+int cr_content_open(struct cr_content *c, int fd, struct cr_error *err)
 {
 	struct stat st;
 
-	*c = (struct content){.fd = fd};
+	*c = (struct cr_content){.fd = fd};
 	if (fstat(fd, &st) < 0)
 		return cr_error_sys(err, errno, "fstat");
 	c->end = (uint64_t)st.st_size;
@@ -27,7 +27,7 @@ int content_open(struct content *c, int fd, struct cr_error *err)
 	return c->buffer ? 0 : cr_error_sys(err, ENOMEM, "restoring files");
 }
 
-static int write_at(struct content *c, uint64_t offset, const char *data, size_t size, struct cr_error *err)
+static int write_at(struct cr_content *c, uint64_t offset, const char *data, size_t size, struct cr_error *err)
 {
 	for (size_t sum = 0; sum < size;) {
 		ssize_t n = pwrite(c->fd, data + sum, size - sum, (off_t)(offset + sum));
@@ -43,7 +43,7 @@ static int write_at(struct content *c, uint64_t offset, const char *data, size_t
 }
 
 /* At most a buffer: what the file has there, compared page by page. */
-static int block_put(struct content *c, uint64_t offset, const char *data, size_t size, struct cr_error *err)
+static int block_put(struct cr_content *c, uint64_t offset, const char *data, size_t size, struct cr_error *err)
 {
 	size_t have = offset >= c->end ? 0 : c->end - offset < size ? (size_t)(c->end - offset) : size;
 	size_t from = 0;
@@ -74,7 +74,7 @@ static bool all_zero(const char *data, size_t size)
 }
 
 /* Where there are no holes: zeros. */
-static int zeros_put(struct content *c, uint64_t from, uint64_t to, struct cr_error *err)
+static int zeros_put(struct cr_content *c, uint64_t from, uint64_t to, struct cr_error *err)
 {
 	while (from < to) {
 		size_t n = to - from < BUFFER ? (size_t)(to - from) : BUFFER;
@@ -91,7 +91,7 @@ static int zeros_put(struct content *c, uint64_t from, uint64_t to, struct cr_er
 	return 0;
 }
 
-static int hole_put(struct content *c, uint64_t from, uint64_t to, struct cr_error *err)
+static int hole_put(struct cr_content *c, uint64_t from, uint64_t to, struct cr_error *err)
 {
 	off_t data;
 
@@ -109,7 +109,7 @@ static int hole_put(struct content *c, uint64_t from, uint64_t to, struct cr_err
 	return zeros_put(c, from, to, err);
 }
 
-int content_put(struct content *c, uint64_t offset, const void *data, size_t size, struct cr_error *err)
+int cr_content_put(struct cr_content *c, uint64_t offset, const void *data, size_t size, struct cr_error *err)
 {
 	const char *bytes = data;
 
@@ -128,7 +128,7 @@ int content_put(struct content *c, uint64_t offset, const void *data, size_t siz
 	return 0;
 }
 
-int content_end(struct content *c, uint64_t size, struct cr_error *err)
+int cr_content_end(struct cr_content *c, uint64_t size, struct cr_error *err)
 {
 	struct stat st;
 
@@ -143,7 +143,7 @@ int content_end(struct content *c, uint64_t size, struct cr_error *err)
 	return 0;
 }
 
-void content_close(struct content *c)
+void cr_content_close(struct cr_content *c)
 {
 	free(c->buffer);
 	c->buffer = NULL;

@@ -3,8 +3,8 @@
 
 /* content.h - put content into a file that may hold it already: compare, and write only what differs */
 
-#ifndef CR_INIT_CONTENT_H
-#define CR_INIT_CONTENT_H
+#ifndef CR_CONTENT_H
+#define CR_CONTENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 #include "error.h"
 
-struct content {
+struct cr_content {
 	int fd;		  /* readable and writable */
 	uint64_t at;	  /* up to here it is as it should be */
 	uint64_t end;	  /* bytes the file had at the beginning */
@@ -20,13 +20,13 @@ struct content {
 	char *buffer;
 };
 
-int content_open(struct content *c, int fd, struct cr_error *err);
+int cr_content_open(struct cr_content *c, int fd, struct cr_error *err);
 
 /* size bytes at offset, which ascends; what lies between the last ones and these becomes a hole, or zeros. */
-int content_put(struct content *c, uint64_t offset, const void *data, size_t size, struct cr_error *err);
+int cr_content_put(struct cr_content *c, uint64_t offset, const void *data, size_t size, struct cr_error *err);
 
 /* From here on a hole; the file has size bytes. */
-int content_end(struct content *c, uint64_t size, struct cr_error *err);
-void content_close(struct content *c);
+int cr_content_end(struct cr_content *c, uint64_t size, struct cr_error *err);
+void cr_content_close(struct cr_content *c);
 
 #endif
