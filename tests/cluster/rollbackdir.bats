@@ -51,8 +51,15 @@ setup_file() {
 		ln -sfn /etc/passwd relinked; chmod 600 mode; sed -i s/i/j/ inplace; rm -r gone empty; mkdir new; echo x >new/x; mv moved to
 		ln -s /etc new/etc; echo x >empty; rm link; mkdir link; echo x >link/x; echo x >>sparse; echo b >&7; cd ..; echo changed
 		until [ -e "stop.$SLURM_JOB_ID" ]; do sleep 0.1; done; echo c >&7; echo end'
+	# it is written under a temporary name and renamed when it is whole; there is no copy of it
+	# shellcheck disable=SC2016
+	local model='exec 7>rb.model/model.tmp; seq 1000 >&7; echo one >rb.second/state; echo ready
+		until [ -e "go.$SLURM_JOB_ID" ]; do sleep 0.1; done
+		seq 5 >&7; mv rb.model/model.tmp rb.model/model.bin; echo two >rb.second/state; echo changed
+		until [ -e "stop.$SLURM_JOB_ID" ]; do sleep 0.1; done; cat rb.second/state; echo last >&7; echo end'
 	on n0 alice bash -c 'rm -rf rb.* && mkdir rb.files rb.sql rb.home rb.planted rb.target && mkdir -m 700 rb.home/ck &&
-		echo precious >rb.target/log'
+		echo precious >rb.target/log && mkdir -p rb.way/in rb.trap/in rb.model rb.second rb.untouched rb.outside &&
+		echo precious >rb.trap/in/log'
 	on n0 root bash -c "cd $HOME_DIR/rb.files && echo theirs >theirs && chown bob theirs"
 	only_n1
 	submit_as files --checkpoint-rollback=rb.files --output=out.%j "$files"
@@ -60,15 +67,22 @@ setup_file() {
 	submit_as home --checkpoint-rollback=rb.home --output=rb.home/out.%j --checkpoint-dir="$HOME_DIR/rb.home/ck" "$home"
 	# shellcheck disable=SC2016
 	submit_as planted --checkpoint-rollback=rb.planted --output=out.%j 'echo begin; i=0; while :; do echo $((i++)) >>rb.planted/log; sleep 0.1; done'
+	# shellcheck disable=SC2016
+	submit_as way --checkpoint-rollback=rb.way/in --output=out.%j 'echo begin; i=0; while :; do echo $((i++)) >>rb.way/in/log; sleep 0.1; done'
+	submit_as model --checkpoint-files=truncate --checkpoint-rollback=rb.model --checkpoint-rollback=rb.second --output=out.%j "$model"
+	submit_as refused --checkpoint-rollback=rb.untouched --output=out.%j 'exec 7>>rb.outside/f; echo begin >>rb.untouched/log; echo ready; sleep 600'
 	wait_file alice "out.$(job files)" ready 30
 	wait_file alice "out.$(job sql)" '^20$' 30
 	wait_file alice rb.home/log '^20$' 30
 	wait_file alice rb.planted/log '^5$' 30
+	wait_file alice rb.way/in/log '^5$' 30
+	wait_file alice "out.$(job model)" ready 30
+	wait_file alice "out.$(job refused)" ready 30
 	on n0 alice scheckpoint create "$(job files)"
 	# in the archive this lies before the large file
 	on n0 alice bash -c 'seq 77 >>rb.files/a'
 	list_tree >"$BATS_FILE_TMPDIR/before"
-	for name in files sql home planted; do
+	for name in files sql home planted way model refused; do
 		on n0 alice scheckpoint create "$(job $name)"
 	done
 	manifest "$(job files)" 1 . >"$BATS_FILE_TMPDIR/first"
@@ -80,14 +94,21 @@ setup_file() {
 	list_tree >"$BATS_FILE_TMPDIR/changed"
 	wait_longer "out.$(job sql)" 20
 	wait_longer rb.home/log 20
+	on n0 alice touch "go.$(job model)"
+	wait_file alice "out.$(job model)" changed 30
+	on n0 alice rm "go.$(job model)"
 	on n0 root scontrol update nodename=n2 state=resume
 	"$TESTBED" kill-node n1
-	on n0 alice bash -c 'mv rb.planted rb.moved && ln -s rb.target rb.planted'
-	for name in files sql home; do
+	on n0 alice bash -c 'mv rb.planted rb.moved && ln -s rb.target rb.planted && mv rb.way rb.gone && ln -s rb.trap rb.way &&
+		echo later >>rb.untouched/log && touch rb.untouched/new'
+	on n0 root bash -c "cd $HOME_DIR/rb.outside && echo theirs >g && chown bob g && chmod 666 g && mv g f"
+	for name in files sql home model; do
 		wait_restored "$(job $name)" 1 90
 	done
 	list_tree >"$BATS_FILE_TMPDIR/after"
-	wait_restarts "$(job planted)" 1 90
+	for name in planted way refused; do
+		wait_restarts "$(job $name)" 1 90
+	done
 	all_started
 }
 
@@ -112,7 +133,9 @@ teardown_file() {
 
 # rollbacks NODE JOB - the list that crinit was started with
 rollbacks() {
-	on "$1" root cat "/proc/$(crinit_pid "$1" "$2")/cmdline" | tr '\0' '\n' | sed -n 's/^--rollback=//p'
+	on "$1" root cat "/proc/$(crinit_pid "$1" "$2")/cmdline" | tr '\0' '\n' >"$BATS_TEST_TMPDIR/cmdline"
+	grep -q '^--rollback=' "$BATS_TEST_TMPDIR/cmdline" || echo "no --rollback= at all"
+	sed -n 's/^--rollback=//p' "$BATS_TEST_TMPDIR/cmdline"
 }
 
 @test "files and directories that were changed in any way are as they were at the checkpoint" {
@@ -175,6 +198,40 @@ rollbacks() {
 	on n0 root scancel "$job"
 }
 
+@test "nor is one on the way to the directory" {
+	job=$(job way)
+	wait_until 30 began_anew "$job"
+	on n0 root jq -r 'select(.event == "restore-failed").text' "$(store "$job")/journal.jsonl" | grep 'a symbolic link leads to .*rb.way/in'
+	[ "$(on n0 alice head -1 rb.trap/in/log)" = precious ]
+	on n0 root scancel "$job"
+}
+
+# began_anew JOB
+began_anew() {
+	on n0 root jq -r .event "$(store "$1")/journal.jsonl" | grep -qx fresh
+}
+
+@test "a file that was open under a temporary name and renamed since is there again, without a copy of it; two directories go back" {
+	job=$(job model)
+	on n0 alice ls rb.model
+	[ "$(on n0 alice ls rb.model)" = model.tmp ]
+	on n0 alice touch "go.$job"
+	finish "$job"
+	on n0 alice cmp rb.model/model.bin - < <(seq 1000; seq 5; echo last)
+	[ "$(on n0 alice grep -v ^slurmstepd "out.$job")" = $'ready\nchanged\ntwo\nend' ]
+}
+
+@test "a restore that is refused for an open file has not changed the directory" {
+	job=$(job refused)
+	wait_until 30 began_anew "$job"
+	on n0 root jq -r 'select(.event == "restore-failed").text' "$(store "$job")/journal.jsonl" | grep 'rb.outside/f was replaced by a file of user'
+	# of the job that began anew is only the last line
+	wait_file alice "out.$job" ready 30
+	[ "$(on n0 alice cat rb.untouched/log)" = $'begin\nlater\nbegin' ]
+	on n0 alice test -e rb.untouched/new
+	on n0 root scancel "$job"
+}
+
 @test "the option may be given several times, in the script too, with any names, and lasts over a requeue" {
 	# shellcheck disable=SC2016 # expanded over there
 	on n0 alice bash -c 'mkdir -p rb.a "rb.b :%,@" "$(printf "rb.c\n\303\244\377")"
@@ -195,7 +252,8 @@ rollbacks() {
 	# of what Slurm carries the list in nothing reaches the job
 	in_job n1 "$job" bash -c "tr '\\0' '\\n' </proc/1000/environ" >"$BATS_TEST_TMPDIR/environ" ||
 		in_job n1 "$job" bash -c "cat /proc/[0-9]*/environ | tr '\\0' '\\n'" >"$BATS_TEST_TMPDIR/environ"
-	not grep '^_SLURM_SPANK_OPTION_' "$BATS_TEST_TMPDIR/environ"
+	grep -q '^SLURM_JOB_ID=' "$BATS_TEST_TMPDIR/environ"
+	not grep -aE '^_SLURM_SPANK_OPTION_|^SLURM_SPANK__SLURM_SPANK_OPTION_.*rollback' "$BATS_TEST_TMPDIR/environ"
 	requeue "$job"
 	[ "$(rollbacks n1 "$job")" = "$want" ]
 	on n0 alice scheckpoint create "$job"

@@ -673,6 +673,59 @@ START_TEST(places)
 }
 END_TEST
 
+/* Below a directory of --checkpoint-rollback: -1 as refused, 0 as to be put back or left. */
+static int rolled_check(const struct record *r, bool rolled, bool *leave, struct cr_error *err)
+{
+	struct job as = job;
+	struct output_restore restore;
+	int rc;
+
+	as.files = CR_FILES_TRUNCATE;
+	unit_assert_ok(output_restore_open(&restore, &as, &r->m, &r->d, err), err);
+	restore.rolled = rolled;
+	rc = output_check(&restore, err);
+	*leave = restore.fates[0].leave;
+	output_restore_close(&restore);
+	return rc;
+}
+
+START_TEST(goes_back)
+{
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
+	struct cr_error err = {0};
+	struct record r;
+	bool leave;
+	char *end;
+
+	ck_assert_int_eq(mkdir(unit_path("d"), 0755), 0);
+	unit_write("d/f", "0123456789");
+	opened("d/f", O_WRONLY);
+	record_take(&r);
+	times[1] = stat_of("d/f").st_mtim;
+	ck_assert_int_eq(unlink(unit_path("d/f")), 0);
+	/* one whose name only begins so is another */
+	unit_assert_ok(cr_manifest_add_rollback(&r.m, unit_path("dd"), "rollback/0", &err), &err);
+	end = &r.m.rollbacks[0].path[strlen(r.m.rollbacks[0].path) - 1];
+	ck_assert_int_eq(rolled_check(&r, false, &leave, &err), -1);
+	*end = '\0';
+	ck_assert_int_eq(rolled_check(&r, false, &leave, &err), 0);
+	/* somebody else's does not come back with it */
+	r.m.outputs[0].uid++;
+	ck_assert_int_eq(rolled_check(&r, false, &leave, &err), -1);
+	r.m.outputs[0].uid--;
+	/* it should be there by now */
+	ck_assert_int_eq(rolled_check(&r, true, &leave, &err), -1);
+	unit_assert_error(&err, ENOENT, "was removed since");
+	/* another inode: the old one is open still. Time tells that it came from somewhere else */
+	unit_write("d/f", "0123456789");
+	ck_assert_int_eq(rolled_check(&r, true, &leave, &err), -1);
+	ck_assert(!leave);
+	ck_assert_int_eq(utimensat(AT_FDCWD, unit_path("d/f"), times, 0), 0);
+	unit_assert_ok(rolled_check(&r, true, &leave, &err), &err);
+	ck_assert(leave);
+}
+END_TEST
+
 START_TEST(directories_damaged)
 {
 	static const struct {
@@ -701,5 +754,5 @@ END_TEST
 
 UNIT_MAIN("output", {collected, true}, {above_the_limit, true}, {many, false}, {only_what_differs, true},
 	  {appended_rewritten_shortened, true}, {truncate_alone, true}, {kept, true}, {removed_and_replaced, true},
-	  {hard_links, true}, {somebody_elses, true}, {another_owner, true}, {places, true},
+	  {hard_links, true}, {somebody_elses, true}, {another_owner, true}, {places, true}, {goes_back, true},
 	  {directories_damaged, true})
