@@ -58,6 +58,7 @@ int slurm_spank_task_init(spank_t sp, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
+	rollback_hide(sp);
 	return launch_task(sp);
 }
 

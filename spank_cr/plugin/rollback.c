@@ -28,6 +28,12 @@ void rollback_forget(void)
 	unsetenv(VARIABLE_COPY);
 }
 
+void rollback_hide(spank_t sp)
+{
+	/* most jobs have none */
+	(void)spank_unsetenv(sp, VARIABLE_COPY);
+}
+
 /* Is it one of these, or below one? */
 static bool path_below(const char *path, const char *const *dirs, size_t n)
 {

@@ -12,6 +12,7 @@
 #ifndef CR_PLUGIN_ROLLBACK_H
 #define CR_PLUGIN_ROLLBACK_H
 
+#include <slurm/spank.h>
 #include <stdbool.h>
 
 #define ROLLBACK_LIST 32768 /* bytes of the list, see pathlist.h */
@@ -19,6 +20,9 @@
 
 /* At the start of sbatch and srun: what the job that they are called in was submitted with is not theirs. */
 void rollback_forget(void);
+
+/* On the node, before the job's processes start: Slurm's copy of the option is not theirs either. */
+void rollback_hide(spank_t sp);
 
 /* One more value at submit; the whole list in slurmstepd. Returns 0, or -1 with a line to the user. */
 int rollback_set(const char *value, bool submit);
