@@ -309,8 +309,8 @@ static void keeper_main(int control, void *arg)
 {
 	struct imgproc_message ready = {.type = IMGPROC_READY};
 	struct keeper *k = arg;
-	int64_t until = cr_time_clock_ns(CLOCK_MONOTONIC) + SYNC_MS * INT64_C(1000000);
 	struct cr_error err;
+	int64_t until;
 	int rc = 0;
 
 	(void)prctl(PR_SET_NAME, "crrollback"); /* for ps and top */
@@ -320,6 +320,7 @@ static void keeper_main(int control, void *arg)
 		ready.value[0] += k->trees[i].bytes;
 	if (rc == 0 && !k->m)
 		rc = limit_check(k, &err);
+	until = cr_time_clock_ns(CLOCK_MONOTONIC) + SYNC_MS * INT64_C(1000000);
 	for (size_t i = 0; k->running && rc == 0 && i < k->n; i++)
 		cr_tree_write_back(&k->trees[i], until);
 	if (rc == 0)
