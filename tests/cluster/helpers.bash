@@ -157,10 +157,11 @@ crinit_log() {
 	on n0 root cat "$(store "$1")/failed/dump.log" 2>/dev/null | grep -E 'Error|Warn' | tail -n 5
 }
 
-# wait_restored JOB RESTARTS SECONDS - until it runs for the RESTARTSth time after its first, from a checkpoint
+# wait_restored JOB RESTARTS SECONDS - until it runs for the RESTARTSth time after its first, from a checkpoint. Its state
+# is not asked for: it may end at once.
 wait_restored() {
-	wait_restarts "$1" "$2" "$3"
-	wait_until 20 _restored "$1" "$2" && return
+	wait_field "$1" Restarts "$2" "$3"
+	wait_until "$3" _restored "$1" "$2" && return
 	echo "job $1 was not restored; what crinit says:" >&2
 	crinit_log "$1" >&2
 	on n0 root cat "$(store "$1")/journal.jsonl" >&2
