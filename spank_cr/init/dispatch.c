@@ -58,6 +58,7 @@ static void report_dump(struct loop *l, const struct report *r)
 		l->told[0] = '\0';
 		l->committed = r->generation;
 		l->job->saved_ns = l->frozen_ns;
+		cr_cost_add(&l->cost, r->value, (cr_time_clock_ns(CLOCK_MONOTONIC) - l->begun_ns) / 1000000);
 		l->holding = l->mode != DUMP_RUNNING;
 		job_log(l->job, 1, "generation %u committed (%s), frozen %lld ms, %llu bytes", r->generation,
 			r->text, (long long)r->value, (unsigned long long)r->extra);
@@ -210,6 +211,7 @@ static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, 
 
 	control_take(&l->control, verb);
 	l->turns++;
+	l->begun_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	l->mode = mode;
 	l->drained = l->holding = false;
 	l->stall = (struct stall){0};

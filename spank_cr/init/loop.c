@@ -134,7 +134,9 @@ static int restore_wait(struct loop *l, struct report *r)
 		if (poll(&p, 1, 1000) < 0 && errno != EINTR)
 			return -1;
 		rc = dispatch_report(l, r);
-		if (rc != 0)
+		if (rc == 1 && r->type == REPORT_COST)
+			cr_cost_add(&l->cost, r->value, (int64_t)r->extra);
+		else if (rc != 0)
 			return rc == 1 ? 0 : -1;
 	}
 }

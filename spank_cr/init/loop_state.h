@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "control.h"
+#include "cost.h"
 #include "job.h"
 #include "look.h"
 #include "stall.h"
@@ -37,6 +38,8 @@ struct loop {
 	char told[VERDICT_MAX];	   /* why there is no checkpoint, as the job's stderr had it last */
 	unsigned turns;		   /* times that criu was sent to the tree */
 	int64_t frozen_ns;	   /* CLOCK_MONOTONIC of the newest dump */
+	int64_t begun_ns;	   /* and of when its worker was started */
+	struct cr_cost cost;	   /* of the checkpoints so far */
 	uint32_t committed;	   /* newest generation of this crinit's */
 	bool root_gone;		   /* the tree's root ended while a final checkpoint was held */
 	int root_status;

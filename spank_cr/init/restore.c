@@ -250,6 +250,8 @@ void restore_work(struct job *job, int fd)
 		if (cr_store_set_aside(&job->store, job->generation, &err) < 0)
 			job_log(job, 0, "%s", err.text);
 		job_journal(job, "restored", job->generation, NULL, NULL, ms);
+		report_send(fd, REPORT_COST, job->generation, r.m.freeze_ms,
+			    (uint64_t)(r.m.freeze_ms + r.m.drain_ms), NULL);
 		report_send(fd, REPORT_RESTORED, job->generation, (int64_t)r.m.root_pid, r.m.run, NULL);
 	}
 	json_decref(r.identity);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* cost.h - what checkpoints of a job have taken so far, and what the next one is expected to take
+ *
+ * Pure arithmetic over what crinit has seen: no clock, no file. A sample is one committed checkpoint: how long the
+ * job stood still, and how long it was from the beginning until the checkpoint was durable. The last few count,
+ * the worst of them for a deadline, their mean for what checkpoints cost a job.
+ */
+
+#ifndef CR_COST_H
+#define CR_COST_H
+
+#include <stdint.h>
+
+#define CR_COST_SAMPLES 5
+
+struct cr_cost_sample {
+	int64_t freeze_ms; /* the job stood still */
+	int64_t total_ms;  /* from the beginning until it was durable; at least freeze_ms */
+};
+
+struct cr_cost {
+	struct cr_cost_sample samples[CR_COST_SAMPLES]; /* a ring */
+	unsigned n;					/* that were added; which is the next one with it */
+};
+
+/* Note a committed checkpoint. Negative values count as 0, a total below the freeze as the freeze. */
+void cr_cost_add(struct cr_cost *cost, int64_t freeze_ms, int64_t total_ms);
+
+/* The mean of the last few, in ms; -1 before the first. */
+int64_t cr_cost_freeze_ms(const struct cr_cost *cost);
+int64_t cr_cost_total_ms(const struct cr_cost *cost);
+
+/* How long before a deadline a checkpoint has to begin in order to be durable by then, in ms: the longest of the
+ * last few, half as much again, and two seconds. unknown_ms before the first. */
+int64_t cr_cost_lead_ms(const struct cr_cost *cost, int64_t unknown_ms);
+
+#endif
