@@ -210,6 +210,7 @@ static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, 
 	struct cr_error err;
 
 	control_take(&l->control, verb);
+	facts_yield(l);
 	l->turns++;
 	l->begun_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	l->mode = mode;

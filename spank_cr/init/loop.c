@@ -38,16 +38,16 @@ static int loop_open(struct loop *l, struct cr_error *err)
 
 static void loop_once(struct loop *l)
 {
-	struct pollfd fds[5 + CONTROL_CLIENTS + 1] = {
+	struct pollfd fds[6 + CONTROL_CLIENTS + 1] = {
 		{.fd = l->signals, .events = POLLIN}, {.fd = l->job->wire, .events = POLLIN},
 		{.fd = l->timer, .events = POLLIN},   {.fd = l->worker.pid ? l->worker.fd : -1, .events = POLLIN},
-		{.fd = look_fd(l), .events = POLLIN},
+		{.fd = look_fd(l), .events = POLLIN}, {.fd = facts_fd(l), .events = POLLIN},
 	};
-	int n = control_poll(&l->control, fds + 5);
+	int n = control_poll(&l->control, fds + 6);
 	uint64_t ticks;
 
 	/* bounded: a child that ended in between two looks is seen at the next */
-	if (poll(fds, (nfds_t)(5 + n), 1000) < 0 && errno != EINTR)
+	if (poll(fds, (nfds_t)(6 + n), 1000) < 0 && errno != EINTR)
 		job_log(l->job, 0, "poll: %s", strerror(errno));
 	signals_read(l);
 	/* before the reaping: a report explains the death that follows it */
@@ -59,9 +59,10 @@ static void loop_once(struct loop *l)
 	if (read(l->timer, &ticks, sizeof(ticks)) == (ssize_t)sizeof(ticks))
 		l->due = true;
 	dispatch_watch(l);
-	control_serve(&l->control, fds + 5, n);
+	control_serve(&l->control, fds + 6, n);
 	dispatch_next(l);
 	look_serve(l);
+	(void)facts_serve(l);
 }
 
 static int loop_until_over(struct loop *l)
@@ -91,6 +92,7 @@ static int started_tell(struct loop *l)
 
 	l->job->saved_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	look_arm(l);
+	facts_arm(l);
 	l->job->notice_from = fstat(2, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
 
 	if (cr_wire_send(l->job->wire, CR_WIRE_STARTED, 0, NULL, &err) < 0) {

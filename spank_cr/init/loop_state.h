@@ -2,7 +2,8 @@
  * Copyright (C) 2026 the spank_cr authors */
 
 /* loop_state.h - the loop's state, and its nouns: signals (signals.c), the worker's turn (dispatch.c), the job's
- * end (ending.c), the look at what cannot be checkpointed (look.c); for these files and loop.c alone
+ * end (ending.c), the look at what cannot be checkpointed (look.c), what slurmctld knows (facts.c); for these
+ * files and loop.c alone
  */
 
 #ifndef CR_INIT_LOOP_STATE_H
@@ -13,6 +14,7 @@
 
 #include "control.h"
 #include "cost.h"
+#include "facts.h"
 #include "job.h"
 #include "look.h"
 #include "stall.h"
@@ -26,6 +28,7 @@ struct loop {
 	struct control control;
 	struct worker worker;
 	struct look look;
+	struct facts_state facts;
 	struct stall stall;
 	enum dump_mode mode; /* of the running worker */
 	bool restoring;

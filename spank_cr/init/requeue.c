@@ -33,37 +33,9 @@ static int ask(const char *const *argv, char *text, struct cr_error *err)
 
 /* ---- may it? ---- */
 
-/* For an array, scontrol shows more than one job. The line, cut out of text; NULL when there is none. */
-static const char *line_of(const char *text, uint32_t id, char *buf, size_t size)
-{
-	char start[32];
-	int n = snprintf(start, sizeof(start), "JobId=%u ", id);
-
-	for (const char *at = text; *at; at += strcspn(at, "\n"), at += *at == '\n') {
-		if (strncmp(at, start, (size_t)n) != 0)
-			continue;
-		snprintf(buf, size, "%.*s", (int)strcspn(at, "\n"), at);
-		return buf;
-	}
-	return NULL;
-}
-
 static bool is_none(const char *value)
 {
 	return !*value || strcmp(value, "(null)") == 0;
-}
-
-/* The number of an array is all of it to scontrol, even where it is one element's own. */
-static void name_read(const char *line, uint32_t id, char *name, size_t size)
-{
-	char array[20], task[20];
-
-	slurm_value(line, "ArrayJobId", array, sizeof(array));
-	slurm_value(line, "ArrayTaskId", task, sizeof(task));
-	if (*array && *task && strspn(task, "0123456789") == strlen(task))
-		snprintf(name, size, "%s_%s", array, task);
-	else
-		snprintf(name, size, "%u", id);
 }
 
 int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, struct cr_error *err)
@@ -72,7 +44,7 @@ int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, str
 	char value[256];
 
 	memset(facts, 0, sizeof(*facts));
-	if (!line_of(text, id, line, sizeof(line)))
+	if (!slurm_line(text, id, line, sizeof(line)))
 		return cr_error_set(err, EPROTO, "scontrol shows no job %u", id);
 	facts->restarts = (uint32_t)strtoul(slurm_value(line, "Restarts", value, sizeof(value)), NULL, 10);
 	slurm_value(line, "JobState", value, sizeof(value));
@@ -90,7 +62,7 @@ int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, str
 		return cr_error_set(err, ENOTSUP, "it excludes more nodes than can be handled");
 	if (is_none(facts->excluded))
 		facts->excluded[0] = '\0';
-	name_read(line, id, facts->name, sizeof(facts->name));
+	slurm_name(line, id, facts->name, sizeof(facts->name));
 	return elsewhere_read(&facts->wish, line, err);
 }
 

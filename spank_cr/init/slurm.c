@@ -27,6 +27,32 @@ const char *slurm_value(const char *text, const char *key, char *buf, size_t siz
 	return buf;
 }
 
+const char *slurm_line(const char *text, uint32_t id, char *buf, size_t size)
+{
+	char start[32];
+	int n = snprintf(start, sizeof(start), "JobId=%u ", id);
+
+	for (const char *at = text; *at; at += strcspn(at, "\n"), at += *at == '\n') {
+		if (strncmp(at, start, (size_t)n) != 0)
+			continue;
+		snprintf(buf, size, "%.*s", (int)strcspn(at, "\n"), at);
+		return buf;
+	}
+	return NULL;
+}
+
+void slurm_name(const char *line, uint32_t id, char *name, size_t size)
+{
+	char array[20], task[20];
+
+	slurm_value(line, "ArrayJobId", array, sizeof(array));
+	slurm_value(line, "ArrayTaskId", task, sizeof(task));
+	if (*array && *task && strspn(task, "0123456789") == strlen(task))
+		snprintf(name, size, "%s_%s", array, task);
+	else
+		snprintf(name, size, "%u", id);
+}
+
 struct slurm_state slurm_interpret(const char *text, uint32_t restart, const char *notice)
 {
 	struct slurm_state s = {.fate = SLURM_UNKNOWN, .reason = "term"};

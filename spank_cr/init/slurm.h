@@ -33,4 +33,12 @@ struct slurm_state slurm_interpret(const char *text, uint32_t restart, const cha
 /* The value of "Key=value" in scontrol's text, into buf; empty when absent. Returns buf. */
 const char *slurm_value(const char *text, const char *key, char *buf, size_t size);
 
+/* The line of job id in the text of "scontrol --oneliner show job", which shows all of an array; cut out into buf.
+ * NULL when there is none. */
+const char *slurm_line(const char *text, uint32_t id, char *buf, size_t size);
+
+/* What scontrol calls the job of that line: the number of an array is all of it to scontrol, even where it is one
+ * element's own. */
+void slurm_name(const char *line, uint32_t id, char *name, size_t size);
+
 #endif

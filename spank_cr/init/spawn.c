@@ -164,10 +164,11 @@ int spawn_capture(const char *const *argv, const char *const *envp, int cgroup, 
 const char *const *spawn_environment(void)
 {
 	static char conf[4200];
-	static const char *envp[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", NULL, NULL};
+	static const char *envp[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
+				     "SLURM_TIME_FORMAT=%s", NULL, NULL};
 	const char *path = getenv("SLURM_CONF");
 
-	if (path && !envp[2] && snprintf(conf, sizeof(conf), "SLURM_CONF=%s", path) < (int)sizeof(conf))
-		envp[2] = conf;
+	if (path && !envp[3] && snprintf(conf, sizeof(conf), "SLURM_CONF=%s", path) < (int)sizeof(conf))
+		envp[3] = conf;
 	return envp;
 }

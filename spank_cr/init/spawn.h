@@ -34,7 +34,8 @@ bool spawn_ended(pid_t pid, int timeout_ms);
 int spawn_capture(const char *const *argv, const char *const *envp, int cgroup, int pass, int timeout_ms,
 		  char *buf, size_t size, struct cr_error *err);
 
-/* The environment crinit gives: PATH, LC_ALL, and SLURM_CONF when crinit has it. */
+/* The environment crinit gives: PATH, LC_ALL, times in seconds since 1970 from Slurm's commands, and SLURM_CONF
+ * when crinit has it. */
 const char *const *spawn_environment(void);
 
 #endif
