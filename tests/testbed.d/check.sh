@@ -4,42 +4,61 @@
 #
 # Each part is a function that reports each of its tests with check_pass, check_fail or check_skip.
 
-CHECK_PARTS=(build sanitizers fuzz compat lint cluster vm)
+# what needs processors, and is done while the clusters mostly wait
+CHECK_BESIDE=(build sanitizers fuzz compat lint)
+CHECK_PARTS=("${CHECK_BESIDE[@]}" cluster vm)
 # in the virtual machine: what the kernel and Slurm with cgroup v2 may do differently
 [ -z "${TESTBED_IN_VM:-}" ] || CHECK_PARTS=(cluster)
 
-CHECK_PASSED=0
-CHECK_FAILED=0
-CHECK_SKIPPED=0
-CHECK_FILTER=''
+CHECK_FILTER=${CHECK_FILTER:-}
+# a line for each test, whichever process has run it
+CHECK_LOGS=${CHECK_LOGS:-$STATE/log/check}
+CHECK_RESULTS=$CHECK_LOGS/results
+# the sessions of what runs in the background
+CHECK_SESSIONS=()
+
+# shellcheck source=tests/testbed.d/check-cluster.sh
+. "$TESTBED_LIB/check-cluster.sh"
 
 check_main() {
-	local part
 	[ $# -le 1 ] || die "usage: tests/testbed check [FILTER]"
 	CHECK_FILTER=${1:-}
-	CHECK_LOGS=$STATE/log/check
 	rm -rf "$CHECK_LOGS"
 	mkdir -p "$CHECK_LOGS"
+	: >"$CHECK_RESULTS"
 	trap check_end EXIT
-	for part in "${CHECK_PARTS[@]}"; do
-		check_wanted "$part" || continue
-		say "check: $part"
-		"check_$part"
-	done
+	if ! check_wanted cluster; then
+		check_beside
+	else
+		check_prepare
+		! check_wanted build || check_background 10 check_beside
+		check_part cluster
+		check_background_end
+	fi
+	check_part vm
 }
 
-# check_end - however the check ends, its last line is the count
+# check_end - however the check ends, nothing of it goes on, and its last line is the count
 check_end() {
-	local rc=$?
+	local rc=$? sid passed failed skipped
+	trap '' INT TERM HUP
+	for sid in "${CHECK_SESSIONS[@]}"; do
+		check_session_end "$sid"
+	done
+	check_clusters_end
 	[ "$rc" = 0 ] || check_fail "check itself" "it ended early, with status $rc"
-	[ $((CHECK_PASSED + CHECK_FAILED + CHECK_SKIPPED)) -gt 0 ] || check_fail "check itself" "no test matches $CHECK_FILTER"
-	echo "$CHECK_PASSED passed, $CHECK_FAILED failed, $CHECK_SKIPPED skipped"
-	[ "$CHECK_FAILED" = 0 ] || exit 1
+	[ -s "$CHECK_RESULTS" ] || check_fail "check itself" "no test matches $CHECK_FILTER"
+	passed=$(grep -c '^ok ' "$CHECK_RESULTS" || true)
+	failed=$(grep -c '^FAIL ' "$CHECK_RESULTS" || true)
+	skipped=$(grep -c '^SKIP ' "$CHECK_RESULTS" || true)
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" = 0 ] || exit 1
 	exit 0
 }
 
 # check_wanted PART - without a filter every part; a part's name selects it, anything else selects cluster tests
 check_wanted() {
+	[[ " ${CHECK_PARTS[*]} " == *" $1 "* ]] || return 1
 	[ -n "$CHECK_FILTER" ] || return 0
 	[[ " ${CHECK_PARTS[*]} " != *" $CHECK_FILTER "* ]] || {
 		[ "$1" = "$CHECK_FILTER" ]
@@ -48,19 +67,79 @@ check_wanted() {
 	[ "$1" = cluster ]
 }
 
+check_part() {
+	check_wanted "$1" || return 0
+	say "check: $1"
+	"check_$1"
+}
+
+# check_prepare - what more than one of them needs, so that nobody makes it twice at once
+check_prepare() {
+	local name names=(base)
+	[ "${TESTBED_CRIU:-sid}" = base ] || names+=(criu-sid)
+	[ -n "${TESTBED_IN_VM:-}" ] || names+=(programs)
+	! check_wanted build || names+=(fuzz compat)
+	# in a subshell, so that the lock goes with it
+	(
+		lock_take
+		for name in "${names[@]}"; do
+			rootfs_make "$name"
+		done
+		build_install
+	)
+}
+
+# check_beside - those parts, one after the other
+check_beside() {
+	local part
+	for part in "${CHECK_BESIDE[@]}"; do
+		check_part "$part"
+	done
+}
+
+# check_background NICE FUNCTION ARG... - in a session of its own: what is killed by that takes everything along
+check_background() {
+	local nice=$1 call
+	shift
+	call=$(printf '%q ' "$@")
+	CHECK_LOGS=$CHECK_LOGS CHECK_FILTER=$CHECK_FILTER setsid nice -n "$nice" \
+		bash "$TESTBED" internal eval ". ${TESTBED_LIB@Q}/check.sh; $call" </dev/null &
+	CHECK_SESSIONS+=($!)
+}
+
+# check_background_end - wait for all of it
+check_background_end() {
+	local sid
+	for sid in "${CHECK_SESSIONS[@]}"; do
+		wait "$sid" || check_fail "check itself" "what ran in the background ended early"
+	done
+	CHECK_SESSIONS=()
+}
+
+# check_session_end SID - all of its processes; the nodes of the clusters have sessions of their own
+check_session_end() {
+	pkill -TERM -s "$1" || return 0
+	wait_until 5 check_session_ended "$1" || pkill -KILL -s "$1" || true
+}
+
+check_session_ended() {
+	! pgrep -s "$1" >/dev/null
+}
+
 check_pass() {
-	CHECK_PASSED=$((CHECK_PASSED + 1))
-	echo "ok    $1"
+	check_result "ok    $1"
 }
 
 check_fail() {
-	CHECK_FAILED=$((CHECK_FAILED + 1))
-	echo "FAIL  $1: $2"
+	check_result "FAIL  $1: $2"
 }
 
 check_skip() {
-	CHECK_SKIPPED=$((CHECK_SKIPPED + 1))
-	echo "SKIP  $1: $2"
+	check_result "SKIP  $1: $2"
+}
+
+check_result() {
+	echo "$1" | tee -a "$CHECK_RESULTS"
 }
 
 # check_run NAME LOG CMD... - one test that is a command
@@ -94,7 +173,7 @@ check_built() {
 	rm -f "$dir"/obj/tests/unit/*.trs "$dir"/obj/*.trs "$dir"/obj/*.log
 	# shellcheck disable=SC2016 # expanded over there
 	rootfs_run "$(rootfs_path "$rootfs")" "$dir" \
-		sh -c 'cd /build/obj && ASAN_OPTIONS=detect_leaks=1 make -k -j"$(nproc)" check VERBOSE=1' \
+		sh -c 'cd /build/obj && ASAN_OPTIONS=detect_leaks=1 CK_TIMEOUT_MULTIPLIER=5 make -k -j"$(nproc)" check VERBOSE=1' \
 		>"$CHECK_LOGS/$name.check" 2>&1 </dev/null || true
 	check_automake "$name" "$CHECK_LOGS/$name.check"
 }
@@ -197,46 +276,6 @@ check_lint() {
 	testbed_part policy
 }
 
-# check_cluster - tests/cluster/*.bats against the cluster, which is left up
-check_cluster() {
-	local files=("$CLONE"/tests/cluster/*.bats) log=$CHECK_LOGS/cluster.tap filter=()
-	# for programs.bats: what it runs, and nodes with room for all of it
-	[ -n "${TESTBED_IN_VM:-}" ] || local -x TESTBED_PROGRAMS=1 TESTBED_MEMORY="${TESTBED_MEMORY:-8000}"
-	if [ ! -e "${files[0]}" ]; then
-		check_skip cluster "there are no tests/cluster/*.bats"
-		return
-	fi
-	host_need bats:bats
-	check_run "cluster: comes up" cluster.up "$TESTBED" up || return 0
-	[ -z "$CHECK_FILTER" ] || [ "$CHECK_FILTER" = cluster ] || filter=(--filter "$CHECK_FILTER")
-	[ -z "${TESTBED_IN_VM:-}" ] || filter+=(--filter-tags core)
-	# a filter may also name a file
-	if [ -n "$CHECK_FILTER" ] && [ -e "$CLONE/tests/cluster/$CHECK_FILTER.bats" ]; then
-		files=("$CLONE/tests/cluster/$CHECK_FILTER.bats")
-		filter=()
-	fi
-	# as they end, with their time; the count follows
-	bats --tap --timing "${filter[@]}" "${files[@]}" </dev/null 2>&1 | tee "$log" |
-		sed -u -n -e '/^#/p' -e 's/^\(not \)\{0,1\}ok /      \1done /p' || true
-	check_tap cluster "$log"
-}
-
-# check_tap NAME LOG - count the lines of the Test Anything Protocol
-check_tap() {
-	local part=$1 line name plan found=0
-	while IFS= read -r line; do
-		name=$(sed -E 's/^(not )?ok [0-9]+ //; s/ in [0-9]+(ms|sec)( #|$)/\2/' <<<"$line")
-		found=$((found + 1))
-		case $line in
-		*' # skip'*) check_skip "$part: ${name%% # skip*}" "${line#* # skip }" ;;
-		ok*) check_pass "$part: $name" ;;
-		*) check_fail "$part: $name" "see above and $2" ;;
-		esac
-	done < <(grep -E '^(not )?ok [0-9]+ ' "$2")
-	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$2" | head -1)
-	[ "$found" = "${plan:-none}" ] || check_fail "$part: all tests" "$found ran of ${plan:-an unknown number}, see $2"
-}
-
 # check_vm - the core set inside the virtual machine; its last line is a count like ours
 check_vm() {
 	local log=$CHECK_LOGS/vm counts passed failed skipped
@@ -245,7 +284,8 @@ check_vm() {
 		return
 	fi
 	"$TESTBED" vm check </dev/null 2>&1 | tee "$log" | sed -u -n 's/^  *\(not done\|done\) /      vm: \1 /p' || true
-	grep -E '^(ok|FAIL|SKIP) ' "$log" | sed 's/^\([A-Za-z]* *\)/\1vm: /' || true
+	grep -E '^(ok|FAIL|SKIP)  ' "$log" | sed 's/^\([A-Za-z]* *\)/\1vm: /' >"$log.results" || true
+	tee -a "$CHECK_RESULTS" <"$log.results"
 	counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped' "$log" | tail -1 || true)
 	if [[ ! $counts =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped ]]; then
 		tail -25 "$log"
@@ -254,7 +294,5 @@ check_vm() {
 	fi
 	passed=${BASH_REMATCH[1]} failed=${BASH_REMATCH[2]} skipped=${BASH_REMATCH[3]}
 	[ "$failed" = 0 ] || tail -60 "$log"
-	CHECK_PASSED=$((CHECK_PASSED + passed))
-	CHECK_FAILED=$((CHECK_FAILED + failed))
-	CHECK_SKIPPED=$((CHECK_SKIPPED + skipped))
+	[ "$(wc -l <"$log.results")" = $((passed + failed + skipped)) ] || check_fail vm "other results than it has counted, see $log"
 }

@@ -4,6 +4,10 @@
 
 STATE=$(realpath -m "${TESTBED_STATE:-/var/cache/spank_cr-testbed}")
 
+# the root file systems; several clusters on one machine share them
+# shellcheck disable=SC2034 # used by other library files
+ROOTFS=$(realpath -m "${TESTBED_ROOTFS:-$STATE/rootfs}")
+
 # two testbeds on one machine differ in this: it names the cgroup and the switch's network namespace
 # shellcheck disable=SC2034 # used by other library files
 TAG=tb$(printf %s "$STATE" | sha256sum | cut -c1-6)

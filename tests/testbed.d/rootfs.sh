@@ -48,7 +48,7 @@ rootfs_path() {
 	compat) recipe="${ROOTFS_COMPAT_PACKAGES[*]} $(declare -f rootfs_recipe_compat rootfs_begin rootfs_finish)" ;;
 	*) die "no such root file system: $1" ;;
 	esac
-	echo "$STATE/rootfs/$1-$(hash_of <<<"$recipe")"
+	echo "$ROOTFS/$1-$(hash_of <<<"$recipe")"
 }
 
 rootfs_verb() {
@@ -69,8 +69,8 @@ rootfs_make() {
 	esac
 	host_need_tools
 	host_need debootstrap:debootstrap gpgv:gpgv
-	mkdir -p "$STATE/rootfs" "$STATE/debs" "$STATE/log"
-	rm -rf "$STATE/rootfs/$name-"*.tmp
+	mkdir -p "$ROOTFS" "$STATE/debs" "$STATE/log"
+	rm -rf "$ROOTFS/$name-"*.tmp
 	temp=$path.tmp
 	log=$STATE/log/rootfs-$name.log
 	say "building the root file system $name (log: $log)"

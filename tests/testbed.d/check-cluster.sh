@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# check-cluster.sh - the cluster tests: tests/cluster/*.bats, each file on one of several clusters
+#
+# The tests mostly wait, so the clusters share the machine. Their states are STATE, whose cluster is left up, and
+# STATE/cluster-N, with the same root file systems and the same build. They take the files from one queue, longest
+# first. In LOGS/cluster are the queue, what each file has printed (FILE.tap) and the seconds it took; LOGS/cluster.tap is
+# all of them. What a cluster that does not come up, or dies, would have taken is left to the others.
+
+CHECK_CLUSTERS=${TESTBED_CLUSTERS:-2}
+# emulated processors have no time to spare
+[ -z "${TESTBED_IN_VM:-}" ] || CHECK_CLUSTERS=1
+
+check_cluster() {
+	local dir=$CHECK_LOGS/cluster n items
+	# for programs.bats: what it runs, and nodes with room for all of it
+	[ -n "${TESTBED_IN_VM:-}" ] || local -x TESTBED_PROGRAMS=1 TESTBED_MEMORY="${TESTBED_MEMORY:-8000}"
+	host_need bats:bats pkill:procps
+	mkdir -p "$dir"
+	check_queue_fill "$dir"
+	items=$(wc -l <"$dir/queue")
+	[ "$CHECK_CLUSTERS" -le "$items" ] || CHECK_CLUSTERS=$items
+	cp "$dir/queue" "$dir/items"
+	for n in $(seq "$CHECK_CLUSTERS"); do
+		check_background 0 check_lane "$n"
+	done
+	check_background_end
+	check_items_count
+}
+
+# check_queue_fill - the files with tests that are wanted: NAME COUNT, longest first
+check_queue_fill() {
+	local file name count
+	check_bats_filter
+	for file in "$CLONE"/tests/cluster/*.bats; do
+		name=$(basename "$file" .bats)
+		# a filter may also name a file
+		[ ! -e "$CLONE/tests/cluster/$CHECK_FILTER.bats" ] || [ "$name" = "$CHECK_FILTER" ] || continue
+		count=$(bats --count "${CHECK_BATS[@]}" "$file")
+		[ "$count" = 0 ] || echo "$name $count $(check_seconds "$name" "$count")"
+	done | sort -k3,3nr | cut -d' ' -f1,2 >"$CHECK_LOGS/cluster/queue"
+}
+
+# check_bats_filter - CHECK_BATS: bats' options for what is wanted
+check_bats_filter() {
+	CHECK_BATS=()
+	[ -z "$CHECK_FILTER" ] || [ "$CHECK_FILTER" = cluster ] || [ -e "$CLONE/tests/cluster/$CHECK_FILTER.bats" ] ||
+		CHECK_BATS+=(--filter "$CHECK_FILTER")
+	[ -z "${TESTBED_IN_VM:-}" ] || CHECK_BATS+=(--filter-tags core)
+}
+
+# check_seconds NAME COUNT - how long it took once (tests/cluster/seconds), or probably takes
+check_seconds() {
+	awk -v name="$1" -v seconds="$(($2 * 8))" '$1 == name { seconds = $2 } END { print seconds }' \
+		"$CLONE/tests/cluster/seconds"
+}
+
+# check_queue_take - the next line of the queue; fails when there is none
+check_queue_take() {
+	local queue=$CHECK_LOGS/cluster/queue fd item
+	exec {fd}>"$queue.lock"
+	flock "$fd"
+	item=$(head -1 "$queue")
+	sed -i 1d "$queue"
+	[ -n "$item" ] && echo "$item"
+}
+
+# check_lane N - one cluster, from its start to the end of the queue
+check_lane() {
+	local n=$1 item name='' log=$CHECK_LOGS/cluster
+	check_lane_environment "$n"
+	[ "$n" = 1 ] || name=" $n"
+	check_run "cluster$name: comes up" "cluster.up$n" "$TESTBED" up || return 0
+	check_bats_filter
+	while item=$(check_queue_take); do
+		say "cluster$name: ${item% *}"
+		check_lane_file "${item% *}" "$log/${item% *}"
+	done
+}
+
+# check_lane_environment N - the state is another one; what it is made of is the first one's
+check_lane_environment() {
+	local install
+	# shellcheck disable=SC2153 # common.sh has it
+	export TESTBED_STATE=$STATE
+	[ "$1" != 1 ] || return 0
+	install=$(build_install_path)
+	export TESTBED_STATE=$STATE/cluster-$1 TESTBED_ROOTFS=$ROOTFS TESTBED_INSTALL=$install
+}
+
+# check_lane_file NAME LOG - a file's tests: as they end, with their time; the count follows
+check_lane_file() {
+	local name=$1 log=$2 began=$SECONDS
+	bats --tap --timing "${CHECK_BATS[@]}" "$CLONE/tests/cluster/$name.bats" </dev/null 2>&1 | tee "$log.tap" |
+		sed -u -n -e '/^#/p' -e "s/^\(not \)\{0,1\}ok [0-9]* /      \1done $name: /p" || true
+	echo "$name $((SECONDS - began))" >>"$CHECK_LOGS/cluster/seconds"
+	# a test that has failed may have left nodes that do not run
+	! grep -q '^not ok' "$log.tap" || "$TESTBED" up >"$log.up" 2>&1 || true
+}
+
+# check_items_count - count what was printed, in the files' order
+check_items_count() {
+	local name count dir=$CHECK_LOGS/cluster
+	while read -r name count <&3; do
+		if [ -e "$dir/$name.tap" ]; then
+			cat "$dir/$name.tap" >>"$CHECK_LOGS/cluster.tap"
+			check_tap "$name" "$dir/$name.tap" "$count"
+		else
+			check_fail "cluster: $name.bats" "no cluster was there for it"
+		fi
+	done 3< <(sort "$dir/items")
+}
+
+# check_tap FILE LOG COUNT - the lines of the Test Anything Protocol, which should be so many
+check_tap() {
+	local line name found=0
+	while IFS= read -r line; do
+		name=$(sed -E 's/^(not )?ok [0-9]+ //; s/ in [0-9]+(ms|sec)( #|$)/\2/' <<<"$line")
+		found=$((found + 1))
+		case $line in
+		*' # skip'*) check_skip "cluster: ${name%% # skip*}" "${line#* # skip }" ;;
+		ok*) check_pass "cluster: $name" ;;
+		*) check_fail "cluster: $name" "see above and $2" ;;
+		esac
+	done < <(grep -E '^(not )?ok [0-9]+ ' "$2")
+	[ "$found" = "$3" ] || check_fail "cluster: $1.bats: all tests" "$found ran of $3, see $2"
+}
+
+# check_clusters_end - only the first is left up; the disks of the others stay for a look
+check_clusters_end() {
+	local state
+	for state in "$STATE"/cluster-*; do
+		[ ! -d "$state/run/n0" ] || TESTBED_STATE=$state TESTBED_ROOTFS=$ROOTFS "$TESTBED" down || true
+	done
+}
