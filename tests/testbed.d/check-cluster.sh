@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# check-cluster.sh - the cluster tests: tests/cluster/*.bats, each file on one of several clusters
+# check-cluster.sh - the cluster tests: tests/cluster/*.bats, each file on one of several clusters; and the soak
 #
 # The tests mostly wait, so the clusters share the machine. Their states are STATE, whose cluster is left up, and
 # STATE/cluster-N, with the same root file systems and the same build. They take the files from one queue, longest
@@ -10,6 +10,7 @@
 CHECK_CLUSTERS=${TESTBED_CLUSTERS:-2}
 # emulated processors have no time to spare
 [ -z "${TESTBED_IN_VM:-}" ] || CHECK_CLUSTERS=1
+CHECK_SOAK_MINUTES=10
 
 check_cluster() {
 	local dir=$CHECK_LOGS/cluster n items
@@ -28,17 +29,24 @@ check_cluster() {
 	check_items_count
 }
 
-# check_queue_fill - the files with tests that are wanted: NAME COUNT, longest first
+# check_queue_fill - what is wanted, longest first: NAME COUNT, a file and how many tests of it; or soak 0
 check_queue_fill() {
-	local file name count
 	check_bats_filter
+	{
+		! check_wanted soak || echo "soak 0 $((CHECK_SOAK_MINUTES * 60))"
+		! check_wanted cluster || check_queue_files
+	} | sort -k3,3nr | cut -d' ' -f1,2 >"$CHECK_LOGS/cluster/queue"
+}
+
+check_queue_files() {
+	local file name count
 	for file in "$CLONE"/tests/cluster/*.bats; do
 		name=$(basename "$file" .bats)
 		# a filter may also name a file
 		[ ! -e "$CLONE/tests/cluster/$CHECK_FILTER.bats" ] || [ "$name" = "$CHECK_FILTER" ] || continue
 		count=$(bats --count "${CHECK_BATS[@]}" "$file")
 		[ "$count" = 0 ] || echo "$name $count $(check_seconds "$name" "$count")"
-	done | sort -k3,3nr | cut -d' ' -f1,2 >"$CHECK_LOGS/cluster/queue"
+	done
 }
 
 # check_bats_filter - CHECK_BATS: bats' options for what is wanted
@@ -74,7 +82,10 @@ check_lane() {
 	check_bats_filter
 	while item=$(check_queue_take); do
 		say "cluster$name: ${item% *}"
-		check_lane_file "${item% *}" "$log/${item% *}"
+		case $item in
+		soak*) check_lane_soak "$log/soak" ;;
+		*) check_lane_file "${item% *}" "$log/${item% *}" ;;
+		esac
 	done
 }
 
@@ -98,11 +109,28 @@ check_lane_file() {
 	! grep -q '^not ok' "$log.tap" || "$TESTBED" up >"$log.up" 2>&1 || true
 }
 
+# check_lane_soak LOG - its lines are results like ours; it has a cluster of its own making
+check_lane_soak() {
+	local log=$1 line rc=0
+	"$TESTBED" soak "$CHECK_SOAK_MINUTES" >"$log" 2>&1 || rc=$?
+	grep -E '^(soak:|  )' "$log" || true
+	while IFS= read -r line; do
+		check_result "$line"
+	done < <(grep -E '^(ok|FAIL)  ' "$log")
+	[ "$rc" = 0 ] || grep -q '^FAIL ' "$log" || {
+		tail -25 "$log"
+		check_fail soak "it ended early, see $log"
+	}
+	"$TESTBED" up >"$log.up" 2>&1 || true
+}
+
 # check_items_count - count what was printed, in the files' order
 check_items_count() {
 	local name count dir=$CHECK_LOGS/cluster
 	while read -r name count <&3; do
-		if [ -e "$dir/$name.tap" ]; then
+		if [ "$name" = soak ]; then
+			[ -e "$dir/soak" ] || check_fail soak "no cluster was there for it"
+		elif [ -e "$dir/$name.tap" ]; then
 			cat "$dir/$name.tap" >>"$CHECK_LOGS/cluster.tap"
 			check_tap "$name" "$dir/$name.tap" "$count"
 		else

@@ -6,7 +6,7 @@
 
 # what needs processors, and is done while the clusters mostly wait
 CHECK_BESIDE=(build sanitizers fuzz compat lint)
-CHECK_PARTS=("${CHECK_BESIDE[@]}" cluster vm)
+CHECK_PARTS=("${CHECK_BESIDE[@]}" cluster soak vm)
 # in the virtual machine: what the kernel and Slurm with cgroup v2 may do differently
 [ -z "${TESTBED_IN_VM:-}" ] || CHECK_PARTS=(cluster)
 
@@ -27,13 +27,13 @@ check_main() {
 	mkdir -p "$CHECK_LOGS"
 	: >"$CHECK_RESULTS"
 	trap check_end EXIT
-	if ! check_wanted cluster; then
-		check_beside
-	else
+	if check_wanted cluster || check_wanted soak; then
 		check_prepare
 		! check_wanted build || check_background 10 check_beside
-		check_part cluster
-		check_background_end
+		say "check: cluster"
+		check_cluster
+	else
+		check_beside
 	fi
 	check_part vm
 }

@@ -120,6 +120,9 @@ cluster_shared() {
 	local base user
 	base=$(rootfs_path base)
 	install -d -m 755 "$STATE/shared" "$STATE/shared/home" "$STATE/shared/checkpoints"
+	# one that can be full: whoever asks for it has a mount namespace of his own (soak.sh)
+	[ -z "${TESTBED_STORE_SIZE:-}" ] ||
+		mount -t tmpfs -o "size=$TESTBED_STORE_SIZE,mode=755" tmpfs "$STATE/shared/checkpoints"
 	install -d -m 1777 "$STATE/shared/checkpoints/.drain"
 	for user in alice bob; do
 		install -d -m 700 "$STATE/shared/home/$user" "$STATE/shared/checkpoints/$user"

@@ -104,7 +104,7 @@ node_boot() {
 	hostname "$node"
 	mount -t overlay overlay -o "lowerdir=$lower,upperdir=$disk/upper,workdir=$disk/work" "$root"
 	rootfs_mount_kernel_node "$root"
-	mount --bind "$STATE/shared" "$root/shared"
+	mount --rbind "$STATE/shared" "$root/shared"
 	mkdir "$root/run/testbed"
 	cp "$TESTBED_LIB/init" "$root/run/testbed/init"
 	mv "$STATE/run/$node/init.new" "$STATE/run/$node/init"
