@@ -137,9 +137,14 @@ soak_deed() {
 	local id=${SOAK_IDS[RANDOM % ${#SOAK_IDS[@]}]} other=${SOAK_IDS[RANDOM % ${#SOAK_IDS[@]}]} settle=$((RANDOM % 4))
 	"soak_$deed" "$id" "$other" "$node" "$pause" >>"$LOG/soak.log" 2>&1 || soak_say "$deed: not done"
 	# most of the time it meets jobs that run
-	[ "$settle" = 0 ] || wait_until 90 soak_all_run || soak_say "not all of them run"
-	soak_again
+	[ "$settle" = 0 ] || wait_until 90 soak_calmed || soak_say "not all of them run"
 	sleep $((pause % 5 + 1))
+}
+
+# soak_calmed - all of them run, some perhaps because somebody helped
+soak_calmed() {
+	soak_again
+	soak_all_run
 }
 
 soak_all_run() {
@@ -265,11 +270,6 @@ soak_calm() {
 	mount -o "remount,size=$SOAK_STORE" "$STATE/shared/checkpoints"
 	all_started || true
 	wait_until 240 soak_calmed || soak_say "not all of them run"
-}
-
-soak_calmed() {
-	soak_again
-	soak_all_run
 }
 
 # soak_finish - they may come to their end
