@@ -99,7 +99,7 @@ soak_alone() {
 		bash "$1" "$(soak_script "$2")" || die "$1 does not work undisturbed, see $SOAK_DIR/run/$1.alone"
 }
 
-# soak_submit - all of them; returns when each has a checkpoint
+# soak_submit - all of them; returns when each has a checkpoint, and one to go back to when the reader of that is killed
 soak_submit() {
 	local name memory cpus how options command id
 	SOAK_IDS=()
@@ -114,7 +114,7 @@ soak_submit() {
 		echo "$name $id $how" >>"$LOG/jobs"
 	done 4< <(soak_jobs)
 	for id in "${SOAK_IDS[@]}"; do
-		wait_committed "$id" 1 120 || die "job $id has no checkpoint"
+		wait_committed "$id" 2 180 || die "job $id has no two checkpoints"
 	done
 }
 
