@@ -111,19 +111,35 @@ restored_alone() {
 	wait_longer "out.$job" 20
 }
 
-# caught PROCESS SIGNAL - wait for a process that makes a checkpoint of the job, worker or writer, and send it SIGNAL when
-# criu has ended, and the job runs again. Prints its pid
+# caught PROCESS SIGNAL - wait until a checkpoint of the job is being written while the job runs again, and send SIGNAL to one
+# of those who do it: worker or writer. Prints its pid. It looks without starting programs: on a busy machine these take
+# longer than the writing
 caught() {
 	# shellcheck disable=SC2016 # expanded over there
-	on n1 root timeout 30 bash -c '
+	on n1 root timeout 60 bash -c '
+		child() {
+			local pids
+			read -r pids <"/proc/$1/task/$1/children"
+			for found in $pids; do
+				[ "$(<"/proc/$found/comm")" != "$2" ] || return 0
+			done
+			return 1
+		} 2>/dev/null
+		written() {
+			local pack
+			for pack in "$1"/.*.tmp/pack; do
+				[ ! -s "$pack" ] || return 0
+			done
+			return 1
+		}
 		main=$(pgrep -o -f -- "^crinit .*--job=$1 ") || exit
-		until worker=$(pgrep -P "$main" -f "^crinit ") && criu=$(pgrep -P "$worker" -f "criu.* dump"); do
-			sleep 0.01
+		exec {never}<> <(:)
+		until child "$main" crworker && worker=$found && child "$worker" crwriter && writer=$found &&
+			written "$2" && ! child "$worker" criu; do
+			read -rt 0.01 -u "$never"
 		done
-		while kill -0 "$criu" 2>/dev/null; do sleep 0.05; done
-		pid=$worker
-		[ "$2" = worker ] || pid=$(pgrep -o -P "$worker" -f "^crinit ")
-		kill -s "$3" "$pid" && echo "$pid"' bash "$job" "$@"
+		pid=${!3}
+		kill -s "$4" "$pid" && echo "$pid"' bash "$job" "$(store "$job")" "$@"
 }
 
 # caught_frozen PROCESS SECONDS - wait until criu has stopped all of the job's tasks, and so many seconds longer; then kill

@@ -11,9 +11,9 @@ SOAK_MINUTES=${SOAK_MINUTES:-60}
 SOAK_STORE=2000M
 SOAK_EVERY=15s # --checkpoint=
 SOAK_DIR=/shared/home/alice/soak
-# what is done, the more often the more it is named. criu itself is left alone: in the milliseconds in which its code is
-# in a task, that dies with it (doc/store.md)
-SOAK_DEEDS=(node node requeue requeue vacate preempt preempt full full writer worker reader crinit)
+# what is done, the more often the more it is named. criu is killed while it restores, not in a dump: in the milliseconds
+# in which its code is in a task, that dies with it (doc/store.md)
+SOAK_DEEDS=(node node requeue requeue vacate preempt preempt full full writer worker reader criu crinit)
 
 soak_main() {
 	[ $# -le 1 ] || die "usage: tests/testbed soak [MINUTES]"
@@ -215,27 +215,43 @@ soak_used() {
 	df --output=used -k "$STATE/shared/checkpoints" | awk 'NR == 2 { print ($1 < 4 ? 4 : $1) }'
 }
 
-# soak_writer, soak_worker - who makes a checkpoint is killed
+# soak_writer, soak_worker - who makes a checkpoint of the job is killed
 soak_writer() {
-	soak_catch create "$1" crwriter
+	soak_catch create "$1" crwriter ''
 }
 
 soak_worker() {
-	soak_catch create "$1" crworker
+	soak_catch create "$1" crworker ''
 }
 
-# soak_reader - who restores a job is killed
+# soak_reader, soak_criu - who restores the job is killed; it has an older checkpoint to go back to
 soak_reader() {
-	soak_catch requeue "$1" crreader
+	soak_two "$1" && soak_catch requeue "$1" crreader ''
 }
 
-# soak_catch VERB JOB PROCESS - the next such process on any of the nodes
+soak_criu() {
+	soak_two "$1" && soak_catch requeue "$1" criu restore
+}
+
+soak_two() {
+	[ "$(records "$1" 'map(select(.state == "committed")) | length')" -ge 2 ]
+}
+
+# soak_catch VERB JOB PROCESS WORD - the next such process of the job, with WORD among its arguments
 soak_catch() {
-	local node pid pids=()
-	for node in n1 n2; do
+	local node nodes=(n1 n2) pid pids=() kind
+	kind=${3/#crr/r} kind=${kind/#crw/w}
+	[ "$1" = requeue ] || nodes=("$(job_field "$2" BatchHost)")
+	for node in "${nodes[@]}"; do
 		# shellcheck disable=SC2016 # expanded over there
-		on "$node" root timeout 15 bash -c 'until pid=$(pgrep -o -x "$1"); do sleep 0.01; done; kill -KILL "$pid"' \
-			bash "$3" && soak_event "${3#cr}" "$node" &
+		on "$node" root timeout 12 bash -c '
+			while :; do
+				for pid in $(pgrep -x "$1"); do
+					words=$(tr "\0" " " <"/proc/$pid/cmdline") 2>/dev/null || continue
+					[[ $words =~ [=/]$2[/\ ] && $words == *"$3"* ]] && kill -KILL "$pid" && exit
+				done
+				sleep 0.01
+			done' bash "$3" "$2" "$4" && soak_event "$kind" "$node" "$2" &
 		pids+=($!)
 	done
 	if [ "$1" = create ]; then
