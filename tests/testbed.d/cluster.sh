@@ -35,6 +35,8 @@ cluster_up() {
 	done
 	lock_take
 	cluster_prepare
+	# a soak was killed: its store and its switch are nobody else's
+	[ -n "${TESTBED_STORE_SIZE:-}" ] || [ ! -e "$STATE/run/store" ] || cluster_stop
 	[ -n "$nodes" ] || nodes=$(cluster_size)
 	[ "$nodes" -gt 0 ] || nodes=2
 	if [ "$(cluster_size)" != "$nodes" ] || ! cluster_alive n0; then
@@ -74,6 +76,7 @@ cluster_start_fresh() {
 	local nodes=$1 i
 	say "starting n0 and $nodes compute nodes"
 	rm -rf "$STATE/nodes" "$STATE/shared"
+	mkdir -p "$STATE/run"
 	cluster_shared
 	config_layer "$nodes"
 	cluster_switch
@@ -121,8 +124,10 @@ cluster_shared() {
 	base=$(rootfs_path base)
 	install -d -m 755 "$STATE/shared" "$STATE/shared/home" "$STATE/shared/checkpoints"
 	# one that can be full: whoever asks for it has a mount namespace of his own (soak.sh)
-	[ -z "${TESTBED_STORE_SIZE:-}" ] ||
+	[ -z "${TESTBED_STORE_SIZE:-}" ] || {
 		mount -t tmpfs -o "size=$TESTBED_STORE_SIZE,mode=755" tmpfs "$STATE/shared/checkpoints"
+		: >"$STATE/run/store"
+	}
 	install -d -m 1777 "$STATE/shared/checkpoints/.drain"
 	for user in alice bob; do
 		install -d -m 700 "$STATE/shared/home/$user" "$STATE/shared/checkpoints/$user"
@@ -182,7 +187,7 @@ cluster_stop() {
 		rm -rf "${STATE:?}/run/$node"
 	done
 	[ ! -e "/run/netns/$TAG" ] || ip netns delete "$TAG"
-	rm -f "$STATE/run/stamp"
+	rm -f "$STATE/run/stamp" "$STATE/run/store"
 	build_prune
 }
 

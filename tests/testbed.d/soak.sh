@@ -114,7 +114,7 @@ soak_submit() {
 		echo "$name $id $how" >>"$LOG/jobs"
 	done 4< <(soak_jobs)
 	for id in "${SOAK_IDS[@]}"; do
-		wait_committed "$id" 2 180 || die "job $id has no two checkpoints"
+		wait_committed "$id" 2 300 || die "job $id has no two checkpoints"
 	done
 }
 
@@ -242,16 +242,9 @@ soak_catch() {
 	local node nodes=(n1 n2) pid pids=() kind
 	kind=${3/#crr/r} kind=${kind/#crw/w}
 	[ "$1" = requeue ] || nodes=("$(job_field "$2" BatchHost)")
+	on n0 root rm -f "$SOAK_DIR/caught"
 	for node in "${nodes[@]}"; do
-		# shellcheck disable=SC2016 # expanded over there
-		on "$node" root timeout 12 bash -c '
-			while :; do
-				for pid in $(pgrep -x "$1"); do
-					words=$(tr "\0" " " <"/proc/$pid/cmdline") 2>/dev/null || continue
-					[[ $words =~ [=/]$2[/\ ] && $words == *"$3"* ]] && kill -KILL "$pid" && exit
-				done
-				sleep 0.01
-			done' bash "$3" "$2" "$4" && soak_event "$kind" "$node" "$2" &
+		soak_catch_on "$node" "$3" "$2" "$4" && soak_event "$kind" "$node" "$2" &
 		pids+=($!)
 	done
 	if [ "$1" = create ]; then
@@ -262,6 +255,24 @@ soak_catch() {
 	for pid in "${pids[@]}"; do
 		wait "$pid" || true
 	done
+}
+
+# soak_catch_on NODE PROCESS JOB WORD - its arguments, or its parent's, name the job
+soak_catch_on() {
+	# shellcheck disable=SC2016 # expanded over there
+	on "$1" root timeout 40 bash -c '
+		words() {
+			tr "\0" " " <"/proc/$1/cmdline"
+		}
+		until [ -e "$4" ]; do
+			for pid in $(pgrep -x "$1"); do
+				read -r _ _ _ parent _ <"/proc/$pid/stat" || continue
+				words=$(words "$pid")
+				[[ $words == *"$3"* && "$words$(words "$parent")" == *" --job=$2 "* ]] && kill -KILL "$pid" && : >"$4" && exit
+			done 2>/dev/null
+			sleep 0.01
+		done
+		exit 1' bash "$2" "$3" "$4" "$SOAK_DIR/caught"
 }
 
 # soak_crinit - the job's first process is killed, and with it all of the job
