@@ -21,10 +21,19 @@ soak_main() {
 	[[ $SOAK_MINUTES =~ ^[1-9][0-9]*$ ]] || die "a soak takes a number of minutes"
 	SOAK_SEED=${SOAK_SEED:-$((RANDOM % 10000))}
 	[[ $SOAK_SEED =~ ^[0-9]+$ ]] || die "SOAK_SEED is a number"
+	soak_lock
 	"$TESTBED" down
 	export SOAK_MINUTES SOAK_SEED TESTBED_PROGRAMS=1 TESTBED_MEMORY="${TESTBED_MEMORY:-8000}" TESTBED_STORE_SIZE=$SOAK_STORE
 	exec unshare --mount --propagation private \
 		bash "$TESTBED" internal eval ". ${TESTBED_LIB@Q}/soak.sh; soak_run"
+}
+
+# soak_lock - one soak at a time in a state; held until its end
+soak_lock() {
+	local fd
+	mkdir -p "$STATE"
+	exec {fd}>"$STATE/soak.lock"
+	flock -n "$fd" || die "another soak runs in $STATE"
 }
 
 # soak_run - in the mount namespace
