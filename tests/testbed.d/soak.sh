@@ -239,7 +239,7 @@ soak_reader() {
 }
 
 soak_criu() {
-	soak_two "$1" && soak_catch requeue "$1" criu restore
+	soak_two "$1" && soak_catch requeue "$1" criu " restore "
 }
 
 soak_two() {
@@ -266,20 +266,26 @@ soak_catch() {
 	done
 }
 
-# soak_catch_on NODE PROCESS JOB WORD - its arguments, or its parent's, name the job
+# soak_catch_on NODE PROCESS JOB WORD - it lives for some milliseconds: nothing is started while it is looked for
 soak_catch_on() {
 	# shellcheck disable=SC2016 # expanded over there
 	on "$1" root timeout 40 bash -c '
-		words() {
-			tr "\0" " " <"/proc/$1/cmdline"
+		child() {
+			local pids
+			read -r pids <"/proc/$1/task/$1/children"
+			for found in $pids; do
+				[ "$(<"/proc/$found/comm")" != "$2" ] || return 0
+			done
+			return 1
 		}
+		exec {never}<> <(:) 2>/dev/null # processes go while they are looked at
 		until [ -e "$4" ]; do
-			for pid in $(pgrep -x "$1"); do
-				read -r _ _ _ parent _ <"/proc/$pid/stat" || continue
-				words=$(words "$pid")
-				[[ $words == *"$3"* && "$words$(words "$parent")" == *" --job=$2 "* ]] && kill -KILL "$pid" && : >"$4" && exit
-			done 2>/dev/null
-			sleep 0.01
+			main=$(pgrep -o -f -- "^crinit (run|restore) .*--job=$2 ")
+			while [ -e "/proc/${main:-none}" ] && [ ! -e "$4" ]; do
+				child "$main" crworker && { [ "$1" = crworker ] || child "$found" "$1"; } &&
+					[[ $(tr "\0" " " <"/proc/$found/cmdline") == *"$3"* ]] && kill -KILL "$found" && : >"$4" && exit
+				read -rt 0.01 -u "$never"
+			done
 		done
 		exit 1' bash "$2" "$3" "$4" "$SOAK_DIR/caught"
 }
