@@ -259,6 +259,7 @@ soak_catch() {
 	if [ "$1" = create ]; then
 		on n0 alice scheckpoint create "$2" || true
 	else
+		soak_event requeue "$2"
 		on n0 root scontrol requeue "$2" || true
 	fi
 	for pid in "${pids[@]}"; do
