@@ -118,10 +118,10 @@ caught() {
 	# shellcheck disable=SC2016 # expanded over there
 	on n1 root timeout 60 bash -c '
 		child() {
-			local pids
+			local pids name
 			read -r pids <"/proc/$1/task/$1/children"
 			for found in $pids; do
-				[ "$(<"/proc/$found/comm")" != "$2" ] || return 0
+				! read -r name <"/proc/$found/comm" || [ "$name" != "$2" ] || return 0
 			done
 			return 1
 		} 2>/dev/null

@@ -272,10 +272,10 @@ soak_catch_on() {
 	# shellcheck disable=SC2016 # expanded over there
 	on "$1" root timeout 40 bash -c '
 		child() {
-			local pids
+			local pids name
 			read -r pids <"/proc/$1/task/$1/children"
 			for found in $pids; do
-				[ "$(<"/proc/$found/comm")" != "$2" ] || return 0
+				! read -r name <"/proc/$found/comm" || [ "$name" != "$2" ] || return 0
 			done
 			return 1
 		}
