@@ -10,12 +10,14 @@
 
 #include "cleanup.h"
 #include "duration.h"
+#include "interval.h"
 
 #define KEEP_MAX     1000
 #define LEVEL_MAX    19 /* zstd has more, which need much memory to read */
 #define POOL_MIN     (UINT64_C(1) << 20)
 #define JOBS_MAX     100000
 #define ARGS_MAX     64
+#define SHARE_MAX    50
 #define NAME_LONGEST 255 /* stands for the longest user name when a template is tried */
 
 void cr_config_init(struct cr_config *config)
@@ -25,6 +27,9 @@ void cr_config_init(struct cr_config *config)
 		.criu = "/usr/sbin/criu",
 		.interval = 3600,
 		.min_interval = 1,
+		.max_interval = 6 * 3600,
+		.mtbf = 30 * 86400,
+		.max_share = 5,
 		.preflight = 5,
 		.ghost_limit = 64u << 20,
 		.files = CR_FILES_COPY,
@@ -89,9 +94,27 @@ static int set_criu(struct cr_config *config, const char *value, struct cr_error
 	return config_path(config->criu, value, err);
 }
 
+int cr_config_interval(const char *text, int64_t *seconds, struct cr_error *err)
+{
+	if (strcmp(text, "auto") != 0)
+		return cr_duration_parse(text, seconds, err);
+	*seconds = CR_INTERVAL_AUTO;
+	return 0;
+}
+
 static int set_interval(struct cr_config *config, const char *value, struct cr_error *err)
 {
-	return cr_duration_parse(value, &config->interval, err);
+	return cr_config_interval(value, &config->interval, err);
+}
+
+static int set_max_interval(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return cr_duration_parse(value, &config->max_interval, err);
+}
+
+static int set_mtbf(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return cr_duration_parse(value, &config->mtbf, err);
 }
 
 static int set_min_interval(struct cr_config *config, const char *value, struct cr_error *err)
@@ -231,6 +254,11 @@ static int set_drain_share(struct cr_config *config, const char *value, struct c
 	return config_range(value, 1, 100, &config->drain_share, err);
 }
 
+static int set_max_share(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return config_range(value, 1, SHARE_MAX, &config->max_share, err);
+}
+
 static int set_bandwidth(struct cr_config *config, const char *value, struct cr_error *err)
 {
 	return config_size(value, &config->bandwidth, err);
@@ -291,6 +319,9 @@ static const struct {
 	{"criu", set_criu},
 	{"interval", set_interval},
 	{"min_interval", set_min_interval},
+	{"max_interval", set_max_interval},
+	{"mtbf", set_mtbf},
+	{"max_share", set_max_share},
 	{"preflight", set_preflight},
 	{"ghost_limit", set_ghost_limit},
 	{"files", set_files},
@@ -350,7 +381,7 @@ int cr_config_parse(struct cr_config *config, int argc, char *const argv[], stru
 		if (config_apply(config, argv[i], err) < 0)
 			return -1;
 	/* either may come first, so the two are compared at the end */
-	if (config->interval < config->min_interval)
+	if (config->interval != CR_INTERVAL_AUTO && config->interval < config->min_interval)
 		return cr_error_set(err, ERANGE, "argument interval= (%s) is less than min_interval= (%s)",
 				    cr_duration_format(config->interval, interval, sizeof(interval)),
 				    cr_duration_format(config->min_interval, least, sizeof(least)));

@@ -27,8 +27,11 @@ struct cr_config {
 	char dir[PATH_MAX];	/* dir=     checkpoint directory; %u user name, %U uid; absolute */
 	char scratch[PATH_MAX]; /* scratch= node-local directory for private /tmp and /var/tmp */
 	char criu[PATH_MAX];	/* criu=    absolute path of criu */
-	int64_t interval;	/* interval= seconds between checkpoints when --checkpoint has no time */
+	int64_t interval;	/* interval= seconds between checkpoints when --checkpoint has no time; 0: auto */
 	int64_t min_interval;	/* min_interval= seconds; a shorter --checkpoint=TIME is refused */
+	int64_t max_interval;	/* max_interval= seconds; auto chooses more only to cost less than max_share */
+	int64_t mtbf;		/* mtbf=    seconds between two failures of one node, on average */
+	int max_share;		/* max_share= percent of a job's time that checkpoints at auto may cost */
 	int64_t preflight;	/* preflight= seconds until a job that runs is looked at; 0: never */
 	uint64_t ghost_limit;	/* ghost_limit= bytes (suffix K, M, G): largest deleted-but-open file kept */
 	int files;		/* files=   copy|truncate|keep, an enum cr_files */
@@ -49,12 +52,15 @@ struct cr_config {
 };
 
 /* Fill config with the defaults: dir "" (must be set), scratch /var/spool/spank_cr, criu /usr/sbin/criu,
- * interval 1 h, min_interval 1 s, preflight 5 s, ghost_limit 64M, files copy, file_limit 64M, rollback_limit 4G,
- * keep 2, compress fast, pool auto, drain_share 75, bandwidth and drain_jobs without limit, on_complete remove,
- * on_failure keep, max_age 30 days, net host, log info. */
+ * interval 1 h, min_interval 1 s, max_interval 6 h, mtbf 30 days, max_share 5, preflight 5 s, ghost_limit 64M,
+ * files copy, file_limit 64M, rollback_limit 4G, keep 2, compress fast, pool auto, drain_share 75, bandwidth and
+ * drain_jobs without limit, on_complete remove, on_failure keep, max_age 30 days, net host, log info. */
 void cr_config_init(struct cr_config *config);
 
-/* The values of compress=, pool=, keep=, files= and net=, which users write as well. Only written on success. */
+/* The values of interval=, "auto" or a time, */
+int cr_config_interval(const char *text, int64_t *seconds, struct cr_error *err);
+
+/* and of compress=, pool=, keep=, files= and net=, which users write as well. Only written on success. */
 int cr_config_compress(const char *text, int *level, struct cr_error *err);
 int cr_config_pool(const char *text, uint64_t *bytes, struct cr_error *err);
 int cr_config_keep(const char *text, int *keep, struct cr_error *err);

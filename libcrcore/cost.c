@@ -3,7 +3,10 @@
 
 #include "cost.h"
 
-#define LEAD_MS 2000 /* what has nothing to do with how much there is to write */
+#define LEAD_MS	 2000 /* what has nothing to do with how much there is to write */
+#define IDLE	 0.05 /* processors: who uses less is not slowed down by those who want some */
+#define DRAIN_MS 200  /* processor time is counted in hundredths of a second */
+#define SLOWDOWN 0.1  /* nice 10 has a weight of 110, nice 0 one of 1024 */
 
 static unsigned samples_count(const struct cr_cost *cost)
 {
@@ -39,6 +42,34 @@ int64_t cr_cost_total_ms(const struct cr_cost *cost)
 	for (unsigned i = 0; i < n; i++)
 		sum += cost->samples[i].total_ms;
 	return n ? sum / n : -1;
+}
+
+void cr_cost_add_drain(struct cr_cost *cost, double before, double during, int64_t drain_ms)
+{
+	double part = 1 - during / before;
+
+	if (!(before >= IDLE) || !(during >= 0) || drain_ms < DRAIN_MS)
+		return;
+	/* the last few count, the longer the more */
+	cost->drained_ms -= cost->drained_ms / CR_COST_SAMPLES;
+	cost->lost_ms -= cost->lost_ms / CR_COST_SAMPLES;
+	cost->drained_ms += (double)drain_ms;
+	cost->lost_ms += (part > 0 ? part : 0) * (double)drain_ms;
+}
+
+double cr_cost_slowdown(const struct cr_cost *cost, int drain_share)
+{
+	double part = cost->drained_ms > 0 ? cost->lost_ms / cost->drained_ms : SLOWDOWN;
+	double most = drain_share / 100.0;
+
+	return part < most ? part : most;
+}
+
+int64_t cr_cost_work_ms(const struct cr_cost *cost, int drain_share)
+{
+	int64_t freeze = cr_cost_freeze_ms(cost), drain = cr_cost_total_ms(cost) - freeze;
+
+	return freeze < 0 ? -1 : freeze + (int64_t)(cr_cost_slowdown(cost, drain_share) * (double)drain);
 }
 
 int64_t cr_cost_lead_ms(const struct cr_cost *cost, int64_t unknown_ms)

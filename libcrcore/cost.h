@@ -23,6 +23,7 @@ struct cr_cost_sample {
 struct cr_cost {
 	struct cr_cost_sample samples[CR_COST_SAMPLES]; /* a ring */
 	unsigned n;					/* that were added; which is the next one with it */
+	double drained_ms, lost_ms; /* looked at while a checkpoint was written, and work lost then */
 };
 
 /* Note a committed checkpoint. Negative values count as 0, a total below the freeze as the freeze. */
@@ -31,6 +32,19 @@ void cr_cost_add(struct cr_cost *cost, int64_t freeze_ms, int64_t total_ms);
 /* The mean of the last few, in ms; -1 before the first. */
 int64_t cr_cost_freeze_ms(const struct cr_cost *cost);
 int64_t cr_cost_total_ms(const struct cr_cost *cost);
+
+/* The job's processes have used so many processors before a checkpoint, and so many during the drain_ms in which
+ * it was written while they ran. What tells nothing is passed over: a job that was idle, a drain too short to see.
+ */
+void cr_cost_add_drain(struct cr_cost *cost, double before, double during, int64_t drain_ms);
+
+/* By which part a job is slower while a checkpoint is written, 0 to drain_share percent: the mean of what was
+ * seen, or what processes at nice 10 take from one that wants all of the processors, a tenth. */
+double cr_cost_slowdown(const struct cr_cost *cost, int drain_share);
+
+/* The work that one checkpoint costs the job, in ms: what it stands still, and that part of the drain; -1 before
+ * the first. */
+int64_t cr_cost_work_ms(const struct cr_cost *cost, int drain_share);
 
 /* How long before a deadline a checkpoint has to begin in order to be durable by then, in ms: the longest of the
  * last few, half as much again, and two seconds. unknown_ms before the first. */

@@ -131,16 +131,36 @@ bool cr_proc_deleted(const char *link)
 	return length >= sizeof(mark) - 1 && strcmp(link + length - (sizeof(mark) - 1), mark) == 0;
 }
 
-uint64_t cr_proc_cpu(pid_t pid)
+/* Its own processor time, and that of its children; zeros when it is gone. */
+static void cpu_read(pid_t pid, uint64_t *own, uint64_t *children)
 {
-	uint64_t user = 0, system = 0;
+	uint64_t user = 0, system = 0, user_children = 0, system_children = 0;
 	char line[1024];
 	const char *tail = stat_tail(pid, line, sizeof(line));
 
-	if (!tail || sscanf(tail, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64, &user,
-			    &system) != 2)
-		return 0;
-	return user + system;
+	if (!tail ||
+	    sscanf(tail,
+		   ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64,
+		   &user, &system, &user_children, &system_children) != 4)
+		user = system = user_children = system_children = 0;
+	*own = user + system;
+	*children = user_children + system_children;
+}
+
+uint64_t cr_proc_cpu(pid_t pid)
+{
+	uint64_t own, children;
+
+	cpu_read(pid, &own, &children);
+	return own;
+}
+
+uint64_t cr_proc_cpu_family(pid_t pid)
+{
+	uint64_t own, children;
+
+	cpu_read(pid, &own, &children);
+	return own + children;
 }
 
 bool cr_proc_birth(pid_t pid, uint64_t *start, bool *executed)

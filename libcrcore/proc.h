@@ -58,6 +58,9 @@ bool cr_proc_birth(pid_t pid, uint64_t *start, bool *executed);
 /* Clock ticks of processor time that pid's threads have used so far; 0 when it is gone. */
 uint64_t cr_proc_cpu(pid_t pid);
 
+/* The same, and what children of its have used whose end it has waited for. */
+uint64_t cr_proc_cpu_family(pid_t pid);
+
 /* Where pid stands in the file at path that it has open. Returns 1 and *pos, 0 when it has not, -1 on error. */
 int cr_proc_position(pid_t pid, const char *path, uint64_t *pos, struct cr_error *err);
 

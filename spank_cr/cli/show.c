@@ -203,6 +203,13 @@ static void print_files(const json_t *record)
 	}
 }
 
+static bool is_interval(const json_t *event)
+{
+	const char *name = json_string_value(json_object_get(event, "event"));
+
+	return name && !strcmp(name, "interval");
+}
+
 static void print_event(const json_t *event)
 {
 	json_int_t generation = json_integer_value(json_object_get(event, "generation"));
@@ -214,7 +221,7 @@ static void print_event(const json_t *event)
 	if (generation)
 		printf(" generation %lld", (long long)generation);
 	print_word(event, " on ", "node");
-	if (json_is_number(json_object_get(event, "ms")))
+	if (json_is_number(json_object_get(event, "ms")) && !is_interval(event))
 		printf(" in %s", output_ms(json_object_get(event, "ms"), buf));
 	print_word(event, ", reason ", "reason");
 	print_word(event, ": ", "text");
@@ -228,6 +235,7 @@ static int print_record(const json_t *record)
 
 	print_head(record);
 	print_cost(record);
+	print_string("interval", record, "interval");
 	print_need(record);
 	print_files(record);
 	print_label("restores");
@@ -240,6 +248,20 @@ static int print_record(const json_t *record)
 
 /* ---- the verb ---- */
 
+/* The interval that is in use, and what it comes from. */
+static int interval_set(json_t *record, const json_t *events)
+{
+	const json_t *event, *newest = NULL;
+	size_t i;
+
+	json_array_foreach (events, i, event) {
+		if (is_interval(event))
+			newest = event;
+	}
+	return json_object_set(record, "interval_ms", newest ? json_object_get(newest, "ms") : json_null()) |
+	       json_object_set(record, "interval", newest ? json_object_get(newest, "text") : json_null());
+}
+
 static int complete(const char *dir, json_t *record, struct cr_error *err)
 {
 	json_t *events;
@@ -248,7 +270,7 @@ static int complete(const char *dir, json_t *record, struct cr_error *err)
 		return -1;
 	if (record_events(dir, record, &events, err) < 0)
 		return -1;
-	if (json_object_set_new(record, "events", events) < 0)
+	if (interval_set(record, events) < 0 || json_object_set_new(record, "events", events) < 0)
 		return cr_error_sys(err, ENOMEM, "record");
 	return 0;
 }

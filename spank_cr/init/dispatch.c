@@ -41,6 +41,23 @@ static void doing_set(struct loop *l, const struct report *r)
 	snprintf(s->doing, sizeof(s->doing), "%.*s", (int)sizeof(s->doing) - 1, r->text);
 }
 
+/* What it has cost, and what follows from that. */
+static void committed_count(struct loop *l, int64_t freeze_ms)
+{
+	char text[512];
+
+	if (!l->interrupted)
+		cr_cost_add(&l->cost, freeze_ms, (cr_time_clock_ns(CLOCK_MONOTONIC) - l->begun_ns) / 1000000);
+	if (l->mode == DUMP_RUNNING)
+		drag_committed(&l->drag, l->job->root, l->clock.ran_ns, &l->cost);
+	clockwork_committed(&l->clock, &l->cost);
+	if (!clockwork_news(&l->clock))
+		return;
+	(void)cr_interval_text(&l->clock.interval, &l->clock.policy, text, sizeof(text));
+	job_log(l->job, 1, "from now on a checkpoint every %s", text);
+	job_journal(l->job, "interval", 0, NULL, text, l->clock.interval.ms);
+}
+
 static void report_dump(struct loop *l, const struct report *r)
 {
 	switch (r->type) {
@@ -53,12 +70,14 @@ static void report_dump(struct loop *l, const struct report *r)
 		break;
 	case REPORT_THAWED:
 		l->drained = true;
+		drag_thawed(&l->drag, l->job->root, l->clock.ran_ns);
+		pause_pass(l);
 		break;
 	case REPORT_COMMITTED:
 		l->told[0] = '\0';
 		l->committed = r->generation;
 		l->job->saved_ns = l->frozen_ns;
-		cr_cost_add(&l->cost, r->value, (cr_time_clock_ns(CLOCK_MONOTONIC) - l->begun_ns) / 1000000);
+		committed_count(l, r->value);
 		l->holding = l->mode != DUMP_RUNNING;
 		job_log(l->job, 1, "generation %u committed (%s), frozen %lld ms, %llu bytes", r->generation,
 			r->text, (long long)r->value, (unsigned long long)r->extra);
@@ -96,6 +115,8 @@ static void worker_gone(struct loop *l)
 	l->worker.pid = 0;
 	l->drained = false;
 	l->stall.over = false;
+	clockwork_ended(&l->clock);
+	pause_pass(l);
 	/* it ended before it could say what Slurm wants; another would hang as well */
 	if ((l->term == TERM_ASKED || (stalled && l->term == TERM_WANTED)) && !l->holding && !l->over)
 		signals_term_pass(l, true);
@@ -211,13 +232,16 @@ static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, 
 
 	control_take(&l->control, verb);
 	facts_yield(l);
+	clockwork_begun(&l->clock, mode == DUMP_RUNNING && verb == CONTROL_NONE);
 	l->turns++;
 	l->begun_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	l->mode = mode;
-	l->drained = l->holding = false;
+	l->drained = l->holding = l->interrupted = false;
 	l->stall = (struct stall){0};
+	drag_begun(&l->drag, l->job->root, l->clock.ran_ns);
 	if (worker_start_dump(&l->worker, l->job, mode, reason, &err) == 0)
 		return;
+	clockwork_ended(&l->clock);
 	snprintf(failed.text, sizeof(failed.text), "%s", err.text);
 	dump_failed(l, &failed);
 }
@@ -225,6 +249,7 @@ static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, 
 void dispatch_next(struct loop *l)
 {
 	bool create = clients_want(l, CONTROL_CREATE), vacate = clients_want(l, CONTROL_VACATE);
+	bool held = clockwork_held(&l->clock);
 
 	if (l->over)
 		return;
@@ -239,12 +264,13 @@ void dispatch_next(struct loop *l)
 	if (l->term == TERM_WANTED) {
 		l->term = TERM_ASKED;
 		dump_begin(l, DUMP_TERM, "term", CONTROL_NONE);
+	} else if (held) {
+		return;
 	} else if (vacate) {
 		dump_begin(l, DUMP_VACATE, "vacate", CONTROL_VACATE);
 	} else if (create) {
 		dump_begin(l, DUMP_RUNNING, "user", CONTROL_CREATE);
-	} else if (l->due) {
-		l->due = false;
+	} else if (clockwork_due(&l->clock)) {
 		dump_begin(l, DUMP_RUNNING, "interval", CONTROL_NONE);
 	}
 }

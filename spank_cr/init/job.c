@@ -30,6 +30,11 @@ static const struct key {
 	{"user", TEXT, offsetof(struct job, user)},
 	{"restart", U32, offsetof(struct job, restart)},
 	{"interval", I64, offsetof(struct job, interval)},
+	{"min-interval", I64, offsetof(struct job, min_interval)},
+	{"max-interval", I64, offsetof(struct job, max_interval)},
+	{"mtbf", I64, offsetof(struct job, mtbf)},
+	{"max-share", INT, offsetof(struct job, max_share)},
+	{"nodes", U32, offsetof(struct job, nodes)},
 	{"preflight", I64, offsetof(struct job, preflight)},
 	{"keep", INT, offsetof(struct job, keep)},
 	{"compress", INT, offsetof(struct job, compress)},
@@ -98,6 +103,11 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 	memset(job, 0, sizeof(*job));
 	job->compress = 1;
 	job->drain_share = 75;
+	job->interval = -1;
+	job->max_interval = 6 * 3600;
+	job->mtbf = 30 * 86400;
+	job->max_share = 5;
+	job->nodes = 1;
 	job->part = job->node = job->user = job->script = job->criu = "";
 	job->dir = job->site_dir = job->token_dir = job->run_dir = job->rollback = "";
 	job->slurm_env = getenv(CR_SLURM_ENV);
@@ -122,7 +132,8 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 			return -1;
 	}
 	if (job->id == 0 || !*job->part || *job->dir != '/' || *job->run_dir != '/' || *job->criu != '/' ||
-	    job->interval < 1 || job->keep < 1 || job->compress < 0 || job->drain_share < 1 ||
+	    job->interval < 0 || job->max_interval < 1 || job->mtbf < 1 || job->max_share < 1 ||
+	    job->max_share > 100 || job->keep < 1 || job->compress < 0 || job->drain_share < 1 ||
 	    job->drain_share > 100 || job->drain_jobs < 0 || job->files < 0 || job->files > CR_FILES_KEEP ||
 	    job->signal_before < 0 || job->signal_after < 0 || job->signal_lead < 0)
 		return cr_error_set(err, EINVAL, "crinit is started by spank_cr.so, not by hand");

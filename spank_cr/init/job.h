@@ -22,7 +22,10 @@ struct job {
 	const char *node;
 	const char *user;
 	uint32_t restart;
-	int64_t interval;  /* seconds */
+	int64_t interval; /* seconds, or CR_INTERVAL_AUTO; what follows is for auto: see interval.h */
+	int64_t min_interval, max_interval, mtbf;
+	int max_share;
+	uint32_t nodes;
 	int64_t preflight; /* seconds from the start to the look at what cannot be checkpointed; 0: none */
 	int keep;
 	int compress;	    /* level of zstd, 0: none */

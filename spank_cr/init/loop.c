@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,14 +22,12 @@
 
 static int loop_open(struct loop *l, struct cr_error *err)
 {
-	struct itimerspec every = {{l->job->interval, 0}, {l->job->interval, 0}};
 	sigset_t all;
 
 	sigfillset(&all);
 	l->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-	l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (l->signals < 0 || l->timer < 0 || timerfd_settime(l->timer, 0, &every, NULL) < 0)
-		return cr_error_sys(err, errno, "signalfd and timerfd");
+	if (l->signals < 0)
+		return cr_error_sys(err, errno, "signalfd");
 	if (control_open(&l->control, l->job, err) < 0)
 		job_log(l->job, 0, "scheckpoint cannot reach this job: %s", err->text);
 	return 0;
@@ -38,17 +35,19 @@ static int loop_open(struct loop *l, struct cr_error *err)
 
 static void loop_once(struct loop *l)
 {
-	struct pollfd fds[6 + CONTROL_CLIENTS + 1] = {
-		{.fd = l->signals, .events = POLLIN}, {.fd = l->job->wire, .events = POLLIN},
-		{.fd = l->timer, .events = POLLIN},   {.fd = l->worker.pid ? l->worker.fd : -1, .events = POLLIN},
-		{.fd = look_fd(l), .events = POLLIN}, {.fd = facts_fd(l), .events = POLLIN},
+	struct pollfd fds[5 + CONTROL_CLIENTS + 1] = {
+		{.fd = l->signals, .events = POLLIN},
+		{.fd = l->job->wire, .events = POLLIN},
+		{.fd = l->worker.pid ? l->worker.fd : -1, .events = POLLIN},
+		{.fd = look_fd(l), .events = POLLIN},
+		{.fd = facts_fd(l), .events = POLLIN},
 	};
-	int n = control_poll(&l->control, fds + 6);
-	uint64_t ticks;
+	int n = control_poll(&l->control, fds + 5);
 
 	/* bounded: a child that ended in between two looks is seen at the next */
-	if (poll(fds, (nfds_t)(6 + n), 1000) < 0 && errno != EINTR)
+	if (poll(fds, (nfds_t)(5 + n), clockwork_sleep_ms(&l->clock)) < 0 && errno != EINTR)
 		job_log(l->job, 0, "poll: %s", strerror(errno));
+	pause_look(l);
 	signals_read(l);
 	/* before the reaping: a report explains the death that follows it */
 	if (l->worker.pid)
@@ -56,10 +55,8 @@ static void loop_once(struct loop *l)
 	ending_reap(l);
 	if (fds[1].revents)
 		signals_read_wire(l);
-	if (read(l->timer, &ticks, sizeof(ticks)) == (ssize_t)sizeof(ticks))
-		l->due = true;
 	dispatch_watch(l);
-	control_serve(&l->control, fds + 6, n);
+	control_serve(&l->control, fds + 5, n);
 	dispatch_next(l);
 	look_serve(l);
 	(void)facts_serve(l);
@@ -85,11 +82,35 @@ static int fresh_line(const struct cr_journal_event *event, void *arg)
 	return 0;
 }
 
+static void clock_start(struct loop *l)
+{
+	const struct job *job = l->job;
+	struct clockwork *c = &l->clock;
+	char text[512], first[64];
+
+	c->policy = (struct cr_interval_policy){
+		.every_s = job->interval,
+		.least_s = job->min_interval,
+		.most_s = job->max_interval,
+		.mtbf_s = job->mtbf,
+		.nodes = job->nodes,
+		.max_share = job->max_share,
+		.drain_share = job->drain_share,
+	};
+	c->seed = cr_interval_seed(job->id, job->restart);
+	(void)cr_interval_span(clockwork_start(c, &l->cost, cr_time_clock_ns(CLOCK_MONOTONIC)), first);
+	drag_mark(&l->drag, job->root, c->ran_ns);
+	(void)cr_interval_text(&c->interval, &c->policy, text, sizeof(text));
+	job_log(job, 1, "a checkpoint every %s, the first after %s", text, first);
+	job_journal(job, "interval", 0, NULL, text, c->interval.ms);
+}
+
 static int started_tell(struct loop *l)
 {
 	struct cr_error err;
 	struct stat st;
 
+	clock_start(l);
 	l->job->saved_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	look_arm(l);
 	facts_arm(l);
@@ -121,7 +142,7 @@ int loop_run(struct job *job)
 	if (write(job->go, "g", 1) != 1)
 		job_log(job, 0, "starting the job: %s", strerror(errno));
 	close(job->go);
-	job_log(job, 1, "the job started on %s, a checkpoint every %lld s", job->node, (long long)job->interval);
+	job_log(job, 1, "the job started on %s", job->node);
 	return loop_until_over(&l);
 }
 
@@ -166,7 +187,6 @@ int loop_restore(struct job *job)
 	l.committed = job->generation;
 	if (started_tell(&l) != 0)
 		return 1;
-	job_log(job, 1, "restored on %s from generation %u, a checkpoint every %lld s", job->node, job->generation,
-		(long long)job->interval);
+	job_log(job, 1, "restored on %s from generation %u", job->node, job->generation);
 	return loop_until_over(&l);
 }

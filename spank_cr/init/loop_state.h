@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* loop_state.h - the loop's state, and its nouns: signals (signals.c), the worker's turn (dispatch.c), the job's
- * end (ending.c), the look at what cannot be checkpointed (look.c), what slurmctld knows (facts.c); for these
- * files and loop.c alone
+/* loop_state.h - the loop's state, and its nouns: signals (signals.c), suspension (pause.c), the worker's turn
+ * (dispatch.c), the job's end (ending.c), the look at what cannot be checkpointed (look.c), what slurmctld knows
+ * (facts.c); for these files and loop.c alone
  */
 
 #ifndef CR_INIT_LOOP_STATE_H
@@ -12,8 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "clockwork.h"
 #include "control.h"
 #include "cost.h"
+#include "drag.h"
 #include "facts.h"
 #include "job.h"
 #include "look.h"
@@ -34,15 +36,18 @@ struct loop {
 	bool restoring;
 	bool drained; /* the worker's tree is thawed: it only writes */
 	bool holding; /* a final checkpoint is committed, the tree frozen */
-	int signals, timer;
-	bool due;		   /* the interval has passed */
+	int signals;
 	enum term term;		   /* SIGTERM from Slurm */
+	bool stop_root, stop_rest; /* SIGTSTP for the program, when criu is done with it */
 	bool term_root, term_rest; /* whom it was for, should it be for the program */
 	char told[VERDICT_MAX];	   /* why there is no checkpoint, as the job's stderr had it last */
 	unsigned turns;		   /* times that criu was sent to the tree */
 	int64_t frozen_ns;	   /* CLOCK_MONOTONIC of the newest dump */
 	int64_t begun_ns;	   /* and of when its worker was started */
+	bool interrupted;	   /* it was suspended before it was thawed: how long it took says nothing */
 	struct cr_cost cost;	   /* of the checkpoints so far */
+	struct clockwork clock;	   /* when the next is due */
+	struct drag drag;	   /* how it slows the job down */
 	uint32_t committed;	   /* newest generation of this crinit's */
 	bool root_gone;		   /* the tree's root ended while a final checkpoint was held */
 	int root_status;
@@ -58,8 +63,26 @@ struct loop {
 void signals_read(struct loop *l);
 void signals_read_wire(struct loop *l);
 
+/* A signal for the program: what T got is for the tree's root, as Slurm means the batch shell by it; what Slurm
+ * sends to every process of the step reaches crinit too, which is the rest of the tree to Slurm. */
+void signals_pass(struct loop *l, int sig, bool root, bool rest);
+
 /* The SIGTERM that a worker was to look into is the program's after all. ending: Slurm ends the job. */
 void signals_term_pass(struct loop *l, bool ending);
+
+/* ---- pause.c ---- */
+
+/* SIGTSTP has come, from T or not. True when it has to wait until criu is done with the tree. */
+bool pause_announced(struct loop *l, bool from_t);
+
+/* SIGCONT has come. */
+void pause_over(struct loop *l);
+
+/* criu is done with the tree: what has waited for that. */
+void pause_pass(struct loop *l);
+
+/* Once every turn of the loop: has the job run since the last one? */
+void pause_look(struct loop *l);
 
 /* ---- dispatch.c ---- */
 

@@ -30,9 +30,7 @@ static void rest_signal(struct loop *l, int sig)
 		kill(pids[i], sig);
 }
 
-/* A signal for the program: what T got is for the tree's root, as Slurm means the batch shell by it; what Slurm
- * sends to every process of the step reaches crinit too, which is the rest of the tree to Slurm. */
-static void signal_pass(struct loop *l, int sig, bool root, bool rest)
+void signals_pass(struct loop *l, int sig, bool root, bool rest)
 {
 	if (root && kill(l->job->root, sig) < 0 && errno != ESRCH)
 		job_log(l->job, 0, "passing signal %d to the job: %s", sig, strerror(errno));
@@ -42,8 +40,12 @@ static void signal_pass(struct loop *l, int sig, bool root, bool rest)
 
 static void signal_arrived(struct loop *l, int sig, bool from_t)
 {
+	if (sig == SIGCONT)
+		pause_over(l);
+	if (sig == SIGTSTP && pause_announced(l, from_t))
+		return;
 	if (sig != SIGTERM) {
-		signal_pass(l, sig, from_t, !from_t);
+		signals_pass(l, sig, from_t, !from_t);
 		return;
 	}
 	if (from_t)
@@ -92,7 +94,7 @@ void signals_read_wire(struct loop *l)
 void signals_term_pass(struct loop *l, bool ending)
 {
 	l->ending = l->ending || ending;
-	signal_pass(l, SIGTERM, l->term_root, l->term_rest);
+	signals_pass(l, SIGTERM, l->term_root, l->term_rest);
 	l->term_root = l->term_rest = false;
 	l->term = TERM_NONE;
 }

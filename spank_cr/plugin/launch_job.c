@@ -38,6 +38,8 @@ int launch_job_read(spank_t sp, struct launch_job *job, struct cr_error *err)
 	if (spank_getenv(sp, "SLURMD_NODENAME", job->node, sizeof(job->node)) != ESPANK_SUCCESS &&
 	    gethostname(job->node, sizeof(job->node)) < 0)
 		return cr_error_sys(err, errno, "gethostname");
+	if (spank_get_item(sp, S_JOB_NNODES, &job->nodes) != ESPANK_SUCCESS || job->nodes < 1)
+		job->nodes = 1;
 	snprintf(job->script, sizeof(job->script), "%s", argv[0]);
 	if (cr_config_expand(options.config.dir, job->uid, job->user, job->site_dir, sizeof(job->site_dir), err) <
 	    0)
@@ -91,7 +93,12 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	launch_args_add(args, "--node=%s", job->node);
 	launch_args_add(args, "--user=%s", job->user);
 	launch_args_add(args, "--restart=%" PRIu32, job->restart);
-	launch_args_add(args, "--interval=%" PRId64, options.interval ? options.interval : config->interval);
+	launch_args_add(args, "--interval=%" PRId64, config->interval);
+	launch_args_add(args, "--min-interval=%" PRId64, config->min_interval);
+	launch_args_add(args, "--max-interval=%" PRId64, config->max_interval);
+	launch_args_add(args, "--mtbf=%" PRId64, config->mtbf);
+	launch_args_add(args, "--max-share=%d", config->max_share);
+	launch_args_add(args, "--nodes=%" PRIu32, job->nodes);
 	launch_args_add(args, "--preflight=%" PRId64, config->preflight);
 	launch_args_add(args, "--keep=%d", config->keep);
 	launch_args_add(args, "--compress=%d", config->compress);

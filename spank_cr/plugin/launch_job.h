@@ -16,11 +16,12 @@
 #include "runtime.h"
 
 #define LAUNCH_PART "batch.0"
-#define LAUNCH_ARGS 48
+#define LAUNCH_ARGS 96
 
 struct launch_job {
 	uint32_t id;
 	uint32_t restart; /* SLURM_RESTART_COUNT */
+	uint32_t nodes;
 	uid_t uid;
 	gid_t gid;
 	char user[64];

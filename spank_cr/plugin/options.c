@@ -13,8 +13,8 @@
 
 #include <slurm/slurm_errno.h>
 
-#include "duration.h"
 #include "fs.h"
+#include "interval.h"
 #include "ns.h"
 
 enum {
@@ -35,9 +35,11 @@ static char site_mistake[sizeof(((struct cr_error *)0)->text) + 32];
 static int option_set(int val, const char *optarg, int remote);
 
 static struct spank_option option_table[] = {
-	{"checkpoint", "TIME",
+	{"checkpoint", "TIME|auto",
 	 "checkpoint the job every TIME (minutes, [days-]hours:minutes:seconds, or a number with s, m, h or d) "
-	 "and restore it when Slurm starts it again; without TIME every time the site has set",
+	 "and restore it when Slurm starts it again; auto: as often as costs it least; without TIME as the site "
+	 "has "
+	 "set",
 	 2, OPTION_TIME, option_set},
 	{"checkpoint-dir", "DIR", "keep the checkpoints in DIR (must exist and be yours; implies --checkpoint)", 1,
 	 OPTION_DIR, option_set},
@@ -99,20 +101,19 @@ static int time_set(const char *value, bool submit)
 	struct cr_error err;
 	int64_t seconds;
 
-	if (value_absent(value)) {
-		options.interval = 0;
+	/* the site's */
+	if (value_absent(value))
 		return 0;
-	}
-	if (cr_duration_parse(value, &seconds, &err) < 0) {
+	if (cr_config_interval(value, &seconds, &err) < 0) {
 		slurm_error(LOG "--checkpoint=%s: %s", value, err.text);
 		return -1;
 	}
-	if (submit && seconds < options.config.min_interval) {
+	if (submit && seconds != CR_INTERVAL_AUTO && seconds < options.config.min_interval) {
 		slurm_error(LOG "--checkpoint=%s: shorter than the %lld seconds this site allows", value,
 			    (long long)options.config.min_interval);
 		return -1;
 	}
-	options.interval = seconds;
+	options.config.interval = seconds;
 	return 0;
 }
 

@@ -20,11 +20,10 @@
 #define LOG "spank_cr: "
 
 struct options {
-	/* the site's, with the job's own --checkpoint-keep, -compress, -pool, -net, -files */
+	/* the site's, with the job's own --checkpoint=TIME, --checkpoint-keep, -compress, -pool, -net, -files */
 	struct cr_config config;
 	bool configured;	 /* the site's arguments were sound */
 	bool wanted;		 /* one of the options was given */
-	int64_t interval;	 /* seconds; 0: the site's */
 	char dir[PATH_MAX];	 /* --checkpoint-dir, or empty: the site's */
 	struct cr_signal signal; /* --checkpoint-signal */
 	/* --checkpoint-rollback, see pathlist.h */

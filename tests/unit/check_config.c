@@ -27,6 +27,9 @@ START_TEST(defaults)
 	ck_assert_str_eq(config.criu, "/usr/sbin/criu");
 	ck_assert_int_eq(config.interval, 3600);
 	ck_assert_int_eq(config.min_interval, 1);
+	ck_assert_int_eq(config.max_interval, 6 * 3600);
+	ck_assert_int_eq(config.mtbf, 30 * 86400);
+	ck_assert_int_eq(config.max_share, 5);
 	ck_assert_int_eq(config.preflight, 5);
 	ck_assert_uint_eq(config.ghost_limit, 64u << 20);
 	ck_assert_int_eq(config.files, CR_FILES_COPY);
@@ -74,6 +77,14 @@ START_TEST(every_key)
 	ck_assert_uint_eq(config.rollback_limit, 5u << 20);
 	ck_assert_int_eq(config.keep, 5);
 	ck_assert_int_eq(config.log_level, 2);
+	unit_assert_ok(parse(&config, "interval=auto", &err), &err);
+	ck_assert_int_eq(config.interval, 0);
+	unit_assert_ok(parse(&config, "max_interval=1-12", &err), &err);
+	ck_assert_int_eq(config.max_interval, 36 * 3600);
+	unit_assert_ok(parse(&config, "mtbf=365d", &err), &err);
+	ck_assert_int_eq(config.mtbf, 365 * 86400);
+	unit_assert_ok(parse(&config, "max_share=50", &err), &err);
+	ck_assert_int_eq(config.max_share, 50);
 	unit_assert_ok(parse(&config, "files=truncate", &err), &err);
 	ck_assert_int_eq(config.files, CR_FILES_TRUNCATE);
 	unit_assert_ok(parse(&config, "files=keep", &err), &err);
@@ -188,6 +199,15 @@ START_TEST(errors_name_the_argument)
 		"preflight=0s",
 		"preflight=soon",
 		"min_interval=abc",
+		"interval=Auto",
+		"interval=automatic",
+		"min_interval=auto",
+		"max_interval=0",
+		"mtbf=0",
+		"mtbf=auto",
+		"max_share=0",
+		"max_share=51",
+		"max_share=5%",
 		"files=",
 		"files=Copy",
 		"files=copy,keep",

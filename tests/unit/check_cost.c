@@ -53,6 +53,56 @@ START_TEST(what_cannot_be_is_mended)
 }
 END_TEST
 
-UNIT_MAIN("cost", {nothing_is_known_before_the_first, false},
+START_TEST(work_lost_is_the_freeze_and_a_part_of_the_drain)
+{
+	struct cr_cost cost = {0};
+
+	ck_assert_int_eq(cr_cost_work_ms(&cost, 75), -1);
+	cr_cost_add(&cost, 1000, 11000);
+	/* a tenth of it as long as nothing was seen, never more than the site lets a drain take */
+	ck_assert_int_eq(cr_cost_work_ms(&cost, 75), 2000);
+	ck_assert_int_eq(cr_cost_work_ms(&cost, 5), 1500);
+	cr_cost_add_drain(&cost, 2.0, 1.0, 10000);
+	ck_assert_int_eq(cr_cost_work_ms(&cost, 75), 6000);
+	ck_assert_int_eq(cr_cost_work_ms(&cost, 25), 3500);
+}
+END_TEST
+
+START_TEST(slowdown_is_the_mean_by_time)
+{
+	struct cr_cost cost = {0};
+
+	cr_cost_add_drain(&cost, 4.0, 2.0, 1000);
+	ck_assert_double_eq_tol(cr_cost_slowdown(&cost, 100), 0.5, 1e-9);
+	/* nothing lost for nine times as long, less what is forgotten of the first */
+	cr_cost_add_drain(&cost, 4.0, 4.0, 9000);
+	ck_assert_double_eq_tol(cr_cost_slowdown(&cost, 100), 400.0 / 9800, 1e-9);
+	/* a job that does more than before has not been made faster */
+	for (int i = 0; i < 50; i++)
+		cr_cost_add_drain(&cost, 1.0, 3.0, 1000);
+	ck_assert_double_eq_tol(cr_cost_slowdown(&cost, 100), 0, 1e-4);
+	for (int i = 0; i < 50; i++)
+		cr_cost_add_drain(&cost, 1.0, 0, 1000);
+	ck_assert_double_eq_tol(cr_cost_slowdown(&cost, 100), 1, 1e-4);
+	ck_assert_double_eq_tol(cr_cost_slowdown(&cost, 75), 0.75, 1e-9);
+}
+END_TEST
+
+START_TEST(what_tells_nothing_of_the_slowdown_is_passed_over)
+{
+	struct cr_cost cost = {0};
+
+	cr_cost_add_drain(&cost, 0, 0, 1000);
+	cr_cost_add_drain(&cost, 0.01, 0, 1000);
+	cr_cost_add_drain(&cost, -1, 0.5, 1000);
+	cr_cost_add_drain(&cost, 1, -1, 1000);
+	cr_cost_add_drain(&cost, 1, 0, 10);
+	cr_cost_add_drain(&cost, 1, 0, -10);
+	ck_assert_double_eq_tol(cr_cost_slowdown(&cost, 100), 0.1, 1e-9);
+}
+END_TEST
+
+UNIT_MAIN("cost", {work_lost_is_the_freeze_and_a_part_of_the_drain, false}, {slowdown_is_the_mean_by_time, false},
+	  {what_tells_nothing_of_the_slowdown_is_passed_over, false}, {nothing_is_known_before_the_first, false},
 	  {the_mean_for_the_cost_the_worst_for_a_deadline, false}, {only_the_last_few_count, false},
 	  {what_cannot_be_is_mended, false})

@@ -15,6 +15,11 @@ static const char *const good[] = {
 	"--user=alice",
 	"--restart=2",
 	"--interval=10",
+	"--min-interval=3",
+	"--max-interval=21600",
+	"--mtbf=2592000",
+	"--max-share=5",
+	"--nodes=2",
 	"--keep=2",
 	"--compress=3",
 	"--pool=536870912",
@@ -83,6 +88,11 @@ START_TEST(everything_is_read)
 	ck_assert_str_eq(job.user, "alice");
 	ck_assert_uint_eq(job.restart, 2);
 	ck_assert_int_eq(job.interval, 10);
+	ck_assert_int_eq(job.min_interval, 3);
+	ck_assert_int_eq(job.max_interval, 21600);
+	ck_assert_int_eq(job.mtbf, 2592000);
+	ck_assert_int_eq(job.max_share, 5);
+	ck_assert_uint_eq(job.nodes, 2);
 	ck_assert_int_eq(job.keep, 2);
 	ck_assert_int_eq(job.compress, 3);
 	ck_assert_uint_eq(job.pool, 536870912);
@@ -223,7 +233,10 @@ START_TEST(values_out_of_place)
 					    "--criu=",
 					    "--criu=criu",
 					    "--criu=./criu",
-					    "--interval=0",
+					    "--max-interval=0",
+					    "--mtbf=0",
+					    "--max-share=0",
+					    "--max-share=101",
 					    "--files=3",
 					    "--files=-1",
 					    "--keep=0",
