@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "../../libcrcore/proc.h"
 #include "../../libcrcore/timefmt.h"
 #include "../../spank_cr/init/drag.h"
 
@@ -35,14 +36,15 @@ static void end(pid_t pid)
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 }
 
-/* A checkpoint of pid: it had the processor before, and nothing while it was written, which took drain_s. The
- * times are made up, the processor time is not. */
-static void stopped(struct drag *d, pid_t pid, struct cr_cost *cost, int64_t drain_s)
+/* A checkpoint of pid: it worked for so many ticks before, and not at all while it was written, which took
+ * drain_s. The times are made up, the processor time is not. */
+static void stopped(struct drag *d, pid_t pid, uint64_t worked, struct cr_cost *cost, int64_t drain_s)
 {
-	const struct timespec moment = {.tv_nsec = 600 * 1000000};
+	const struct timespec moment = {.tv_nsec = 20 * 1000000};
 
 	drag_mark(d, pid, 1);
-	ck_assert_int_eq(nanosleep(&moment, NULL), 0);
+	while (cr_proc_cpu_family(pid) < worked)
+		ck_assert_int_eq(nanosleep(&moment, NULL), 0);
 	drag_begun(d, pid, 2000000001);
 	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
 	(void)waitpid(pid, NULL, WUNTRACED);
@@ -56,7 +58,7 @@ START_TEST(a_job_that_gets_nothing)
 	struct drag d = {0};
 	pid_t pid = busy(300);
 
-	stopped(&d, pid, &cost, 10);
+	stopped(&d, pid, 25, &cost, 10);
 	ck_assert_msg(d.before > 0.05 && d.before <= 0.4, "%f", d.before);
 	ck_assert_msg(cr_cost_slowdown(&cost, 100) > 0.9, "%f", cr_cost_slowdown(&cost, 100));
 	end(pid);
@@ -69,7 +71,7 @@ START_TEST(an_idle_job_tells_nothing)
 	struct drag d = {0};
 	pid_t pid = busy(0);
 
-	stopped(&d, pid, &cost, 10);
+	stopped(&d, pid, 0, &cost, 10);
 	ck_assert(cr_cost_slowdown(&cost, 100) == 0.1);
 	end(pid);
 }
