@@ -100,6 +100,10 @@ def alone(run):
 CHECKS = {"count": count, "pipe": pipe, "ledger": ledger, "series": series_, "hold": hold, "alone": alone}
 
 
+# of a line in crinit.log; what was written when there was no room may be before it
+STAMP = r"(\d{4}-\d\d-\d\dT[\d:.]+Z)"
+
+
 def seconds(stamp):
     return datetime.datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
 
@@ -116,7 +120,7 @@ def commits(store):
     """When each generation was committed, and on which node."""
     is_ = {}
     for line in text(store, "crinit.log").splitlines():
-        m = re.match(r"(\S+Z) (\S+) info: generation (\d+) committed", line)
+        m = re.search(STAMP + r" (\S+) info: generation (\d+) committed", line)
         if m:
             is_[int(m.group(3))] = (seconds(m.group(1)), m.group(2))
     return is_
@@ -124,7 +128,7 @@ def commits(store):
 
 def ends(store):
     """When crinit said that the job has ended on a node."""
-    return [seconds(m.group(1)) for m in re.finditer(r"^(\S+Z) \S+ info: the job ended", text(store, "crinit.log"), re.M)]
+    return [seconds(m.group(1)) for m in re.finditer(STAMP + r" \S+ info: the job ended", text(store, "crinit.log"))]
 
 
 def lost(store, id_, events):
