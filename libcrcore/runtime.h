@@ -5,7 +5,7 @@
  *
  *   CR_RUN_DIR/JOBID/          root makes it, the job's user owns it, mode 0700
  *     PART.sock                crinit listens here for scheckpoint
- *   CR_RUN_DIR/home/           root's: where each job's mount namespace has criu's private tmpfs
+ *   CR_RUN_DIR/home/           root's: where each job's mount namespace has a private tmpfs, for criu and info
  *   SCRATCH/spank_cr.JOBID/    as CR_RUN_DIR/JOBID
  *     tmp/ var_tmp/            what the job sees as /tmp and /var/tmp
  *
@@ -28,6 +28,9 @@
 #define CR_RUN_DIR "/run/spank_cr"
 #endif
 #define CR_RUN_HOME CR_RUN_DIR "/home"
+
+/* What SPANK_CR_INFO names: in the job's own tmpfs, and so the same path for every job. */
+#define CR_RUN_INFO CR_RUN_HOME "/info"
 
 /* In crinit's environment: NAME=value lines of what Slurm has set for this start of the job. */
 #define CR_SLURM_ENV "SPANK_CR_SLURM_ENV"

@@ -86,14 +86,14 @@ static int64_t part_time(const char *dir)
 
 /* ---- how it ended ---- */
 
-enum fate { FATE_UNKNOWN, FATE_COMPLETED, FATE_FAILED };
+enum fate { FATE_UNKNOWN, FATE_COMPLETED, FATE_FAILED, FATE_KEPT };
 
 static int fate_line(const struct cr_journal_event *event, void *arg)
 {
 	enum fate *fate = arg;
 
 	if (!strcmp(event->event, "completed"))
-		*fate = FATE_COMPLETED;
+		*fate = event->reason && !strcmp(event->reason, "keep") ? FATE_KEPT : FATE_COMPLETED;
 	else if (!strcmp(event->event, "ended"))
 		*fate = FATE_FAILED;
 	else if (!strcmp(event->event, "fresh") || !strcmp(event->event, "restored"))

@@ -31,7 +31,7 @@ static void root_ended(struct loop *l, int status)
 
 	/* a program that was told to go and did is not one that came to its end */
 	if (status == 0 && !l->ending) {
-		job_journal(l->job, "completed", l->committed, NULL, NULL, -1);
+		job_journal(l->job, "completed", l->committed, l->job->keep_completed ? "keep" : NULL, NULL, -1);
 	} else if (by_itself) {
 		snprintf(text, sizeof(text), WIFSIGNALED(status) ? "signal %d" : "exit code %d",
 			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));

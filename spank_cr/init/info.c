@@ -83,7 +83,7 @@ void info_write(const struct job *job, const struct info *info)
 	char path[PATH_MAX + 8];
 	struct cr_error err;
 
-	snprintf(path, sizeof(path), "%s/info", job->run_dir);
+	snprintf(path, sizeof(path), "%s/info", job->home);
 	if (!text)
 		job_log(job, 0, "%s: no memory", path);
 	else if (cr_fs_write_atomic(path, text, strlen(text), 0600, &err) < 0)

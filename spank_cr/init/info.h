@@ -3,7 +3,8 @@
 
 /* info.h - the file in which a program finds what a restart has changed for good
  *
- * RUN_DIR/info, told to the program in SPANK_CR_INFO. Lines NAME='value' that a shell can source.
+ * In the tmpfs that each job has for itself, so that its path, which SPANK_CR_INFO tells the program, is the same
+ * for every job. Lines NAME='value' that a shell can source.
  */
 
 #ifndef CR_INIT_INFO_H

@@ -67,6 +67,11 @@ static const struct key {
 	{"go-fd", INT, offsetof(struct job, go)},
 	{"root-pid", INT, offsetof(struct job, root)},
 	{"generation", U32, offsetof(struct job, generation)},
+	{"from", U32, offsetof(struct job, from)},
+	{"from-generation", U32, offsetof(struct job, from_generation)},
+	{"from-files", INT, offsetof(struct job, from_files)},
+	{"from-now", INT, offsetof(struct job, from_now)},
+	{"keep-completed", INT, offsetof(struct job, keep_completed)},
 	{"lacks", TEXT, offsetof(struct job, lacks)},
 	{"lacks-net", TEXT, offsetof(struct job, lacks_net)},
 };
@@ -135,7 +140,8 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 	    job->interval < 0 || job->max_interval < 1 || job->mtbf < 1 || job->max_share < 1 ||
 	    job->max_share > 100 || job->keep < 1 || job->compress < 0 || job->drain_share < 1 ||
 	    job->drain_share > 100 || job->drain_jobs < 0 || job->files < 0 || job->files > CR_FILES_KEEP ||
-	    job->signal_before < 0 || job->signal_after < 0 || job->signal_lead < 0)
+	    job->from_files < 0 || job->from_files > CR_FILES_KEEP || job->signal_before < 0 ||
+	    job->signal_after < 0 || job->signal_lead < 0)
 		return cr_error_set(err, EINVAL, "crinit is started by spank_cr.so, not by hand");
 	job->home = CR_RUN_HOME;
 	return 0;

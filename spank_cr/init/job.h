@@ -54,6 +54,11 @@ struct job {
 	int wire, notary, cgroup, ask, go; /* descriptors, -1 when absent */
 	pid_t root;			   /* in the pid namespace */
 	uint32_t generation;		   /* to restore; 0: none */
+	uint32_t from;			   /* --restart-from: the job, 0: none; */
+	uint32_t from_generation;	   /* its generation, 0: the newest that can be used; */
+	int from_files;			   /* as files, for what that job had open; */
+	int from_now;			   /* 1: generation is one of that job's */
+	int keep_completed;		   /* 1: the user wants the checkpoints of the completed job */
 	const char *lacks, *lacks_net; /* why this node can restore nothing, or nothing with a private network */
 
 	/* from elsewhere */

@@ -184,7 +184,7 @@ int loop_restore(struct job *job)
 	l.restoring = false;
 	job->root = (pid_t)r.value;
 	job->run = (uint32_t)r.extra;
-	l.committed = job->generation;
+	l.committed = job->from_now ? 0 : job->generation;
 	if (started_tell(&l) != 0)
 		return 1;
 	job_log(job, 1, "restored on %s from generation %u", job->node, job->generation);

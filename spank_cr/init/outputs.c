@@ -24,6 +24,7 @@
 #include "output_record.h"
 #include "output_restore.h"
 #include "proc.h"
+#include "script.h"
 #include "streams.h"
 
 /* ---- record ---- */
@@ -62,8 +63,8 @@ int outputs_record(const struct job *job, struct cr_manifest *m, struct capture 
 	if (streams_record(job, m, capture, err) < 0 || cr_proc_tree(job->root, &pids, &n, err) < 0)
 		return -1;
 	m->tasks = (uint32_t)n;
-	if (cr_proc_position(job->root, job->script, &m->script_pos, err) < 0 ||
-	    output_collect(m, pids, n, err) < 0 || content_record(job, m, capture, err) < 0)
+	if (script_record(job, m, capture, err) < 0 || output_collect(m, pids, n, err) < 0 ||
+	    content_record(job, m, capture, err) < 0)
 		return -1;
 	return directories_save(m, pids, n, capture, err);
 }
@@ -178,7 +179,16 @@ int outputs_check(struct outputs *outputs, bool rolled, struct cr_error *err)
 	if (files->job->files == CR_FILES_COPY &&
 	    directories_check(&outputs->directories, rolled ? NULL : files->m, err) < 0)
 		return -1;
-	return output_check(files, err) < 0 || streams_check(files->m, err) < 0 ? -1 : 0;
+	return output_check(files, err) < 0 || (!files->job->from_now && streams_check(files->m, err) < 0) ? -1
+													   : 0;
+}
+
+/* What another job has printed is in its own files; this one's begin with what comes now. */
+static int streams_put(const struct output_restore *files, struct source *source,
+		       struct outputs_restored *restored, struct cr_error *err)
+{
+	return files->job->from_now ? streams_begin(files->m, restored, err)
+				    : streams_restore(files->m, source, restored, err);
 }
 
 int outputs_restore(struct outputs *outputs, struct source *source, struct outputs_restored *restored,
@@ -190,7 +200,9 @@ int outputs_restore(struct outputs *outputs, struct source *source, struct outpu
 
 	restored->n = 0;
 	restored->was[0] = restored->was[1] = -1;
-	if ((copy && directories_make(d, err) < 0) || streams_restore(files->m, source, restored, err) < 0 ||
+	if (files->job->from_now && script_check(files->job, source, err) < 0)
+		return -1;
+	if ((copy && directories_make(d, err) < 0) || streams_put(files, source, restored, err) < 0 ||
 	    files_change(files, source, err) < 0 || (copy && directories_finish(d, err) < 0))
 		return -1;
 	return script_inherit(files->job, files->m, restored, err);

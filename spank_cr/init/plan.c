@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ancestor.h"
 #include "buildid.h"
 #include "caps.h"
 #include "cleanup.h"
@@ -66,7 +67,9 @@ static int completed_line(const struct cr_journal_event *event, void *arg)
 
 /* What is learnt on the way through the generations. */
 struct survey {
-	struct job *job;
+	struct job *job;    /* whose generations they are */
+	struct job *own;    /* the one that is to go on with one */
+	const char *kind;   /* of the lines: "", or "source " for those of another job */
 	uint32_t completed; /* the newest run that came to its end */
 	struct cr_fit_node node;
 	const char *blocked; /* why this node can restore nothing at all, or NULL */
@@ -103,6 +106,14 @@ static int groups_check(const struct job *job, const struct cr_manifest *m, char
 	return 0;
 }
 
+static void unfit_journal(const struct survey *s, const struct cr_manifest *m, const struct cr_fit *fit)
+{
+	bool own = s->job == s->own;
+
+	s->own->run = own ? m->run : 1;
+	job_journal(s->own, "unfit", own ? m->generation : 0, NULL, fit->text, -1);
+}
+
 /* The newest that is sound decides: if it is only that this node cannot go on with it, another one may. Work that
  * was done since an older one is worth more than a wait. What would be the same on every node is no reason to go
  * to another one. */
@@ -113,14 +124,13 @@ static void candidate_judge(struct survey *s, const struct cr_manifest *m, const
 
 	fit_judge(s, m, &fit);
 	if (fit.reasons == 0) {
-		SAY("candidate %u %" PRId64 " %" PRId64 " %s%s%s", m->generation, m->monotonic_ns, m->boottime_ns,
-		    m->net ? m->net : "host", *without ? " " : "", without);
+		SAY("%scandidate %u %" PRId64 " %" PRId64 " %s%s%s", s->kind, m->generation, m->monotonic_ns,
+		    m->boottime_ns, m->net ? m->net : "host", *without ? " " : "", without);
 		s->good++;
 		return;
 	}
 	if (first) {
-		s->job->run = m->run;
-		job_journal(s->job, "unfit", m->generation, NULL, fit.text, -1);
+		unfit_journal(s, m, &fit);
 	}
 	if (fit.reasons == fit.shared) {
 		SAY("warn job %u: generation %u is passed over: %s; that is so on every node", m->job,
@@ -128,7 +138,7 @@ static void candidate_judge(struct survey *s, const struct cr_manifest *m, const
 		return;
 	}
 	if (first)
-		SAY("unfit %u %s", m->generation, fit.text);
+		SAY("%sunfit %u %s", s->kind, m->generation, fit.text);
 	else
 		SAY("note job %u: generation %u is passed over: %s", m->job, m->generation, fit.text);
 	s->unfit++;
@@ -153,9 +163,36 @@ static void candidate_look(struct survey *s, uint32_t generation)
 		SAY("note job %u: generation %u is of a run that was complete", job->id, generation);
 	else if (groups_check(job, &m, added, sizeof(added), &err) < 0)
 		SAY("warn job %u: generation %u is passed over: %s", job->id, generation, err.text);
+	else if (s->job != s->own && ancestor_check(s->own, &m, &err) < 0)
+		SAY("warn job %u: generation %u is passed over: %s", job->id, generation, err.text);
 	else
 		candidate_judge(s, &m, added);
 	cr_manifest_clear(&m);
+}
+
+/* Those of the job of --restart-from: what this one began with, or would have. */
+static void source_print(struct survey *own)
+{
+	struct job job;
+	struct survey s = {.job = &job, .own = own->job, .kind = "source ", .node = own->node};
+	cleanup_free uint32_t *generations = NULL;
+	struct cr_error err;
+	size_t n = 0;
+
+	/* that its run was complete is no reason against it: s.completed stays 0 */
+	s.blocked = own->blocked;
+	if (ancestor_open(own->job, &job, &err) < 0 || cr_store_list(&job.store, &generations, &n, &err) < 0) {
+		if (own->good == 0)
+			SAY("warn job %u: %s", own->job->id, err.text);
+		return;
+	}
+	ancestor_touch(&job);
+	for (size_t i = 0; i < n; i++)
+		if (job.from_generation == 0 || job.from_generation == generations[i])
+			candidate_look(&s, generations[i]);
+	if (own->good == 0 && s.good == 0 && s.unfit == 0)
+		SAY("warn job %u: there is no checkpoint of job %u that it can begin from", own->job->id, job.id);
+	own->good += s.good;
 }
 
 /* Returns how many there are that this node can go on with. */
@@ -171,7 +208,10 @@ static int candidates_print(struct survey *s)
 		SAY("note job %u: %s", job->id, err.text);
 	for (size_t i = 0; i < n; i++)
 		candidate_look(s, generations[i]);
-	if (n > 0 && s->good == 0 && s->unfit == 0 && !s->completed)
+	/* behind all of its own: as good as the beginning, which it is */
+	if (job->from && s->unfit == 0)
+		source_print(s);
+	else if (n > 0 && s->good == 0 && s->unfit == 0 && !s->completed)
 		SAY("warn job %u: none of its checkpoints can be used, it starts from the beginning; they stay in "
 		    "%s",
 		    job->id, job->store.dir);
@@ -226,7 +266,7 @@ static int node_look(struct survey *s, char **kernel, char **model, char **flags
 int plan_main(struct job *job)
 {
 	cleanup_free char *kernel = NULL, *model = NULL, *flags = NULL;
-	struct survey s = {.job = job};
+	struct survey s = {.job = job, .own = job, .kind = ""};
 	char version[CRIU_VERSION_TEXT];
 	struct cr_error err;
 

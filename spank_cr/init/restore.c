@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ancestor.h"
 #include "caps.h"
 #include "cleanup.h"
 #include "criu.h"
@@ -52,6 +53,7 @@
 
 struct restore {
 	const struct job *job;
+	const struct job *owner; /* of the generation: job, or the one of --restart-from */
 	int fd;
 	char dir[PATH_MAX];
 	struct cr_manifest m;
@@ -180,11 +182,13 @@ static int identity_read(struct restore *r, struct cr_error *err)
 static int files_restore(struct restore *r, struct rollback *rollback, struct outputs *outputs,
 			 struct outputs_restored *restored, struct cr_error *err)
 {
-	if (rollback_compare(rollback, r->job, &r->m, &r->source, err) < 0 ||
-	    outputs_open(outputs, r->job, &r->m, &r->source, err) < 0 ||
-	    outputs_check(outputs, r->m.n_rollbacks == 0, err) < 0)
+	/* these directories are the first job's, as its files are */
+	bool rolls = r->m.n_rollbacks > 0 && (!r->job->from_now || r->job->from_files != CR_FILES_KEEP);
+
+	if ((rolls && rollback_compare(rollback, r->job, &r->m, &r->source, err) < 0) ||
+	    outputs_open(outputs, r->owner, &r->m, &r->source, err) < 0 || outputs_check(outputs, !rolls, err) < 0)
 		return -1;
-	if (r->m.n_rollbacks > 0 &&
+	if (rolls &&
 	    (rollback_apply(rollback, &r->m, &r->source, err) < 0 || outputs_check(outputs, true, err) < 0))
 		return -1;
 	return outputs_restore(outputs, &r->source, restored, err);
@@ -221,10 +225,10 @@ static int restore_run(struct restore *r, struct cr_error *err)
 
 	if (cr_caps_drop_ptrace(err) < 0)
 		return -1;
-	cr_store_path(&job->store, job->generation, r->dir);
-	if (cr_manifest_read(&r->m, r->dir, err) < 0 || notary_check(job, job->generation, r->dir, err) < 0)
+	cr_store_path(&r->owner->store, job->generation, r->dir);
+	if (cr_manifest_read(&r->m, r->dir, err) < 0 || notary_check(r->owner, job->generation, r->dir, err) < 0)
 		return -1;
-	rc = source_open(&r->source, job, &r->m, r->dir, err);
+	rc = source_open(&r->source, r->owner, &r->m, r->dir, err);
 	if (rc == 0) {
 		rc = tree_restore(r, err);
 		if (rc < 0)
@@ -234,25 +238,39 @@ static int restore_run(struct restore *r, struct cr_error *err)
 	return rc;
 }
 
+/* The journal has what a restore led to; what is newer than the generation is not the job's past any more. */
+static void restored_record(struct job *job, const struct cr_manifest *m, int64_t ms)
+{
+	struct cr_error err;
+
+	if (job->from_now) {
+		job->run = ancestor_run(job);
+		ancestor_journal(job, job->generation, ms);
+		return;
+	}
+	job->run = m->run;
+	if (cr_store_set_aside(&job->store, job->generation, &err) < 0)
+		job_log(job, 0, "%s", err.text);
+	job_journal(job, "restored", job->generation, NULL, NULL, ms);
+}
+
 void restore_work(struct job *job, int fd)
 {
-	struct restore r = {.job = job, .fd = fd};
+	struct job ancestor;
+	struct restore r = {.job = job, .owner = job->from_now ? &ancestor : job, .fd = fd};
 	int64_t from = cr_time_clock_ns(CLOCK_MONOTONIC_RAW), ms;
 	struct cr_error err;
 
-	if (restore_run(&r, &err) < 0) {
+	if ((job->from_now && ancestor_open(job, &ancestor, &err) < 0) || restore_run(&r, &err) < 0) {
 		criu_log_keep(job, "restore");
-		job_journal(job, "restore-failed", job->generation, NULL, err.text, -1);
+		job_journal(job, "restore-failed", job->from_now ? 0 : job->generation, NULL, err.text, -1);
 		report_send(fd, REPORT_FAILED, job->generation, 0, 0, err.text);
 	} else {
 		ms = (cr_time_clock_ns(CLOCK_MONOTONIC_RAW) - from) / 1000000;
-		job->run = r.m.run;
-		if (cr_store_set_aside(&job->store, job->generation, &err) < 0)
-			job_log(job, 0, "%s", err.text);
-		job_journal(job, "restored", job->generation, NULL, NULL, ms);
+		restored_record(job, &r.m, ms);
 		report_send(fd, REPORT_COST, job->generation, r.m.freeze_ms,
 			    (uint64_t)(r.m.freeze_ms + r.m.drain_ms), NULL);
-		report_send(fd, REPORT_RESTORED, job->generation, (int64_t)r.m.root_pid, r.m.run, NULL);
+		report_send(fd, REPORT_RESTORED, job->generation, (int64_t)r.m.root_pid, job->run, NULL);
 	}
 	json_decref(r.identity);
 	cr_manifest_clear(&r.m);

@@ -214,6 +214,37 @@ int streams_restore(const struct cr_manifest *m, struct source *source, struct o
 	return 0;
 }
 
+static int stream_begin(const struct cr_manifest_output *o, struct outputs_restored *restored,
+			struct cr_error *err)
+{
+	char link[32], path[PATH_MAX];
+	ssize_t n;
+	int fd;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", stream_of(o));
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0 || path[0] != '/')
+		return cr_error_set(err, EINVAL, "the job's %s is neither a file nor a device",
+				    stream_of(o) == 1 ? "stdout" : "stderr");
+	path[n] = '\0';
+	/* opened in here: criu does not find the mount of the descriptor that Slurm opened */
+	fd = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return cr_error_sys(err, errno, "opening %s", path);
+	return outputs_inherit(restored, fd, o->path, err);
+}
+
+int streams_begin(const struct cr_manifest *m, struct outputs_restored *restored, struct cr_error *err)
+{
+	for (size_t i = 0; i < m->n_outputs; i++) {
+		const struct cr_manifest_output *o = &m->outputs[i];
+
+		if (o->saved && !output_copied(o) && stream_begin(o, restored, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 void streams_undo(const struct job *job, const struct outputs_restored *restored)
 {
 	for (int i = 0; i < 2; i++) {

@@ -23,6 +23,9 @@ int streams_check(const struct cr_manifest *m, struct cr_error *err);
 int streams_restore(const struct cr_manifest *m, struct source *source, struct outputs_restored *restored,
 		    struct cr_error *err);
 
+/* Without their content: whatever Slurm has given the job takes their place. */
+int streams_begin(const struct cr_manifest *m, struct outputs_restored *restored, struct cr_error *err);
+
 /* As Slurm made them. */
 void streams_undo(const struct job *job, const struct outputs_restored *restored);
 

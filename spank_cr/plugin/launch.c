@@ -25,6 +25,7 @@
 #include "cleanup.h"
 #include "launch_env.h"
 #include "launch_job.h"
+#include "launch_origin.h"
 #include "lines.h"
 #include "ns.h"
 #include "options.h"
@@ -67,20 +68,21 @@ int launch_privileged(spank_t sp)
 static void plan_line(char *line, void *arg)
 {
 	struct plan *plan = arg;
+	bool source = source_read(&line);
 
 	if (strcmp(line, "ready") == 0)
 		plan->ready = true;
 	else if (strncmp(line, "refused ", 8) == 0)
 		snprintf(plan->refused, sizeof(plan->refused), "%s", line + 8);
 	else if (strncmp(line, "unfit ", 6) == 0 && unfit_read(&plan->unfit, line + 6))
-		return;
+		plan->unfit.source = source;
 	else if (strncmp(line, "warn ", 5) == 0) /* for the user too: the job's stderr */
 		slurm_error(LOG "%s", line + 5);
 	else if (strncmp(line, "note ", 5) == 0)
 		slurm_info(LOG "%s", line + 5);
 	else if (strncmp(line, "candidate ", 10) == 0 && plan->n < CANDIDATES &&
 		 candidate_read(&plan->candidates[plan->n], line + 10))
-		plan->n++;
+		plan->candidates[plan->n++].source = source;
 }
 
 /* lacks: why this node can restore nothing, or ""; lacks_net: nothing with a private network. */
@@ -211,15 +213,19 @@ static int attempts(struct launch_job *job, struct cr_budget *budget, const stru
 {
 	for (int i = 0; i < plan->n; i++) {
 		const struct candidate *c = &plan->candidates[i];
+		char name[64];
 
+		job->from_now = c->source;
+		origin_name(c, name, sizeof(name));
 		if (net_choose(job, c, budget, err) == 0 && attempt(job, budget, c, relay, err) == 0) {
-			slurm_info(LOG "job %u goes on from generation %u", job->id,
-				   plan->candidates[i].generation);
+			slurm_info(LOG "job %u goes on from %s", job->id, name);
 			return 0;
 		}
-		slurm_error(LOG "job %u: generation %u cannot be restored: %s", job->id,
-			    plan->candidates[i].generation, err->text);
+		slurm_error(LOG "job %u: %s cannot be restored: %s", job->id, name, err->text);
 	}
+	job->from_now = 0;
+	if (options.origin.job)
+		return cr_error_set(err, ENOENT, "none of it can be restored here");
 	if (plan->n > 0 || plan->unfit.generation)
 		slurm_error(LOG "job %u starts from the beginning; its checkpoints stay in %s/%u", job->id,
 			    job->dir, job->id);
@@ -282,6 +288,7 @@ static int launch_supervised(struct launch_job *job, struct cr_error *err)
 		return -1;
 	if (relay_init(&relay, err) < 0)
 		return -1;
+	job->from_now = plan.unfit.source;
 	if (plan.unfit.generation)
 		unfit_requeue(job, &plan.unfit, &relay);
 	if (plan.refused[0]) {
@@ -307,13 +314,11 @@ static int launch_supervised(struct launch_job *job, struct cr_error *err)
 	relay_run(&relay);
 }
 
-/* The path is the same on every node, so that it stays true in the memory of a restored program. */
-static int info_tell(spank_t sp, const struct launch_job *job, struct cr_error *err)
+/* The path is the same on every node and for every job, so that it stays true in the memory of a restored
+ * program. */
+static int info_tell(spank_t sp, struct cr_error *err)
 {
-	char path[PATH_MAX + 8];
-
-	snprintf(path, sizeof(path), "%s/info", job->runtime.dir);
-	if (spank_setenv(sp, LAUNCH_INFO_ENV, path, 1) != ESPANK_SUCCESS)
+	if (spank_setenv(sp, LAUNCH_INFO_ENV, CR_RUN_INFO, 1) != ESPANK_SUCCESS)
 		return cr_error_set(err, ENOMEM, "no room for " LAUNCH_INFO_ENV " in the job's environment");
 	return 0;
 }
@@ -328,11 +333,12 @@ int launch_task(spank_t sp)
 		return ESPANK_SUCCESS;
 	if (!options.configured)
 		cr_error_set(&err, EINVAL, "the plugin's arguments in plugstack.conf are wrong on this node");
-	else if (launch_job_read(sp, &job, &err) == 0 && info_tell(sp, &job, &err) == 0)
+	else if (launch_job_read(sp, &job, &err) == 0 && info_tell(sp, &err) == 0)
 		rc = launch_supervised(&job, &err);
 	if (rc == 1 && job.private_net)
 		launch_env_private(sp);
 	if (rc < 0) {
+		origin_fail(&err);
 		(void)spank_unsetenv(sp, LAUNCH_INFO_ENV);
 		/* the job is worth more than the checkpoint; the line reaches slurmd's log and the job's stderr */
 		slurm_error(LOG "this job runs without checkpoints: %s", err.text);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "launch_env.h"
+#include "launch_origin.h"
 #include "options.h"
 
 int launch_job_read(spank_t sp, struct launch_job *job, struct cr_error *err)
@@ -124,6 +125,7 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	launch_args_add(args, "--signal-after=%d", options.signal.after);
 	launch_args_add(args, "--signal-lead=%d", options.signal.lead);
 	launch_args_add(args, "--log-level=%d", config->log_level);
+	origin_args(args, job);
 }
 
 int launch_exec(const char *program, struct launch_args *args, struct cr_error *err)

@@ -33,6 +33,7 @@ struct launch_job {
 	char slurm_env[32768];	  /* for the info file, see launch_env.h */
 	struct cr_runtime runtime;
 	int private_net; /* 1: this attempt has a network of its own; a checkpoint knows better than the option */
+	int from_now;	 /* 1: this attempt, or this request, is of a checkpoint of the job of --restart-from */
 	int cgroup;	 /* cgroup.procs of the child cgroup, or -1 */
 	int notary;	 /* socket to the notary, or -1 */
 };

@@ -15,6 +15,7 @@
 
 #include "fs.h"
 #include "interval.h"
+#include "launch_origin.h"
 #include "ns.h"
 
 enum {
@@ -27,6 +28,8 @@ enum {
 	OPTION_FILES,
 	OPTION_SIGNAL,
 	OPTION_ROLLBACK,
+	OPTION_RESTART_FROM,
+	OPTION_ON_COMPLETE,
 };
 
 struct options options;
@@ -68,6 +71,15 @@ static struct spank_option option_table[] = {
 	{"checkpoint-rollback", "DIR",
 	 "put all files below DIR back at a restore; may be given several times (implies --checkpoint)", 1,
 	 OPTION_ROLLBACK, option_set},
+	{"restart-from", "JOBID[.GENERATION]",
+	 "begin from a checkpoint of that job, the newest or the one named, instead of from the script's first "
+	 "line "
+	 "(implies --checkpoint)",
+	 1, OPTION_RESTART_FROM, option_set},
+	{"checkpoint-on-complete", "keep|remove",
+	 "keep the checkpoints when the job has completed, for --restart-from, or remove them (implies "
+	 "--checkpoint)",
+	 1, OPTION_ON_COMPLETE, option_set},
 };
 
 #define N_OPTIONS (sizeof(option_table) / sizeof(option_table[0]))
@@ -175,6 +187,7 @@ static int config_set(int val, const char *value)
 		rc = cr_config_files(value, &config->files, &err);
 	else
 		rc = cr_config_pool(value, &config->pool, &err);
+	options.files_given = options.files_given || val == OPTION_FILES;
 	for (size_t i = 0; rc < 0 && i < N_OPTIONS; i++)
 		if (option_table[i].val == val)
 			slurm_error(LOG "--%s=%s: %s", option_table[i].name, value, err.text);
@@ -193,6 +206,17 @@ static int signal_set(const char *value)
 	return -1;
 }
 
+static int on_complete_set(const char *value)
+{
+	options.keep_completed = strcmp(value, "keep") == 0;
+	if (!options.keep_completed && strcmp(value, "remove") != 0) {
+		slurm_error(LOG "--checkpoint-on-complete=%s: not one of keep, remove", value);
+		return -1;
+	}
+	options.config.on_complete = !options.keep_completed;
+	return 0;
+}
+
 static int value_set(int val, const char *value, bool submit)
 {
 	switch (val) {
@@ -204,6 +228,10 @@ static int value_set(int val, const char *value, bool submit)
 		return signal_set(value);
 	case OPTION_ROLLBACK:
 		return rollback_set(value, submit);
+	case OPTION_RESTART_FROM:
+		return origin_set(value_absent(value) ? NULL : value);
+	case OPTION_ON_COMPLETE:
+		return on_complete_set(value_absent(value) ? "" : value);
 	default:
 		return config_set(val, value);
 	}

@@ -13,6 +13,7 @@
 #include <slurm/spank.h>
 
 #include "config.h"
+#include "origin.h"
 #include "rollback.h"
 #include "signame.h"
 
@@ -26,6 +27,9 @@ struct options {
 	bool wanted;		 /* one of the options was given */
 	char dir[PATH_MAX];	 /* --checkpoint-dir, or empty: the site's */
 	struct cr_signal signal; /* --checkpoint-signal */
+	struct cr_origin origin; /* --restart-from */
+	bool files_given;	 /* --checkpoint-files, and not only the site's word */
+	bool keep_completed;	 /* --checkpoint-on-complete=keep */
 	/* --checkpoint-rollback, see pathlist.h */
 	char rollback[ROLLBACK_LIST];
 };

@@ -37,6 +37,14 @@ static bool groups_are(const char *text)
 	return true;
 }
 
+bool source_read(char **line)
+{
+	if (strncmp(*line, "source ", 7) != 0)
+		return false;
+	*line += 7;
+	return true;
+}
+
 bool candidate_read(struct candidate *candidate, const char *text)
 {
 	struct candidate c = {0};

@@ -14,13 +14,18 @@ struct candidate {
 	int64_t monotonic_ns, boottime_ns;
 	char net[16];	   /* host or private */
 	char without[512]; /* groups that the user was not in then: "2001,2002" */
+	bool source;	   /* of the job of --restart-from, not of this one */
 };
 
 /* The newest sound generation, and why it does not fit; generation 0: nothing of that kind. */
 struct unfit {
 	uint32_t generation;
 	char why[640];
+	bool source; /* as in struct candidate */
 };
+
+/* Does the line speak of the job of --restart-from? *line moves on to what it says of it. */
+bool source_read(char **line);
 
 /* Read what follows "candidate " or "unfit " in a line. False, and nothing read, when it is not exactly what
  * crinit prints: generation 0 above all, which would be a start from the beginning. */

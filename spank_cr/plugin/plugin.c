@@ -12,6 +12,7 @@
 #include <slurm/spank.h>
 
 #include "launch.h"
+#include "launch_origin.h"
 #include "options.h"
 #include "rollback.h"
 #include "script.h"
@@ -34,7 +35,7 @@ int slurm_spank_init_post_opt(spank_t sp, int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	options_warn();
-	return rollback_publish();
+	return origin_check() < 0 ? -1 : rollback_publish();
 }
 
 int slurm_spank_job_prolog(spank_t sp, int argc, char **argv)

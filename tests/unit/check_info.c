@@ -53,7 +53,7 @@ START_TEST(a_shell_reads_it)
 	struct job job = some_job();
 	char command[PATH_MAX + 256];
 
-	job.run_dir = unit_dir;
+	job.home = unit_dir;
 	job.slurm_env = "SLURM_JOB_ACCOUNT=a'b\"c $(exit 3) d\n";
 	info_write(&job, &(struct info){.event = "start"});
 	info_write(&job, &(struct info){.event = "checkpoint", .generation = 1, .reason = "user"});
@@ -72,7 +72,7 @@ START_TEST(a_directory_that_is_gone_is_no_reason_for_anything)
 {
 	struct job job = some_job();
 
-	job.run_dir = unit_path("none");
+	job.home = unit_path("none");
 	info_write(&job, &(struct info){.event = "start"});
 }
 END_TEST

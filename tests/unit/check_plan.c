@@ -23,6 +23,22 @@ START_TEST(candidates)
 }
 END_TEST
 
+START_TEST(of_another_job)
+{
+	char own[] = "candidate 7 1 1 host", other[] = "source candidate 7 1 1 host", none[] = "sourcecandidate";
+	char *line = own;
+
+	ck_assert(!source_read(&line));
+	ck_assert_ptr_eq(line, own);
+	line = other;
+	ck_assert(source_read(&line));
+	ck_assert_str_eq(line, "candidate 7 1 1 host");
+	line = none;
+	ck_assert(!source_read(&line));
+	ck_assert_str_eq(line, "sourcecandidate");
+}
+END_TEST
+
 START_TEST(what_is_no_candidate)
 {
 	static const char *const texts[] = {
@@ -80,4 +96,4 @@ START_TEST(unfit_ones)
 }
 END_TEST
 
-UNIT_MAIN("plan", {candidates, false}, {what_is_no_candidate, false}, {unfit_ones, false})
+UNIT_MAIN("plan", {of_another_job, false}, {candidates, false}, {what_is_no_candidate, false}, {unfit_ones, false})
