@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "inside.h"
 #include "request.h"
 
 int cli_create(const struct cli *cli, struct cr_error *err)
@@ -14,6 +15,8 @@ int cli_create(const struct cli *cli, struct cr_error *err)
 	json_auto_t *reply = NULL;
 	struct job job;
 
+	if (inside_is(&cli->target))
+		return inside_create(cli, err);
 	if (job_query_running(&cli->target, cli->deadline, &job, err) < 0 ||
 	    request_checkpoint(cli, &job, "create", &reply, err) < 0)
 		return -1;

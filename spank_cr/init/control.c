@@ -81,6 +81,14 @@ void control_take(struct control *c, enum control_verb verb)
 			c->clients[i].taken = true;
 }
 
+bool control_later(const struct control *c)
+{
+	for (int i = 0; i < CONTROL_CLIENTS; i++)
+		if (c->clients[i].fd >= 0 && c->clients[i].turn)
+			return false;
+	return c->turns_due > 0;
+}
+
 void control_answer(struct control *c, bool look, json_t *reply)
 {
 	for (int i = 0; i < CONTROL_CLIENTS; i++) {
@@ -127,27 +135,42 @@ static void client_accept(struct control *c)
 		control_reply_error(&refused, "only the job's user may ask");
 		return;
 	}
-	/* who has a pid in this namespace would be frozen while it waits for its own freeze */
-	if (peer.pid != 0) {
-		control_reply_error(&refused, "a job cannot ask for its own checkpoint: ask from outside of it");
-		return;
-	}
 	for (int i = 0; i < CONTROL_CLIENTS; i++) {
 		if (c->clients[i].fd < 0) {
 			c->clients[i].fd = refused.fd;
+			/* it has a pid in this namespace */
+			c->clients[i].inside = peer.pid != 0;
 			return;
 		}
 	}
 	control_reply_error(&refused, "too many requests at once: try again");
 }
 
-static void line_parse(struct control_client *client)
+/* Who is frozen with the job cannot wait here for the end of that. */
+static void later_accept(struct control *c, struct control_client *client)
+{
+	char text[96];
+	int n;
+
+	client->turn = ++c->turns;
+	client->used = 0;
+	n = snprintf(text, sizeof(text), "{\"ok\":true,\"state\":\"accepted\",\"turn\":%u}\n", client->turn);
+	if (send(client->fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) != n)
+		errno = 0; /* it has hung up already */
+}
+
+static void line_parse(struct control *c, struct control_client *client)
 {
 	json_error_t ignored;
 	json_t *request = json_loads(client->line, JSON_REJECT_DUPLICATES, &ignored);
 	const char *verb = json_string_value(json_object_get(request, "verb"));
 
-	if (verb && strcmp(verb, "create") == 0)
+	if (verb && strcmp(verb, "create-later") == 0 && !client->turn)
+		later_accept(c, client);
+	else if (client->inside)
+		/* it would be frozen while it waits for its own freeze */
+		control_reply_error(client, "a process of the job's cannot ask for that: ask from outside of it");
+	else if (verb && strcmp(verb, "create") == 0)
 		client->verb = CONTROL_CREATE;
 	else if (verb && strcmp(verb, "vacate") == 0)
 		client->verb = CONTROL_VACATE;
@@ -160,7 +183,7 @@ static void line_parse(struct control_client *client)
 	json_decref(request);
 }
 
-static void client_read(struct control_client *client)
+static void client_read(struct control *c, struct control_client *client)
 {
 	ssize_t n = recv(client->fd, client->line + client->used, sizeof(client->line) - 1 - client->used, 0);
 	char *end;
@@ -168,6 +191,8 @@ static void client_read(struct control_client *client)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
+		if (client->turn > c->turns_due)
+			c->turns_due = client->turn;
 		client_close(client);
 		return;
 	}
@@ -176,7 +201,7 @@ static void client_read(struct control_client *client)
 	end = strchr(client->line, '\n');
 	if (end) {
 		*end = '\0';
-		line_parse(client);
+		line_parse(c, client);
 	} else if (client->used == sizeof(client->line) - 1)
 		control_reply_error(client, "the request is too long");
 }
@@ -192,7 +217,7 @@ void control_serve(struct control *c, const struct pollfd *fds, int n)
 		}
 		for (int i = 0; i < CONTROL_CLIENTS; i++) {
 			if (c->clients[i].fd == fds[k].fd && c->clients[i].verb == CONTROL_NONE) {
-				client_read(&c->clients[i]);
+				client_read(c, &c->clients[i]);
 				break;
 			}
 		}

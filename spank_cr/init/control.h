@@ -7,7 +7,8 @@
  * {"ok":true,"generation":7,"freeze_ms":120,"image_bytes":…,"state":"committed"} or {"ok":false,"error":"…"};
  * of "able" {"ok":true,"able":true,"blockers":0,"warnings":0,"findings":[{"pid":1004,"name":"python3","fd":5,
  * "kind":"io_uring","detail":"","remedy":"…","severity":"blocker","text":"…","more":0}],"partial":false}; more is
- * how many of the kind are not told. Only the job's user and root may connect, and nobody from inside of the job.
+ * how many of the kind are not told. Only the job's user and root may connect. A process of the job's own may ask
+ * for "create-later" alone, is told {"ok":true,"state":"accepted","turn":3}, and hangs up (inside.h).
  */
 
 #ifndef CR_INIT_CONTROL_H
@@ -32,11 +33,15 @@ struct control_client {
 	size_t used;
 	enum control_verb verb; /* once the line is complete */
 	bool taken;		/* a worker, or a look, is at it */
+	bool inside;		/* a process of the job's */
+	unsigned turn;		/* of "create-later": it is to hang up before it is frozen; 0: of another verb */
 };
 
 struct control {
 	int fd;
 	struct control_client clients[CONTROL_CLIENTS];
+	/* of "create-later": the newest; those who have hung up, and wait; those that a checkpoint is made for */
+	unsigned turns, turns_due, turns_taken;
 };
 
 int control_open(struct control *c, const struct job *job, struct cr_error *err);
@@ -52,6 +57,9 @@ void control_reply(struct control_client *client, json_t *reply);
 
 /* What begins now serves those who have asked for verb by now, and nobody who asks later. */
 void control_take(struct control *c, enum control_verb verb);
+
+/* Has somebody asked who has hung up by now, as all have who asked that way? */
+bool control_later(const struct control *c);
 
 /* To all that wait for what has begun, a look or a checkpoint; the reference is taken. */
 void control_answer(struct control *c, bool look, json_t *reply);

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "inside.h"
 #include "proc.h"
 
 static void clients_reply(struct loop *l, const struct report *r)
@@ -19,6 +20,8 @@ static void clients_reply(struct loop *l, const struct report *r)
 	control_answer(&l->control, false,
 		       r->type == REPORT_COMMITTED ? control_done(r->generation, r->value, r->extra)
 						   : control_error(r->text));
+	inside_answer(l->job, l->control.turns_taken, r);
+	l->control.turns_taken = 0;
 }
 
 static void dump_failed(struct loop *l, const struct report *r)
@@ -233,6 +236,9 @@ static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, 
 	control_take(&l->control, verb);
 	facts_yield(l);
 	clockwork_begun(&l->clock, mode == DUMP_RUNNING && verb == CONTROL_NONE);
+	/* any checkpoint that begins now will do for them */
+	l->control.turns_taken = l->control.turns_due;
+	l->control.turns_due = 0;
 	l->turns++;
 	l->begun_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	l->mode = mode;
@@ -248,7 +254,8 @@ static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, 
 
 void dispatch_next(struct loop *l)
 {
-	bool create = clients_want(l, CONTROL_CREATE), vacate = clients_want(l, CONTROL_VACATE);
+	bool create = clients_want(l, CONTROL_CREATE) || control_later(&l->control),
+	     vacate = clients_want(l, CONTROL_VACATE);
 	bool held = clockwork_held(&l->clock);
 
 	if (l->over)

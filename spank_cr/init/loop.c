@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "info.h"
+#include "inside.h"
 #include "loop_state.h"
 #include "wire.h"
 
@@ -139,6 +140,7 @@ int loop_run(struct job *job)
 	if (started_tell(&l) != 0)
 		return 1;
 	info_write(job, &(struct info){.event = "start"});
+	inside_started(job);
 	if (write(job->go, "g", 1) != 1)
 		job_log(job, 0, "starting the job: %s", strerror(errno));
 	close(job->go);

@@ -34,6 +34,7 @@
 #include "hook.h"
 #include "identity.h"
 #include "info.h"
+#include "inside.h"
 #include "netlock.h"
 #include "notary.h"
 #include "notify.h"
@@ -207,6 +208,7 @@ static int tree_restore(struct restore *r, struct cr_error *err)
 					  .generation = r->job->generation,
 					  .reason = r->m.reason,
 					  .checkpoint_time = r->m.time});
+	inside_started(r->job);
 	rc = files_restore(r, &rollback, &outputs, &restored, err);
 	rollback_end(&rollback);
 	outputs_close(&outputs);
