@@ -52,6 +52,9 @@ static int memory_check(const struct job *job, const struct cr_manifest *m, stru
 {
 	uint64_t limit = slurm_number(job, "SLURM_MEM_PER_NODE") << 20;
 
+	if (limit == 0)
+		limit = (slurm_number(job, "SLURM_MEM_PER_CPU") << 20) * slurm_number(job, "SLURM_CPUS_ON_NODE");
+
 	if (limit == 0 || m->image_bytes <= limit)
 		return 0;
 	return cr_error_set(err, ENOMEM,

@@ -22,8 +22,9 @@ int script_record(const struct job *job, struct cr_manifest *m, struct capture *
 	cleanup_close int in = -1, out = -1;
 	struct stat st;
 
-	if (rc <= 0)
-		return rc;
+	/* what has not been read yet is no script to read on in */
+	if (rc <= 0 || m->script_pos == 0)
+		return rc < 0 ? -1 : 0;
 	in = open(job->script, O_RDONLY | O_CLOEXEC);
 	if (in < 0 || fstat(in, &st) < 0)
 		return cr_error_sys(err, errno, "the batch script %s", job->script);
@@ -31,15 +32,16 @@ int script_record(const struct job *job, struct cr_manifest *m, struct capture *
 	return out < 0 ? -1 : cr_fs_send(in, 0, (uint64_t)st.st_size, out, err);
 }
 
-int script_check(const struct job *job, struct source *source, struct cr_error *err)
+int script_check(const struct job *job, const struct cr_manifest *m, struct source *source, struct cr_error *err)
 {
 	cleanup_free char *was = NULL, *is = NULL;
 	size_t was_size, is_size;
-	cleanup_close int in = source_stream(source, SCRIPT_STREAM, err);
+	cleanup_close int in = -1;
 
-	if (in < 0)
-		return err->errnum == ENOENT ? 0 : -1;
-	if (cr_fs_read_fd(in, SCRIPT_STREAM, SCRIPT_MAX, &was, &was_size, err) < 0 ||
+	if (m->script_pos == 0)
+		return 0;
+	in = source_stream(source, SCRIPT_STREAM, err);
+	if (in < 0 || cr_fs_read_fd(in, SCRIPT_STREAM, SCRIPT_MAX, &was, &was_size, err) < 0 ||
 	    source_streamed(source, err) < 0 || cr_fs_read(job->script, SCRIPT_MAX, &is, &is_size, err) < 0)
 		return -1;
 	if (was_size == is_size && memcmp(was, is, is_size) == 0)

@@ -19,6 +19,6 @@
 int script_record(const struct job *job, struct cr_manifest *m, struct capture *capture, struct cr_error *err);
 
 /* Has the job the script that its root would read on in? Where nothing was recorded it may have any. */
-int script_check(const struct job *job, struct source *source, struct cr_error *err);
+int script_check(const struct job *job, const struct cr_manifest *m, struct source *source, struct cr_error *err);
 
 #endif

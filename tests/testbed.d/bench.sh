@@ -7,6 +7,7 @@
 #   freeze    what a checkpoint of a small job costs                     this and the rest: bench-store.sh
 #   dump      how long a checkpoint stops a job, and when it is durable
 #   restore   from a checkpoint, with cold caches
+#   restart   a new job from a warm JVM's checkpoint                     bench-restart.sh
 #   size      what a first checkpoint stores
 #   change    what a second one stores
 #   drain     what the job loses while a checkpoint is written
@@ -15,7 +16,7 @@
 # What is compared is measured in pairs, one after the other, the first of a pair taking turns: what else the
 # machine does hits both alike. Results are ratios and differences, not seconds.
 
-BENCH_PARTS=(launch compute freeze dump restore size change drain memory)
+BENCH_PARTS=(launch compute freeze dump restore restart size change drain memory)
 BENCH_PAIRS=5
 BENCH_QUICK=
 # shellcheck disable=SC2034 # used by bench-*.sh
@@ -28,7 +29,7 @@ bench_main() {
 	local part parts=() failed=()
 	bench_arguments "$@"
 	build_possible || die "there is nothing to measure: no configure.ac"
-	for part in launch store; do
+	for part in launch restart store; do
 		# shellcheck source=/dev/null
 		. "$TESTBED_LIB/bench-$part.sh"
 	done
@@ -81,6 +82,7 @@ bench_arguments() {
 bench_part() {
 	case $1 in
 	launch | compute) bench_pairs "$1" ;;
+	restart) bench_restart ;;
 	*) bench_store "$1" ;;
 	esac
 }
