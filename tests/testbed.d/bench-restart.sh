@@ -34,7 +34,7 @@ bench_restart() {
 		echo "$from $cold" | tee -a "$data" >&2
 	done
 	printf '{"rows": [%s, %s, %s, %s]}\n' \
-		"$(bench_row '' 'restart, a JVM job without / with --restart-from' '$2 / $1' "$data")" \
+		"$(bench_row '' 'restart, a JVM job with --restart-from / without' '$1 / $2' "$data")" \
 		"$(bench_row '' '  from a warm checkpoint, ms' '$1' "$data")" \
 		"$(bench_row '' '  from the beginning, ms' '$2' "$data")" \
 		"$(bench_row '' '  warm-up and checkpoint, once, s' "$seconds" <(echo))" >"$BENCH_DATA/restart.json"
