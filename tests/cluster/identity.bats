@@ -201,8 +201,8 @@ alive" ]
 	requeue "$job"
 	# shellcheck disable=SC2016 # expanded over there
 	node=$(job_field "$job" BatchHost)
-	[ "$(on "$node" alice sh -c '. "$1"; echo "$SPANK_CR_EVENT $SPANK_CR_GENERATION $HOSTNAME $SLURM_RESTART_COUNT"' sh \
-		"/run/spank_cr/$job/info")" = "restore 2 $node 1" ]
+	[ "$(in_job "$node" "$job" sh -c '. "$1"; echo "$SPANK_CR_EVENT $SPANK_CR_GENERATION $HOSTNAME $SLURM_RESTART_COUNT"' sh \
+		/run/spank_cr/home/info)" = "restore 2 $node 1" ]
 	finish "$job"
 	[ "$(on n0 alice grep -c '^USR' "out.$job")" = 0 ]
 	nothing_left "$node" "$job"
