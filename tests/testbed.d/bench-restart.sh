@@ -12,7 +12,7 @@ BENCH_WARM=40 # rounds of javac until it is warm
 
 # bench_restart - a line a pair: milliseconds from the checkpoint, and without
 bench_restart() {
-	local pair from cold warm source seconds data=$BENCH_DATA/restart.data
+	local pair from cold source seconds data=$BENCH_DATA/restart.data
 	[ -z "$BENCH_QUICK" ] || BENCH_WARM=5
 	bench_node sh -c "cd $BENCH_SHARED && java -m jdk.compiler/com.sun.tools.javac.Main -d . Compile.java" ||
 		die "Compile.java does not compile"
@@ -52,19 +52,19 @@ bench_compile() {
 
 # bench_compiled cold|from [JOB] - one job; milliseconds
 bench_compiled() {
-	local id done="" classes=""
+	local id when="" classes=""
 	if [ "$1" = cold ]; then
 		id=$(bench_compile cold 0)
 	else
 		id=$(bench_compile from 0 --restart-from="$2")
 	fi
 	[ -n "$id" ] || die "no job"
-	read -r _ done classes < <(bench_on alice grep '^done ' "bench-restart-$id.out") ||
+	read -r _ when classes < <(bench_on alice grep '^done ' "bench-restart-$id.out") ||
 		die "job $id did not compile"
 	[ "${classes%% *}" = 0 ] || die "job $id: javac failed"
 	[ "$classes" = "${BENCH_CLASSES:=$classes}" ] || die "job $id: $classes, not $BENCH_CLASSES"
 	if [ "$1" = from ] && bench_on alice grep -q '^warm' "bench-restart-$id.out"; then
 		die "job $id did not begin from the checkpoint"
 	fi
-	bench_launched "$id" "$(awk -v ms="$done" 'BEGIN { printf "%.3f", ms / 1000 }')"
+	bench_launched "$id" "$(awk -v ms="$when" 'BEGIN { printf "%.3f", ms / 1000 }')"
 }
