@@ -89,6 +89,17 @@ bool control_later(const struct control *c)
 	return c->turns_due > 0;
 }
 
+struct moved control_moving(const struct control *c)
+{
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		const struct control_client *client = &c->clients[i];
+
+		if (client->fd >= 0 && client->taken && client->verb == CONTROL_VACATE && client->moving.to[0])
+			return client->moving;
+	}
+	return (struct moved){0};
+}
+
 void control_answer(struct control *c, bool look, json_t *reply)
 {
 	for (int i = 0; i < CONTROL_CLIENTS; i++) {
@@ -159,6 +170,16 @@ static void later_accept(struct control *c, struct control_client *client)
 		errno = 0; /* it has hung up already */
 }
 
+/* Returns -1 when it says something of a node that cannot be meant. */
+static int moving_parse(struct control_client *client, const json_t *request)
+{
+	const json_t *to = json_object_get(request, "to"), *was = json_object_get(request, "was");
+
+	if (!to && !was)
+		return 0;
+	return moved_set(&client->moving, json_string_value(to), json_string_value(was));
+}
+
 static void line_parse(struct control *c, struct control_client *client)
 {
 	json_error_t ignored;
@@ -172,7 +193,7 @@ static void line_parse(struct control *c, struct control_client *client)
 		control_reply_error(client, "a process of the job's cannot ask for that: ask from outside of it");
 	else if (verb && strcmp(verb, "create") == 0)
 		client->verb = CONTROL_CREATE;
-	else if (verb && strcmp(verb, "vacate") == 0)
+	else if (verb && strcmp(verb, "vacate") == 0 && moving_parse(client, request) == 0)
 		client->verb = CONTROL_VACATE;
 	else if (verb && strcmp(verb, "status") == 0)
 		client->verb = CONTROL_STATUS;

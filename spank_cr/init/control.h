@@ -3,7 +3,8 @@
 
 /* control.h - the socket at which scheckpoint asks: RUN-DIR/PART.sock
  *
- * One JSON object on one line each way. Requests: {"verb":"create"|"vacate"|"status"|"able"}. Replies:
+ * One JSON object on one line each way. Requests: {"verb":"create"|"vacate"|"status"|"able"}. With "vacate"
+ * there may be "to" and "was" (moved.h). Replies:
  * {"ok":true,"generation":7,"freeze_ms":120,"image_bytes":…,"state":"committed"} or {"ok":false,"error":"…"};
  * of "able" {"ok":true,"able":true,"blockers":0,"warnings":0,"findings":[{"pid":1004,"name":"python3","fd":5,
  * "kind":"io_uring","detail":"","remedy":"…","severity":"blocker","text":"…","more":0}],"partial":false}; more is
@@ -32,6 +33,7 @@ struct control_client {
 	char line[CONTROL_LINE];
 	size_t used;
 	enum control_verb verb; /* once the line is complete */
+	struct moved moving;	/* with CONTROL_VACATE */
 	bool taken;		/* a worker, or a look, is at it */
 	bool inside;		/* a process of the job's */
 	unsigned turn;		/* of "create-later": it is to hang up before it is frozen; 0: of another verb */
@@ -60,6 +62,8 @@ void control_take(struct control *c, enum control_verb verb);
 
 /* Has somebody asked who has hung up by now, as all have who asked that way? */
 bool control_later(const struct control *c);
+/* Where those who have asked for the vacate that begins now want the job to go. */
+struct moved control_moving(const struct control *c);
 
 /* To all that wait for what has begun, a look or a checkpoint; the reference is taken. */
 void control_answer(struct control *c, bool look, json_t *reply);

@@ -79,6 +79,7 @@ static void report_dump(struct loop *l, const struct report *r)
 	case REPORT_COMMITTED:
 		l->told[0] = '\0';
 		l->committed = r->generation;
+		l->newest = *r;
 		l->job->saved_ns = l->frozen_ns;
 		committed_count(l, r->value);
 		l->holding = l->mode != DUMP_RUNNING;
@@ -239,6 +240,7 @@ static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, 
 	/* any checkpoint that begins now will do for them */
 	l->control.turns_taken = l->control.turns_due;
 	l->control.turns_due = 0;
+	l->job->moving = control_moving(&l->control);
 	l->turns++;
 	l->begun_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	l->mode = mode;
@@ -252,12 +254,22 @@ static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, 
 	dump_failed(l, &failed);
 }
 
+/* The tree stands still since the last checkpoint, which is what whoever asks for one now wants. */
+static void held_answer(struct loop *l)
+{
+	control_take(&l->control, CONTROL_CREATE);
+	control_take(&l->control, CONTROL_VACATE);
+	clients_reply(l, &l->newest);
+}
+
 void dispatch_next(struct loop *l)
 {
 	bool create = clients_want(l, CONTROL_CREATE) || control_later(&l->control),
 	     vacate = clients_want(l, CONTROL_VACATE);
 	bool held = clockwork_held(&l->clock);
 
+	if (l->holding && (create || vacate))
+		held_answer(l);
 	if (l->over)
 		return;
 	if (l->worker.pid) {

@@ -35,6 +35,7 @@
 #include "identity.h"
 #include "image.h"
 #include "info.h"
+#include "moved.h"
 #include "notary.h"
 #include "notify.h"
 #include "ns.h"
@@ -314,6 +315,7 @@ static int on_frozen(struct dump *d)
 	doing_tell(d, true, "writing the checkpoint");
 	if (generation_commit(d, &d->err) < 0)
 		return -1;
+	moved_note(d->job, d->generation);
 	if (hold(d) < 0) {
 		d->resumed = true; /* to criu a failure, to us a checkpoint: it gives the tree its life back */
 		return -1;
@@ -456,9 +458,12 @@ void dump_work(struct job *job, int fd, enum dump_mode mode, const char *reason)
 			job_log(job, 1, "%s", ignored.text);
 		job_journal(job, "failed", d.generation, reason, err.text, -1);
 		report_send(fd, REPORT_FAILED, d.generation, d.state.fate == SLURM_ENDING, 0, err.text);
+		if (d.state.fate == SLURM_ENDING)
+			moved_release(job);
 	} else if (d.resumed) {
 		report_send(fd, REPORT_RESUMED, d.generation, d.m.freeze_ms, 0, NULL);
 	} else if (mode != DUMP_RUNNING) {
+		moved_release(job);
 		report_send(fd, REPORT_FINISHED, d.generation, d.m.freeze_ms, 0, NULL);
 	}
 	binaries_clear(&d.binaries);

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "error.h"
 #include "manifest.h"
+#include "moved.h"
 #include "store.h"
 
 struct job {
@@ -69,6 +70,9 @@ struct job {
 	int64_t saved_ns;  /* CLOCK_MONOTONIC of the last checkpoint that was committed, or of the start */
 	off_t notice_from; /* size of the job's stderr when this run of it began */
 	int log;	   /* crinit.log, or -1 */
+
+	/* where the checkpoint that is being made is to send it */
+	struct moved moving;
 };
 
 /* Parse "--key=value" arguments. Unknown or malformed ones are an error. */

@@ -49,6 +49,7 @@ struct loop {
 	struct clockwork clock;	   /* when the next is due */
 	struct drag drag;	   /* how it slows the job down */
 	uint32_t committed;	   /* newest generation of this crinit's */
+	struct report newest;	   /* what its worker said of it */
 	bool root_gone;		   /* the tree's root ended while a final checkpoint was held */
 	int root_status;
 	bool ending;   /* Slurm is ending the job, and the program had to be told */

@@ -54,9 +54,8 @@ int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, str
 		return cr_error_set(err, ENOTSUP, "it may not be (--no-requeue)");
 	if (!is_none(slurm_value(line, "HetJobId", value, sizeof(value))))
 		return cr_error_set(err, ENOTSUP, "it is one component of a heterogeneous job");
-	/* on one node: this one */
-	if (!is_none(slurm_value(line, "ReqNodeList", value, sizeof(value))))
-		return cr_error_set(err, ENOTSUP, "it wants this node (--nodelist=%.100s)", value);
+	if (is_none(slurm_value(line, "ReqNodeList", facts->wanted, sizeof(facts->wanted))))
+		facts->wanted[0] = '\0';
 	slurm_value(line, "ExcNodeList", facts->excluded, sizeof(facts->excluded));
 	if (strlen(facts->excluded) == sizeof(facts->excluded) - 1)
 		return cr_error_set(err, ENOTSUP, "it excludes more nodes than can be handled");
@@ -64,6 +63,13 @@ int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, str
 		facts->excluded[0] = '\0';
 	slurm_name(line, id, facts->name, sizeof(facts->name));
 	return elsewhere_read(&facts->wish, line, err);
+}
+
+int requeue_wanted(const struct requeue_facts *facts, const struct moved *moved, struct cr_error *err)
+{
+	if (!*facts->wanted || (*moved->to && strcmp(facts->wanted, moved->to) == 0))
+		return 0;
+	return cr_error_set(err, ENOTSUP, "it wants this node (--nodelist=%.100s)", facts->wanted);
 }
 
 struct past {
@@ -177,15 +183,17 @@ static int facts_ask(const struct job *job, struct requeue_facts *facts, struct 
 }
 
 /* From the moment on in which the job is pending. */
-static int node_exclude(const struct requeue_facts *facts, const char *list, struct cr_error *err)
+static int node_exclude(const struct requeue_facts *facts, const char *list, const struct moved *moved,
+			struct cr_error *err)
 {
 	int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + EXCLUDE_MS * INT64_C(1000000);
 	static char answer[ANSWER_SIZE];
-	char id[80], exclude[sizeof(facts->excluded) + 512];
-	const char *const argv[] = {SCONTROL, "update", id, exclude, NULL};
+	char id[80], exclude[sizeof(facts->excluded) + 512], wanted[sizeof(moved->was) + 16];
+	const char *const argv[] = {SCONTROL, "update", id, exclude, *moved->to ? wanted : NULL, NULL};
 
 	snprintf(id, sizeof(id), "JobId=%s", facts->name);
 	snprintf(exclude, sizeof(exclude), "ExcNodeList=%s", list);
+	snprintf(wanted, sizeof(wanted), "ReqNodeList=%s", moved->was);
 	while (ask(argv, answer, err) < 0) {
 		if (cr_time_clock_ns(CLOCK_MONOTONIC) > end)
 			return -1;
@@ -228,9 +236,11 @@ static int job_requeue(const struct job *job, struct cr_error *err)
 {
 	char list[sizeof(((struct requeue_facts *)0)->excluded) + 300];
 	struct requeue_facts facts = {0};
+	struct moved moved;
 	struct cr_error late;
 
-	if (requeue_past(job, err) < 0 || facts_ask(job, &facts, err) < 0)
+	if (requeue_past(job, err) < 0 || facts_ask(job, &facts, err) < 0 || moved_read(job, &moved, err) < 0 ||
+	    requeue_wanted(&facts, &moved, err) < 0)
 		return -1;
 	snprintf(list, sizeof(list), "%s%s%.256s", facts.excluded, *facts.excluded ? "," : "", job->node);
 	/* written down first: what has been done is not done a second time, whatever comes in between */
@@ -241,7 +251,10 @@ static int job_requeue(const struct job *job, struct cr_error *err)
 		return -1;
 	}
 	/* Slurm ends this start now, in any case */
-	if (node_exclude(&facts, list, &late) < 0) {
+	if (node_exclude(&facts, list, &moved, &late) == 0) {
+		if (*moved.to)
+			moved_released(job);
+	} else {
 		cr_line_say(stdout, "note job %u: slurmctld does not exclude %s: %s", job->id, job->node,
 			    late.text);
 		(void)event_append(job, "requeue-failed", late.text, err);

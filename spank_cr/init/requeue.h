@@ -16,6 +16,7 @@
 
 #include "elsewhere.h"
 #include "job.h"
+#include "moved.h"
 
 #define REQUEUE_MOST 3 /* in a row, without having run in between */
 
@@ -23,6 +24,7 @@
 struct requeue_facts {
 	char name[64];	     /* what scontrol calls it: an element of an array has a name of its own */
 	char excluded[4096]; /* ExcNodeList, "" when there is none */
+	char wanted[256];    /* ReqNodeList, likewise */
 	uint32_t restarts;
 	struct elsewhere wish;
 };
@@ -30,6 +32,10 @@ struct requeue_facts {
 /* Read the line of job id in the text of "scontrol --oneliner show job"; ENOTSUP with the reason when it can or
  * should not be requeued. */
 int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, struct cr_error *err);
+
+/* On one node, a job that wants nodes wants this one. ENOTSUP, unless that is what "scheckpoint vacate --to" said.
+ */
+int requeue_wanted(const struct requeue_facts *facts, const struct moved *moved, struct cr_error *err);
 
 /* What the journal has to say: -1 when the job was sent away from this node before, or too often in a row. */
 int requeue_past(const struct job *job, struct cr_error *err);

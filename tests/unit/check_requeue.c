@@ -56,17 +56,32 @@ START_TEST(not_to_be)
 			 -1);
 	unit_assert_error(&err, ENOTSUP, "it is COMPLETING");
 	ck_assert_int_eq(
-		requeue_read(LINE("JobId=3 JobName=x", "1", "RUNNING", "ReqNodeList=n2 ExcNodeList=(null)"), 3,
-			     &facts, &err),
-		-1);
-	unit_assert_error(&err, ENOTSUP, "--nodelist=n2");
-	ck_assert_int_eq(
 		requeue_read(LINE("JobId=3 HetJobId=3 HetJobOffset=0 JobName=x", "1", "RUNNING", NO_NODES), 3,
 			     &facts, &err),
 		-1);
 	unit_assert_error(&err, ENOTSUP, "heterogeneous");
 	ck_assert_int_eq(requeue_read("", 3, &facts, &err), -1);
 	ck_assert_int_eq(requeue_read("slurm_load_jobs error: Invalid job id specified\n", 3, &facts, &err), -1);
+}
+END_TEST
+
+START_TEST(nodes_that_it_wants)
+{
+	struct moved moved = {0};
+
+	unit_assert_ok(requeue_read(LINE("JobId=3 JobName=x", "1", "RUNNING", NO_NODES), 3, &facts, &err), &err);
+	unit_assert_ok(requeue_wanted(&facts, &moved, &err), &err);
+	unit_assert_ok(requeue_read(LINE("JobId=3 JobName=x", "1", "RUNNING", "ReqNodeList=n2 ExcNodeList=(null)"),
+				    3, &facts, &err),
+		       &err);
+	ck_assert_int_eq(requeue_wanted(&facts, &moved, &err), -1);
+	unit_assert_error(&err, ENOTSUP, "--nodelist=n2");
+	/* it was sent there, and wants nothing itself */
+	ck_assert_int_eq(moved_set(&moved, "n2", NULL), 0);
+	unit_assert_ok(requeue_wanted(&facts, &moved, &err), &err);
+	/* it was sent elsewhere, and has changed its mind since */
+	ck_assert_int_eq(moved_set(&moved, "n3", NULL), 0);
+	ck_assert_int_eq(requeue_wanted(&facts, &moved, &err), -1);
 }
 END_TEST
 
@@ -176,6 +191,52 @@ static void event(const char *name, const char *node)
 	unit_assert_ok(cr_journal_append(&job.store, &e, &err), &err);
 }
 
+static void moved_event(const char *name, const char *to, const char *was)
+{
+	const struct cr_journal_event e = {
+		.event = name, .node = "n1", .time = "2026-11-25T00:00:00Z", .text = to, .reason = was, .ms = -1};
+
+	unit_assert_ok(cr_journal_append(&job.store, &e, &err), &err);
+}
+
+START_TEST(moved)
+{
+	static const char *const bad[] = {"", "-n2", "n2 n3", "n[1-2]", "n2;id", "n2\n", "n2,n3"};
+	struct moved m;
+
+	job.node = "n1";
+	(void)snprintf(job.store.dir, sizeof(job.store.dir), "%s", unit_dir);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(moved_set(&m, bad[i], NULL) == -1 && !*m.to, "%s", bad[i]);
+	ck_assert_int_eq(moved_set(&m, "n2", "n1 n3"), -1);
+	ck_assert_int_eq(moved_set(&m, NULL, "n1"), -1);
+	unit_assert_ok(moved_read(&job, &m, &err), &err);
+	ck_assert_str_eq(m.to, "");
+	moved_event("fresh", NULL, NULL);
+	moved_event("moved", "n2", "n[1,4-6]");
+	moved_event("restored", NULL, NULL);
+	unit_assert_ok(moved_read(&job, &m, &err), &err);
+	ck_assert_str_eq(m.to, "n2");
+	ck_assert_str_eq(m.was, "n[1,4-6]");
+	/* sent on before anything took that back: what it had asked for itself stays known */
+	ck_assert_int_eq(moved_set(&job.moving, "n3", "n2"), 0);
+	moved_note(&job, 1);
+	unit_assert_ok(moved_read(&job, &m, &err), &err);
+	ck_assert_str_eq(m.to, "n3");
+	ck_assert_str_eq(m.was, "n[1,4-6]");
+	moved_released(&job);
+	unit_assert_ok(moved_read(&job, &m, &err), &err);
+	ck_assert_str_eq(m.to, "");
+	moved_note(&job, 2);
+	unit_assert_ok(moved_read(&job, &m, &err), &err);
+	ck_assert_str_eq(m.was, "n2");
+	/* a line of the user's own */
+	moved_event("moved", "n2 State=DOWN", NULL);
+	unit_assert_ok(moved_read(&job, &m, &err), &err);
+	ck_assert_str_eq(m.to, "");
+}
+END_TEST
+
 START_TEST(past)
 {
 	(void)snprintf(job.store.dir, sizeof(job.store.dir), "%s", unit_dir);
@@ -206,4 +267,4 @@ END_TEST
 
 UNIT_MAIN("requeue", {plain, false}, {arrays, false}, {not_to_be, false}, {nodes_that_are_left, false},
 	  {nodes_that_cannot_be_had, false}, {what_the_job_asks_for, false}, {silence_is_no_refusal, false},
-	  {past, true})
+	  {past, true}, {moved, true}, {nodes_that_it_wants, false})
