@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "error.h"
+#include "selection.h"
 #include "target.h"
 
 #ifndef CR_PLUGSTACK_CONF
@@ -22,10 +23,14 @@ struct cli {
 	const char *config; /* --config=, or CR_PLUGSTACK_CONF */
 	const char *dir;    /* --dir=, or NULL */
 	int64_t deadline;   /* clock_ms() by which able, create and vacate give up */
-	int timeout;	    /* the same in seconds, for messages */
-	bool dry_run;	    /* gc: only say */
-	bool all;	    /* verify: every generation */
-	const char *ask;    /* what the agent is to ask crinit */
+	int timeout;	    /* the same in seconds, for messages; for each job when there are several */
+	int at_once;	    /* jobs that are dealt with at a time */
+	const char *to;	    /* vacate: the node, or NULL */
+	const char *drain;  /* vacate, hold: the reason to drain the nodes for, or NULL */
+	struct selection_wish wish;
+	bool dry_run;	 /* gc: only say */
+	bool all;	 /* verify: every generation */
+	const char *ask; /* what the agent is to ask crinit */
 	bool has_target;
 	struct target target; /* JOBID[.GEN] */
 };
@@ -43,6 +48,7 @@ int cli_as_user(uid_t uid, gid_t gid, struct cli_as *buf, const char *argv[CLI_A
 int cli_able(const struct cli *cli, struct cr_error *err);
 int cli_create(const struct cli *cli, struct cr_error *err);
 int cli_vacate(const struct cli *cli, struct cr_error *err);
+int cli_hold(const struct cli *cli, struct cr_error *err);
 int cli_list(const struct cli *cli, struct cr_error *err);
 int cli_show(const struct cli *cli, struct cr_error *err);
 int cli_verify(const struct cli *cli, struct cr_error *err);

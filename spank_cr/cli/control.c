@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,10 +16,11 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "cli.h"
 #include "proc.h"
 #include "runtime.h"
 
-enum { REPLY_MAX = 64 * 1024, RELAY_MARGIN_MS = 5000 };
+enum { REPLY_MAX = 64 * 1024, REQUEST_MAX = 1000, RELAY_MARGIN_MS = 5000 };
 
 static int parse_reply(const char *text, json_t **reply, struct cr_error *err)
 {
@@ -60,11 +62,32 @@ static int connect_socket(uint32_t job, int *fd, struct cr_error *err)
 	return 0;
 }
 
-static int send_request(int fd, const char *verb, struct cr_error *err)
+/* verb, or verb and up to two words behind it, as a line of JSON. */
+static int make_request(const char *ask, char *line, size_t size, struct cr_error *err)
 {
-	char line[64];
-	int size = snprintf(line, sizeof(line), "{\"verb\":\"%s\"}\n", verb);
+	static const char *const keys[] = {"verb", "to", "was"};
+	cleanup_free char *words = strdup(ask), *text = NULL;
+	json_auto_t *request = json_object();
+	char *next = words, *word;
+	size_t n = 0;
 
+	while (words && request && (word = strsep(&next, " ")))
+		if (n == 3 || json_object_set_new(request, keys[n++], json_string(word)) < 0)
+			return cr_error_set(err, EINVAL, "'%.100s' is not something to ask for", ask);
+	text = json_dumps(request, JSON_COMPACT);
+	if (!text || snprintf(line, size, "%s\n", text) >= (int)size)
+		return cr_error_set(err, EINVAL, "'%.100s' is too long", ask);
+	return 0;
+}
+
+static int send_request(int fd, const char *ask, struct cr_error *err)
+{
+	char line[REQUEST_MAX];
+	ssize_t size;
+
+	if (make_request(ask, line, sizeof(line), err) < 0)
+		return -1;
+	size = (ssize_t)strlen(line);
 	/* a new connection's buffer takes a line this short as a whole */
 	if (send(fd, line, (size_t)size, MSG_NOSIGNAL) != size)
 		return cr_error_sys(err, errno, "send to crinit");
@@ -114,10 +137,10 @@ int control_local(uint32_t job, const char *verb, int64_t deadline, json_t **rep
 	return parse_reply(line, reply, err);
 }
 
-int control_refusal(const char *text, json_t **reply, struct cr_error *err)
+int control_refusal(const struct cr_error *why, json_t **reply, struct cr_error *err)
 {
-	*reply = json_pack("{s:b, s:s}", "ok", 0, "error", text);
-	return *reply ? 0 : cr_error_set(err, ENOMEM, "%s", text);
+	*reply = json_pack("{s:b, s:s, s:b}", "ok", 0, "error", why->text, "covered", why->errnum != ENOENT);
+	return *reply ? 0 : cr_error_set(err, ENOMEM, "%s", why->text);
 }
 
 /* This program, which is installed at the same path on the compute nodes. */
@@ -131,6 +154,23 @@ static int own_path(char buf[PATH_MAX], struct cr_error *err)
 	return 0;
 }
 
+/* As the job's user: what runs in the job, and what it says, is the user's. */
+static int become_owner(const struct job *job, struct cli_as *as, const char *argv[], int *n, struct cr_error *err)
+{
+	const struct passwd *user;
+
+	if (job->uid == getuid())
+		return 0;
+	user = getpwuid(job->uid);
+	if (!user)
+		return cr_error_set(err, ENOENT, "its user %s (uid %u) is not known on this machine", job->user,
+				    job->uid);
+	if (cli_as_user(user->pw_uid, user->pw_gid, as, argv, err) < 0)
+		return -1;
+	*n = CLI_AS_ARGS - 1;
+	return 0;
+}
+
 /* What srun needs to add one process to a job that has promised all it has to other steps: --overlap shares
  * processors, memory and devices; --mem=0 takes whatever limit the job has; nothing is bound, no rlimit and
  * no working directory of the login node is carried over. */
@@ -138,7 +178,7 @@ static int relay_step(const struct job *job, const char *verb, int64_t deadline,
 		      struct cr_error *err)
 {
 	char self[PATH_MAX], jobid[32], host[sizeof(job->batch_host) + 16], timeout[32], id[16];
-	const char *const argv[] = {CR_SLURM_BINDIR "/srun",
+	const char *const step[] = {CR_SLURM_BINDIR "/srun",
 				    jobid,
 				    host,
 				    "--overlap",
@@ -161,10 +201,14 @@ static int relay_step(const struct job *job, const char *verb, int64_t deadline,
 				    verb,
 				    id,
 				    NULL};
+	const char *argv[CLI_AS_ARGS + sizeof(step) / sizeof(*step)] = {NULL};
 	int64_t left = (deadline - clock_ms() - RELAY_MARGIN_MS) / 1000;
+	struct cli_as as;
+	int n = 0;
 
-	if (own_path(self, err) < 0)
+	if (own_path(self, err) < 0 || become_owner(job, &as, argv, &n, err) < 0)
 		return -1;
+	memcpy(argv + n, step, sizeof(step));
 	snprintf(jobid, sizeof(jobid), "--jobid=%u", job->id);
 	snprintf(host, sizeof(host), "--nodelist=%s", job->batch_host);
 	snprintf(timeout, sizeof(timeout), "--timeout=%d", left > 1 ? (int)left : 1);
@@ -190,18 +234,27 @@ static bool is_elsewhere(const struct cr_error *err)
 	return err->errnum == ENOENT || err->errnum == ECONNREFUSED || err->errnum == EACCES;
 }
 
+/* What it says is the user's, and may go to root's terminal, or look like lines of this program's. */
+static int refuse(const json_t *reply, struct cr_error *err)
+{
+	const char *why = json_string_value(json_object_get(reply, "error"));
+	int errnum = json_is_false(json_object_get(reply, "covered")) ? ENOTSUP : EIO;
+
+	cr_error_set(err, errnum, "%s", why ? why : "crinit refuses and does not say why");
+	for (char *p = err->text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	return -1;
+}
+
 int control_ask(const struct job *job, const char *verb, int64_t deadline, json_t **reply, struct cr_error *err)
 {
-	int rc = control_local(job->id, verb, deadline, reply, err);
+	bool is_own = job->uid == getuid();
+	int rc = is_own ? control_local(job->id, verb, deadline, reply, err) : -1;
 
-	if (rc < 0 && is_elsewhere(err))
+	if (!is_own || (rc < 0 && is_elsewhere(err)))
 		rc = control_relayed(job, verb, deadline, reply, err);
 	if (rc < 0)
 		return -1;
-	if (json_is_false(json_object_get(*reply, "ok"))) {
-		const char *why = json_string_value(json_object_get(*reply, "error"));
-
-		return cr_error_set(err, EIO, "%s", why ? why : "crinit refuses and does not say why");
-	}
-	return 0;
+	return json_is_false(json_object_get(*reply, "ok")) ? refuse(*reply, err) : 0;
 }

@@ -16,8 +16,8 @@
 
 /* The value behind KEY= within one job's text. A value that a user may choose freely (the job's name, a
  * comment) must not pass for one of ours, so only the keys that begin a line are looked at, and those that
- * follow in the line of another. What comes first wins: Slurm prints the free ones later, or, the name, on
- * the first line. */
+ * follow in the line of another. Slurm prints such values as they are, line breaks too: what is there twice is
+ * taken for none, for root believes what is read here. */
 static int take_value(const char *text, const char *line, const char *key, char *buf, size_t size)
 {
 	char start[64];
@@ -26,7 +26,7 @@ static int take_value(const char *text, const char *line, const char *key, char 
 
 	snprintf(start, sizeof(start), "\n   %s=", line);
 	p = strstr(text, start);
-	if (!p)
+	if (!p || strstr(p + 1, start))
 		return -1;
 	end = p + 1 + strcspn(p + 1, "\n");
 	p += 4;
@@ -86,14 +86,46 @@ static int take_name(const char *text, struct job *job)
 	return 0;
 }
 
+/* "" for what it has not asked for. */
+static int take_wish(const char *text, const char *line, const char *key, char *buf, size_t size)
+{
+	if (take_value(text, line, key, buf, size) < 0)
+		return -1;
+	if (!strcmp(buf, "(null)"))
+		buf[0] = '\0';
+	return 0;
+}
+
+static int take_number(const char *text, const char *line, const char *key, uint32_t *number)
+{
+	char value[16];
+
+	if (take_value(text, line, key, value, sizeof(value)) < 0)
+		return -1;
+	return sscanf(value, "%" SCNu32, number) == 1 ? 0 : -1;
+}
+
+/* What counts when it is to go to another node. */
+static int take_wishes(const char *text, struct job *job)
+{
+	if (take_wish(text, "Partition", "Partition", job->partitions, sizeof(job->partitions)) < 0 ||
+	    take_wish(text, "ReqNodeList", "ReqNodeList", job->nodes, sizeof(job->nodes)) < 0 ||
+	    take_wish(text, "ReqNodeList", "ExcNodeList", job->excluded, sizeof(job->excluded)) < 0 ||
+	    take_wish(text, "Features", "Features", job->features, sizeof(job->features)) < 0)
+		return -1;
+	return take_number(text, "NumNodes", "NumCPUs", &job->cpus);
+}
+
 /* One job as `scontrol show job` prints it. A pending job has no batch host. */
-static int parse_job(const char *text, struct job *job, struct cr_error *err)
+int job_read(const char *text, struct job *job, struct cr_error *err)
 {
 	*job = (struct job){0};
 	if (take_name(text, job) < 0 || take_owner(text, job) < 0 ||
 	    take_flag(text, "Requeue", &job->is_requeue) < 0 || take_flag(text, "BatchFlag", &job->is_batch) < 0 ||
-	    take_value(text, "JobState", "JobState", job->state, sizeof(job->state)) < 0)
-		return cr_error_set(err, EPROTO, "scontrol's answer is not understood");
+	    take_value(text, "JobState", "JobState", job->state, sizeof(job->state)) < 0 ||
+	    take_number(text, "Requeue", "Restarts", &job->restarts) < 0 || take_wishes(text, job) < 0)
+		return cr_error_set(err, EPROTO,
+				    "scontrol's answer is not understood (a line break in the job's name?)");
 	if (take_value(text, "BatchHost", "BatchHost", job->batch_host, sizeof(job->batch_host)) < 0)
 		job->batch_host[0] = '\0';
 	return 0;
@@ -111,7 +143,7 @@ int job_query(const struct target *target, int64_t deadline, struct job *job, st
 	if (strstr(output.text[0], "\n\nJobId="))
 		return cr_error_set(err, EINVAL, "job %s has several tasks: name one of them, as in %u_1",
 				    target->name, target->job);
-	if (parse_job(output.text[0], job, err) < 0)
+	if (job_read(output.text[0], job, err) < 0)
 		return cr_error_prefix(err, "job %s", target->name);
 	return 0;
 }
@@ -133,12 +165,14 @@ int job_query_running(const struct target *target, int64_t deadline, struct job 
 {
 	if (job_query(target, deadline, job, err) < 0)
 		return -1;
-	if (job->uid != getuid())
-		return cr_error_set(err, EPERM, "job %s belongs to %s, not to you", target->name, job->user);
+	if (job->uid != getuid() && getuid() != 0)
+		return cr_error_set(err, EPERM,
+				    "job %s belongs to %s, not to you: only root may act for other users",
+				    target->name, job->user);
 	if (strcmp(job->state, "RUNNING"))
 		return cr_error_set(err, ESRCH, "job %s is %s, not RUNNING", target->name, job->state);
 	if (!job->is_batch || !job->batch_host[0])
-		return cr_error_set(err, EINVAL,
+		return cr_error_set(err, ENOTSUP,
 				    "job %s has no batch script: only sbatch jobs can be checkpointed",
 				    target->name);
 	return 0;
@@ -208,14 +242,67 @@ int job_alive(uid_t uid, int64_t deadline, uint32_t **ids, size_t *n, struct cr_
 	return job_alive_parse(output.text[0], ids, n, err);
 }
 
-int job_requeue(const struct job *job, int64_t deadline, struct cr_error *err)
+static int run_scontrol(const char *const argv[], int64_t deadline, struct cr_error *err)
 {
-	const char *const argv[] = {CR_SLURM_BINDIR "/scontrol", "requeue", job->name, NULL};
 	cleanup_output struct proc_output output = {0};
 
 	if (proc_run(argv, deadline, &output, err) < 0)
 		return -1;
 	if (output.status)
-		return cr_error_set(err, EIO, "scontrol requeue: %s", proc_complaint(&output));
+		return cr_error_set(err, EIO, "scontrol %s: %s", argv[1], proc_complaint(&output));
 	return 0;
+}
+
+int job_update(const struct job *job, const char *setting, int64_t deadline, struct cr_error *err)
+{
+	char name[TARGET_NAME + 8];
+	const char *const argv[] = {CR_SLURM_BINDIR "/scontrol", "update", name, setting, NULL};
+
+	snprintf(name, sizeof(name), "JobId=%s", job->name);
+	return run_scontrol(argv, deadline, err);
+}
+
+static int query_again(const struct job *job, int64_t deadline, struct job *now, struct cr_error *err)
+{
+	struct target target;
+
+	return target_parse(job->name, &target, err) < 0 ? -1 : job_query(&target, deadline, now, err);
+}
+
+bool job_was_requeued(const struct job *job, int64_t deadline)
+{
+	struct cr_error ignored;
+	struct job now;
+
+	return query_again(job, deadline, &now, &ignored) == 0 && now.restarts > job->restarts;
+}
+
+/* Root's hold of another user's job is an admin's, which that user cannot release; requeuehold alone makes it the
+ * user's. Of a job that somebody else has requeued it is what holds it at all. */
+static int hold(const struct job *job, int64_t deadline, struct cr_error *err)
+{
+	const char *const argv[] = {CR_SLURM_BINDIR "/scontrol", "hold", job->name, NULL};
+
+	return run_scontrol(argv, deadline, err);
+}
+
+int job_requeue(const struct job *job, bool held, int64_t deadline, bool *again, struct cr_error *err)
+{
+	const char *const argv[] = {CR_SLURM_BINDIR "/scontrol", held ? "requeuehold" : "requeue", job->name,
+				    NULL};
+	struct job now;
+
+	/* a second requeue would take a start away from a job that has only just begun it */
+	if (query_again(job, deadline, &now, err) < 0)
+		return -1;
+	*again = now.restarts > job->restarts;
+	if (!*again && strcmp(now.state, "RUNNING"))
+		return cr_error_set(err, ESRCH, "it is %s now", now.state);
+	/* slurmctld refuses it for a job that was requeued in between */
+	if (!*again && run_scontrol(argv, deadline, err) < 0) {
+		*again = job_was_requeued(job, deadline);
+		if (!*again)
+			return -1;
+	}
+	return held && (*again || job->uid != getuid()) ? hold(job, deadline, err) : 0;
 }

@@ -14,6 +14,10 @@
 
 #include "cleanup.h"
 #include "cli.h"
+#include "crew.h"
+#include "drain.h"
+#include "move.h"
+#include "output.h"
 #include "proc.h"
 
 #ifndef PACKAGE_VERSION
@@ -23,13 +27,44 @@
 #define CR_SETPRIV "/usr/bin/setpriv"
 #endif
 
-enum { EXIT_USAGE = 2, EXIT_UNKNOWN = 3, TIMEOUT_DEFAULT = 600, TIMEOUT_MAX = 86400 };
+enum {
+	EXIT_USAGE = 2,
+	EXIT_UNKNOWN = 3,
+	TIMEOUT_DEFAULT = 600,
+	TIMEOUT_MAX = 86400,
+	AT_ONCE = 8,
+	JOBS_MAX = 1000
+};
 
-enum { OPT_ALL = 256, OPT_CONFIG, OPT_DIR, OPT_DRY_RUN, OPT_HELP, OPT_JSON, OPT_TIMEOUT, OPT_USER, OPT_VERSION };
+enum {
+	OPT_ALL = 256,
+	OPT_AT_ONCE,
+	OPT_CONFIG,
+	OPT_DIR,
+	OPT_DRAIN,
+	OPT_DRY_RUN,
+	OPT_HELP,
+	OPT_JSON,
+	OPT_NODE,
+	OPT_PARTITION,
+	OPT_TIMEOUT,
+	OPT_TO,
+	OPT_USER,
+	OPT_VERSION
+};
 
-enum { TAKES_STORE = 1, TAKES_TIMEOUT = 2, TAKES_GENERATION = 4, TAKES_ALL = 8, TAKES_DRY_RUN = 16 };
+enum {
+	TAKES_STORE = 1,
+	TAKES_TIMEOUT = 2,
+	TAKES_GENERATION = 4,
+	TAKES_ALL = 8,
+	TAKES_DRY_RUN = 16,
+	TAKES_SELECTION = 32,
+	TAKES_DRAIN = 64,
+	TAKES_TO = 128
+};
 
-/* The last operand is the job; the agent's first is what to ask. */
+/* The last operand is the job; the agent's first is what to ask. With TAKES_SELECTION each operand is one. */
 static const struct verb {
 	const char *name;
 	int (*run)(const struct cli *cli, struct cr_error *err);
@@ -38,8 +73,10 @@ static const struct verb {
 	int failure; /* exit status */
 } verbs[] = {
 	{"able", cli_able, 1, 1, TAKES_TIMEOUT, EXIT_UNKNOWN},
-	{"create", cli_create, 1, 1, TAKES_TIMEOUT, EXIT_FAILURE},
-	{"vacate", cli_vacate, 1, 1, TAKES_TIMEOUT, EXIT_FAILURE},
+	{"create", cli_create, 0, JOBS_MAX, TAKES_TIMEOUT | TAKES_SELECTION, EXIT_FAILURE},
+	{"vacate", cli_vacate, 0, JOBS_MAX, TAKES_TIMEOUT | TAKES_SELECTION | TAKES_DRAIN | TAKES_TO,
+	 EXIT_FAILURE},
+	{"hold", cli_hold, 0, JOBS_MAX, TAKES_TIMEOUT | TAKES_SELECTION | TAKES_DRAIN, EXIT_FAILURE},
 	{"list", cli_list, 0, 1, TAKES_STORE, EXIT_FAILURE},
 	{"show", cli_show, 1, 1, TAKES_STORE | TAKES_GENERATION, EXIT_FAILURE},
 	{"verify", cli_verify, 1, 1, TAKES_STORE | TAKES_GENERATION | TAKES_ALL, EXIT_FAILURE},
@@ -49,12 +86,17 @@ static const struct verb {
 
 static const struct option options[] = {
 	{"all", no_argument, NULL, OPT_ALL},
+	{"at-once", required_argument, NULL, OPT_AT_ONCE},
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"dir", required_argument, NULL, OPT_DIR},
+	{"drain", optional_argument, NULL, OPT_DRAIN},
 	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"json", no_argument, NULL, OPT_JSON},
+	{"node", required_argument, NULL, OPT_NODE},
+	{"partition", required_argument, NULL, OPT_PARTITION},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
+	{"to", required_argument, NULL, OPT_TO},
 	{"user", required_argument, NULL, OPT_USER},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{NULL, 0, NULL, 0},
@@ -62,26 +104,39 @@ static const struct option options[] = {
 
 static const char usage[] =
 	"usage: scheckpoint able JOBID              can the job be checkpointed, and if not, why\n"
-	"       scheckpoint create JOBID            take a checkpoint now; returns when it is committed\n"
-	"       scheckpoint vacate JOBID            take a checkpoint, then requeue the job\n"
+	"       scheckpoint create JOBS             take a checkpoint now; returns when it is committed\n"
+	"       scheckpoint vacate JOBS             take a checkpoint, then requeue the job\n"
+	"       scheckpoint hold JOBS               take a checkpoint, then requeue the job and hold it\n"
 	"       scheckpoint list [JOBID]            the checkpoints of a job, or of all your jobs\n"
 	"       scheckpoint show JOBID[.GENERATION] all that is known of one (the newest)\n"
 	"       scheckpoint verify JOBID[.GENERATION] read all of one (the newest) and say whether it is good\n"
 	"       scheckpoint gc [JOBID]              remove what ended jobs, or all users' as root, have left\n"
 	"options:\n"
 	"  --json             print JSON\n"
-	"  --timeout=SECONDS  able, create, vacate: give up after so long (default 600)\n"
+	"  --timeout=SECONDS  able, create, vacate, hold: give up after so long (default 600), for each job\n"
+	"  --at-once=N        create, vacate, hold: deal with N jobs at a time (default 8)\n"
+	"  --to=NODE          vacate: the job is to go on there\n"
+	"  --drain[=REASON]   vacate, hold: with --node, drain the nodes first, so that nothing starts there "
+	"(admin)\n"
 	"  --all              verify: every generation of the job\n"
 	"  --dry-run          gc: only say what would be removed\n"
 	"  --dir=DIR          list, show, verify, gc: the job's --checkpoint-dir, instead of the site's\n"
 	"  --config=FILE      list, show, verify, gc: the plugin's line, default " CR_PLUGSTACK_CONF "\n"
 	"  --user=NAME        list, show, verify, gc: another user's checkpoints (root only)\n"
 	"  --help, --version\n"
-	"JOBID may be JOBID_TASK for a task of a job array.\n";
+	"JOBID may be JOBID_TASK for a task of a job array.\n"
+	"JOBS are JOBIDs, where an array's stands for all its running tasks, or jobs that meet all of:\n"
+	"  --node=NODES       they run on one of these nodes, such as n[1-4],n9\n"
+	"  --user=NAMES       they belong to one of these users\n"
+	"  --partition=NAMES  they run in one of these partitions\n"
+	"Other users' jobs are taken when root asks, and left alone otherwise.\n";
 
 static int report(const struct cr_error *err, int status)
 {
-	fprintf(stderr, "scheckpoint: %s\n", err->text);
+	/* it may quote what another user's process has said */
+	fputs("scheckpoint: ", stderr);
+	output_text_to(stderr, err->text);
+	fputc('\n', stderr);
 	if (status == EXIT_USAGE)
 		fputs("Try 'scheckpoint --help'.\n", stderr);
 	return status;
@@ -95,33 +150,83 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-static int parse_timeout(const char *text, int *seconds, struct cr_error *err)
+static int parse_number(const char *option, const char *text, const char *what, int most, int *value,
+			struct cr_error *err)
 {
 	size_t length = strspn(text, "0123456789");
 
-	*seconds = length && length < 7 && !text[length] ? atoi(text) : 0;
-	if (*seconds < 1 || *seconds > TIMEOUT_MAX)
-		return cr_error_set(err, EINVAL, "--timeout=%.20s: a number of seconds from 1 to %d", text,
-				    TIMEOUT_MAX);
+	*value = length && length < 7 && !text[length] ? atoi(text) : 0;
+	if (*value < 1 || *value > most)
+		return cr_error_set(err, EINVAL, "%s=%.20s: a number%s from 1 to %d", option, text, what, most);
 	return 0;
+}
+
+/* One of what selects jobs; it goes into a command line of Slurm's. */
+static int parse_list(const char *option, const char **list, struct cr_error *err)
+{
+	*list = optarg;
+	return selection_check_list(option, optarg, err);
+}
+
+/* What a verb must take for the option to be one of its. */
+static int option_needs(int option)
+{
+	switch (option) {
+	case OPT_TIMEOUT:
+		return TAKES_TIMEOUT;
+	case OPT_CONFIG:
+	case OPT_DIR:
+		return TAKES_STORE;
+	case OPT_ALL:
+		return TAKES_ALL;
+	case OPT_DRY_RUN:
+		return TAKES_DRY_RUN;
+	case OPT_AT_ONCE:
+	case OPT_NODE:
+	case OPT_PARTITION:
+		return TAKES_SELECTION;
+	case OPT_DRAIN:
+		return TAKES_DRAIN;
+	case OPT_TO:
+		return TAKES_TO;
+	case OPT_USER:
+		return TAKES_STORE | TAKES_SELECTION;
+	default:
+		return 0;
+	}
+}
+
+/* Note one option that selects jobs or says what to do with them. */
+static int parse_selecting(int option, struct cli *cli, struct cr_error *err)
+{
+	switch (option) {
+	case OPT_AT_ONCE:
+		return parse_number("--at-once", optarg, "", CREW_MOST, &cli->at_once, err);
+	case OPT_NODE:
+		return parse_list("--node", &cli->wish.nodes, err);
+	case OPT_PARTITION:
+		return parse_list("--partition", &cli->wish.partitions, err);
+	case OPT_USER:
+		return parse_list("--user", &cli->wish.users, err);
+	case OPT_TO:
+		cli->to = optarg;
+		return move_check_name(optarg, err);
+	default:
+		cli->drain = optarg ? optarg : "scheckpoint";
+		return drain_check_reason(cli->drain, err);
+	}
 }
 
 /* Note one option. */
 static int parse_option(const struct verb *verb, int option, struct cli *cli, const char **user,
 			struct cr_error *err)
 {
-	int needs = 0;
+	int needs = option_needs(option);
 
-	if (option == OPT_TIMEOUT)
-		needs = TAKES_TIMEOUT;
-	else if (option == OPT_CONFIG || option == OPT_DIR || option == OPT_USER)
-		needs = TAKES_STORE;
-	else if (option == OPT_ALL)
-		needs = TAKES_ALL;
-	else if (option == OPT_DRY_RUN)
-		needs = TAKES_DRY_RUN;
-	if (needs & ~verb->takes)
+	if (needs && !(needs & verb->takes))
 		return cr_error_set(err, EINVAL, "%s has no such option", verb->name);
+	if (needs & verb->takes & (TAKES_SELECTION | TAKES_DRAIN | TAKES_TO))
+		return parse_selecting(option, cli, err);
 	switch (option) {
 	case OPT_ALL:
 		cli->all = true;
@@ -139,7 +244,7 @@ static int parse_option(const struct verb *verb, int option, struct cli *cli, co
 		cli->json = true;
 		return 0;
 	case OPT_TIMEOUT:
-		return parse_timeout(optarg, &cli->timeout, err);
+		return parse_number("--timeout", optarg, " of seconds", TIMEOUT_MAX, &cli->timeout, err);
 	case OPT_USER:
 		*user = optarg;
 		return 0;
@@ -148,8 +253,40 @@ static int parse_option(const struct verb *verb, int option, struct cli *cli, co
 	}
 }
 
+static int check_generation(const struct verb *verb, const struct target *target, struct cr_error *err)
+{
+	if (!target->generation || (verb->takes & TAKES_GENERATION))
+		return 0;
+	return cr_error_set(err, EINVAL, "%s takes a job, not one of its generations: write %s", verb->name,
+			    target->name);
+}
+
+static int parse_jobs(const struct verb *verb, int argc, char *argv[], struct cli *cli, struct cr_error *err)
+{
+	if (!argc && !selection_is_conditional(&cli->wish))
+		return cr_error_set(err, EINVAL,
+				    "%s: which job? One or more JOBIDs, --node, --user or --partition",
+				    verb->name);
+	if (argc > verb->max)
+		return cr_error_set(err, EINVAL, "%s: more than %d jobs", verb->name, verb->max);
+	if (cli->drain && !cli->wish.nodes)
+		return cr_error_set(err, EINVAL, "--drain: which nodes? It goes with --node");
+	cli->wish.targets = calloc((size_t)argc + 1, sizeof(struct target));
+	if (!cli->wish.targets)
+		return cr_error_sys(err, ENOMEM, "command line");
+	for (int i = 0; i < argc; i++) {
+		struct target *target = &cli->wish.targets[cli->wish.n_targets++];
+
+		if (target_parse(argv[i], target, err) < 0 || check_generation(verb, target, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int parse_operands(const struct verb *verb, int argc, char *argv[], struct cli *cli, struct cr_error *err)
 {
+	if (verb->takes & TAKES_SELECTION)
+		return parse_jobs(verb, argc, argv, cli, err);
 	if (argc < verb->min)
 		return cr_error_set(err, EINVAL, "%s: which job?", verb->name);
 	if (argc > verb->max)
@@ -160,30 +297,7 @@ static int parse_operands(const struct verb *verb, int argc, char *argv[], struc
 		return 0;
 	if (target_parse(argv[argc - 1], &cli->target, err) < 0)
 		return -1;
-	if (cli->target.generation && !(verb->takes & TAKES_GENERATION))
-		return cr_error_set(err, EINVAL, "%s takes a job, not one of its generations: write %s",
-				    verb->name, cli->target.name);
-	return 0;
-}
-
-int cli_as_user(uid_t uid, gid_t gid, struct cli_as *buf, const char *argv[CLI_AS_ARGS], struct cr_error *err)
-{
-	ssize_t length = readlink("/proc/self/exe", buf->self, sizeof(buf->self) - 1);
-
-	if (length < 0)
-		return cr_error_sys(err, errno, "/proc/self/exe");
-	buf->self[length] = '\0';
-	snprintf(buf->uid, sizeof(buf->uid), "--reuid=%u", (unsigned int)uid);
-	snprintf(buf->gid, sizeof(buf->gid), "--regid=%u", (unsigned int)gid);
-	argv[0] = CR_SETPRIV;
-	argv[1] = buf->uid;
-	argv[2] = buf->gid;
-	argv[3] = "--init-groups";
-	argv[4] = "--inh-caps=-all";
-	argv[5] = "--no-new-privs";
-	argv[6] = "--";
-	argv[7] = buf->self;
-	return 0;
+	return check_generation(verb, &cli->target, err);
 }
 
 /* Become the user in a new process image: a job's directory may be closed to root on network storage, and
@@ -247,7 +361,7 @@ static int run_verb(const struct verb *verb, const struct cli *cli)
 
 static int parse_and_run(const struct verb *verb, int argc, char *argv[])
 {
-	struct cli cli = {.config = CR_PLUGSTACK_CONF, .timeout = TIMEOUT_DEFAULT};
+	struct cli cli = {.config = CR_PLUGSTACK_CONF, .timeout = TIMEOUT_DEFAULT, .at_once = AT_ONCE};
 	const char *user = NULL;
 	struct cr_error err = {0};
 	int option;
@@ -292,7 +406,8 @@ int main(int argc, char *argv[])
 	}
 	verb = find_verb(argv[1]);
 	if (!verb) {
-		cr_error_set(&err, EINVAL, "'%.20s' is not a verb: able, create, vacate, list, show, verify or gc",
+		cr_error_set(&err, EINVAL,
+			     "'%.20s' is not a verb: able, create, vacate, hold, list, show, verify or gc",
 			     argv[1]);
 		return report(&err, EXIT_USAGE);
 	}

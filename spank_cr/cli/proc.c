@@ -83,6 +83,10 @@ static void run_child(const char *const argv[], char *const env[], int out, int 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	/* What root runs may run as a user in the end, who could trace it, and then type into root's terminal.
+	 * Others keep theirs: an interrupt is for the whole command. */
+	if (getuid() == 0)
+		setsid();
 	/* an srun must not outlive the command that waits for it */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent || null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(complaints, 2) < 0)
