@@ -79,12 +79,12 @@ wrong() {
 	wrong 1 '--drain: n1: scontrol: ' alice scheckpoint vacate --node=n1 --drain
 	[[ $(on n0 root sinfo -h -n n1 -o %T) != *drain* ]]
 	# what Slurm prints of a job is the user's in part; root does not believe it
-	forged=$(submit --checkpoint=1h --mem=60M --job-name=$'x\n   UserId=root(0) GroupId=root(0)' "$COUNT")
-	wait_until 20 on n0 root squeue -h -t R -j "$forged" -o %N
+	forged=$(submit --checkpoint=1h --mem=60M --output=count.%j --job-name=$'x\n   UserId=root(0) GroupId=root(0)' "$COUNT")
+	wait_file alice "count.$forged" '^3$' 30
 	wrong 1 "job $forged: scontrol's answer is not understood" root scheckpoint vacate "$forged"
 	# what waits or has ended
 	on n0 root scancel "$forged"
-	wait_until 20 _gone "$forged"
+	wait_until 60 _gone "$forged"
 	wrong 1 "job $forged" alice scheckpoint vacate "$forged"
 	for name in one unable plain; do
 		[ "$(job_field "$(job $name)" Restarts)" = 0 ]
