@@ -11,11 +11,13 @@
 #include "cleanup.h"
 #include "duration.h"
 #include "interval.h"
+#include "restart.h"
 
 #define KEEP_MAX     1000
 #define LEVEL_MAX    19 /* zstd has more, which need much memory to read */
 #define POOL_MIN     (UINT64_C(1) << 20)
 #define JOBS_MAX     100000
+#define RESTARTS_MAX 1000000
 #define ARGS_MAX     64
 #define SHARE_MAX    50
 #define NAME_LONGEST 255 /* stands for the longest user name when a template is tried */
@@ -41,6 +43,12 @@ void cr_config_init(struct cr_config *config)
 		.on_complete = 1,
 		.max_age = 30 * 86400,
 		.log_level = 1,
+		.fallback = CR_FALLBACK_HOLD,
+		.restart_soon = 300,
+		.restart_tries = 2,
+		.restart_cap = 10,
+		.restart_delay = 30,
+		.store_wait = 120,
 	};
 }
 
@@ -297,6 +305,61 @@ static int set_net(struct cr_config *config, const char *value, struct cr_error 
 	return cr_config_net(value, &config->private_net, err);
 }
 
+int cr_config_fallback(const char *text, int *fallback, struct cr_error *err)
+{
+	for (int i = CR_FALLBACK_HOLD; i <= CR_FALLBACK_FRESH; i++) {
+		if (strcmp(text, cr_fallback_word((enum cr_fallback)i)) == 0) {
+			*fallback = i;
+			return 0;
+		}
+	}
+	return cr_error_set(err, EINVAL, "not one of fresh, fail, hold");
+}
+
+int cr_config_restarts(const char *text, int *cap, struct cr_error *err)
+{
+	return config_range(text, 0, RESTARTS_MAX, cap, err);
+}
+
+static int set_fallback(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return cr_config_fallback(value, &config->fallback, err);
+}
+
+static int set_restart_soon(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return cr_duration_parse(value, &config->restart_soon, err);
+}
+
+static int set_restart_tries(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return config_range(value, 1, KEEP_MAX, &config->restart_tries, err);
+}
+
+static int set_restart_cap(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return cr_config_restarts(value, &config->restart_cap, err);
+}
+
+/* A time that may be none. */
+static int config_time(const char *value, int64_t *seconds, struct cr_error *err)
+{
+	if (strcmp(value, "0") != 0)
+		return cr_duration_parse(value, seconds, err);
+	*seconds = 0;
+	return 0;
+}
+
+static int set_restart_delay(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return config_time(value, &config->restart_delay, err);
+}
+
+static int set_store_wait(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return config_time(value, &config->store_wait, err);
+}
+
 static int set_log(struct cr_config *config, const char *value, struct cr_error *err)
 {
 	static const char *const levels[] = {"error", "info", "debug"};
@@ -338,6 +401,12 @@ static const struct {
 	{"max_age", set_max_age},
 	{"net", set_net},
 	{"log", set_log},
+	{"fallback", set_fallback},
+	{"restart_soon", set_restart_soon},
+	{"restart_tries", set_restart_tries},
+	{"restart_cap", set_restart_cap},
+	{"restart_delay", set_restart_delay},
+	{"store_wait", set_store_wait},
 };
 
 /* "dir=, scratch= and log=" */

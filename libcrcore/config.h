@@ -49,23 +49,33 @@ struct cr_config {
 	int log_level;		/* log=     error|info|debug as 0|1|2 */
 	/* rollback_limit= bytes that the directories of --checkpoint-rollback may hold; 0: no limit */
 	uint64_t rollback_limit;
+	int fallback;	       /* fallback= hold|fail|fresh, an enum cr_fallback (restart.h) */
+	int64_t restart_soon;  /* restart_soon= seconds; how soon after its start a job has died of it */
+	int restart_tries;     /* restart_tries= such deaths after which a generation is not used any more */
+	int restart_cap;       /* restart_cap= restarts in a row that may get nowhere */
+	int64_t restart_delay; /* restart_delay= seconds before the first start after such a death; 0: none */
+	int64_t store_wait;    /* store_wait= seconds that a start waits for checkpoints that cannot be read */
 };
 
 /* Fill config with the defaults: dir "" (must be set), scratch /var/spool/spank_cr, criu /usr/sbin/criu,
  * interval 1 h, min_interval 1 s, max_interval 6 h, mtbf 30 days, max_share 5, preflight 5 s, ghost_limit 64M,
  * files copy, file_limit 64M, rollback_limit 4G, keep 2, compress fast, pool auto, drain_share 75, bandwidth and
- * drain_jobs without limit, on_complete remove, on_failure keep, max_age 30 days, net host, log info. */
+ * drain_jobs without limit, on_complete remove, on_failure keep, max_age 30 days, net host, log info, fallback
+ * hold, restart_soon 5 min, restart_tries 2, restart_cap 10, restart_delay 30 s, store_wait 2 min. */
 void cr_config_init(struct cr_config *config);
 
 /* The values of interval=, "auto" or a time, */
 int cr_config_interval(const char *text, int64_t *seconds, struct cr_error *err);
 
-/* and of compress=, pool=, keep=, files= and net=, which users write as well. Only written on success. */
+/* and of compress=, pool=, keep=, files=, net=, fallback= and restart_cap=, which users write as well. Only
+ * written on success. */
 int cr_config_compress(const char *text, int *level, struct cr_error *err);
 int cr_config_pool(const char *text, uint64_t *bytes, struct cr_error *err);
 int cr_config_keep(const char *text, int *keep, struct cr_error *err);
 int cr_config_files(const char *text, int *files, struct cr_error *err);
 int cr_config_net(const char *text, int *private_net, struct cr_error *err);
+int cr_config_fallback(const char *text, int *fallback, struct cr_error *err);
+int cr_config_restarts(const char *text, int *cap, struct cr_error *err);
 
 /* Apply "key=value" arguments over what config holds. Every unknown key, missing value, relative path or
  * number out of range is an error that names the argument. */

@@ -43,7 +43,8 @@ static char *journal_encode(const struct cr_journal_event *event)
 	    json_object_set_new(line, "node", journal_text(event->node)) < 0 ||
 	    json_object_set_new(line, "reason", journal_text(event->reason)) < 0 ||
 	    json_object_set_new(line, "text", journal_text(event->text)) < 0 ||
-	    json_object_set_new(line, "ms", json_integer(event->ms)) < 0)
+	    json_object_set_new(line, "ms", json_integer(event->ms)) < 0 ||
+	    json_object_set_new(line, "clock_ms", json_integer(event->clock_ms)) < 0)
 		return NULL;
 	return json_dumps(line, JSON_COMPACT);
 }
@@ -135,7 +136,8 @@ static bool journal_decode(const json_t *line, struct cr_journal_event *event)
 {
 	const json_t *ms = json_object_get(line, "ms");
 
-	*event = (struct cr_journal_event){.ms = json_is_integer(ms) ? json_integer_value(ms) : -1};
+	*event = (struct cr_journal_event){.ms = json_is_integer(ms) ? json_integer_value(ms) : -1,
+					   .clock_ms = json_integer_value(json_object_get(line, "clock_ms"))};
 	return get_text(line, "time", false, &event->time) && get_text(line, "event", false, &event->event) &&
 	       get_text(line, "node", false, &event->node) && get_text(line, "reason", true, &event->reason) &&
 	       get_text(line, "text", true, &event->text) && get_u32(line, "generation", &event->generation) &&

@@ -99,6 +99,8 @@ struct cr_journal_event {
 	const char *reason; /* may be NULL */
 	const char *text;   /* error or remark, may be NULL */
 	int64_t ms;	    /* duration of the restore, or -1 */
+	int64_t clock_ms;   /* CLOCK_MONOTONIC of who wrote it: within the job's namespaces the job's; 0: not known
+			     */
 };
 int cr_journal_append(const struct cr_store *s, const struct cr_journal_event *event, struct cr_error *err);
 

@@ -4,6 +4,7 @@
 #include "timefmt.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #define NS_PER_S 1000000000LL
@@ -26,6 +27,20 @@ const char *cr_time_format(int64_t realtime_ns, char *buf, size_t size)
 	if (size > 0)
 		(void)snprintf(buf, size, "%s.%03dZ", text, (int)(ns / 1000000));
 	return buf;
+}
+
+int64_t cr_time_parse(const char *text)
+{
+	struct tm tm = {0};
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	int64_t ns = 0, unit = NS_PER_S / 10;
+
+	if (!rest)
+		return 0;
+	if (*rest == '.')
+		for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
+			ns += (*rest - '0') * unit;
+	return strcmp(rest, "Z") == 0 ? (int64_t)timegm(&tm) * NS_PER_S + ns : 0;
 }
 
 int64_t cr_time_clock_ns(clockid_t clock)

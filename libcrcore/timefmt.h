@@ -14,6 +14,9 @@
 const char *cr_time_format(int64_t realtime_ns, char *buf, size_t size);
 int64_t cr_time_now_ns(void);
 
+/* The other way; 0 for what is no such text. */
+int64_t cr_time_parse(const char *text);
+
 /* Any clock, ns. */
 int64_t cr_time_clock_ns(clockid_t clock);
 

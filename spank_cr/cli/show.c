@@ -13,6 +13,7 @@
 #include "job.h"
 #include "output.h"
 #include "record.h"
+#include "starts.h"
 
 static bool has_state(const json_t *record, const char *state)
 {
@@ -240,6 +241,8 @@ static int print_record(const json_t *record)
 	print_files(record);
 	print_label("restores");
 	printf("%lld\n", (long long)json_integer_value(json_object_get(record, "restores")));
+	starts_print(json_object_get(record, "starts"));
+	print_string("next", record, "next");
 	json_array_foreach (events, i, event) {
 		print_event(event);
 	}
@@ -262,15 +265,22 @@ static int interval_set(json_t *record, const json_t *events)
 	       json_object_set(record, "interval", newest ? json_object_get(newest, "text") : json_null());
 }
 
-static int complete(const char *dir, json_t *record, struct cr_error *err)
+static int complete(const struct cli *cli, const char *dir, json_t *record, struct cr_error *err)
 {
+	char next[1024];
 	json_t *events;
 
 	if (has_state(record, "committed") && record_detail(record, err) < 0)
 		return -1;
 	if (record_events(dir, record, &events, err) < 0)
 		return -1;
-	if (interval_set(record, events) < 0 || json_object_set_new(record, "events", events) < 0)
+	if (starts_next(cli, dir, record, next, sizeof(next), err) < 0) {
+		json_decref(events);
+		return -1;
+	}
+	if (interval_set(record, events) < 0 || json_object_set_new(record, "events", events) < 0 ||
+	    json_object_set_new(record, "starts", starts_of(events)) < 0 ||
+	    json_object_set_new(record, "next", record_text(next)) < 0)
 		return cr_error_sys(err, ENOMEM, "record");
 	return 0;
 }
@@ -290,7 +300,7 @@ int cli_show(const struct cli *cli, struct cr_error *err)
 	record = pick(records, cli->target.generation);
 	if (!record)
 		return nothing_to_show(cli, dir, job, records, err);
-	if (complete(dir, record, err) < 0)
+	if (complete(cli, dir, record, err) < 0)
 		return -1;
 	return cli->json ? output_json(record, err) : print_record(record);
 }

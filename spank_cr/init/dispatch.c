@@ -95,6 +95,7 @@ static void report_dump(struct loop *l, const struct report *r)
 		signals_term_pass(l, r->type == REPORT_CANCELLED);
 		break;
 	case REPORT_FINISHED:
+		job_journal(l->job, "stopped", l->committed, NULL, NULL, -1);
 		ending_set(l, SIGTERM);
 		break;
 	case REPORT_RESUMED:

@@ -448,6 +448,9 @@ void dump_work(struct job *job, int fd, enum dump_mode mode, const char *reason)
 				    NULL);
 			return;
 		}
+		/* before the dump, which Slurm may not wait for: what comes now is nobody's fault */
+		if (d.state.fate != SLURM_UNKNOWN)
+			job_journal(job, "stopping", 0, reason, NULL, -1);
 	}
 	rc = dump_run(&d, reason, &err);
 	capture_end(&d.capture);

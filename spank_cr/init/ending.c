@@ -36,6 +36,8 @@ static void root_ended(struct loop *l, int status)
 		snprintf(text, sizeof(text), WIFSIGNALED(status) ? "signal %d" : "exit code %d",
 			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 		job_journal(l->job, "ended", l->committed, NULL, text, -1);
+	} else {
+		job_journal(l->job, "stopped", l->committed, NULL, NULL, -1);
 	}
 	l->unwanted = by_itself && (status == 0 ? l->job->on_complete : l->job->on_failure);
 }

@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "fs.h"
+#include "restart.h"
 #include "runtime.h"
 #include "wire.h"
 
@@ -67,6 +68,15 @@ static const struct key {
 	{"go-fd", INT, offsetof(struct job, go)},
 	{"root-pid", INT, offsetof(struct job, root)},
 	{"generation", U32, offsetof(struct job, generation)},
+	{"restart-soon", I64, offsetof(struct job, restart_soon)},
+	{"restart-delay", I64, offsetof(struct job, restart_delay)},
+	{"restart-tries", INT, offsetof(struct job, restart_tries)},
+	{"restart-cap", INT, offsetof(struct job, restart_cap)},
+	{"fallback", INT, offsetof(struct job, fallback)},
+	{"store-wait", I64, offsetof(struct job, store_wait)},
+	{"setback", TEXT, offsetof(struct job, setback)},
+	{"why", TEXT, offsetof(struct job, why)},
+	{"wait", I64, offsetof(struct job, wait)},
 	{"from", U32, offsetof(struct job, from)},
 	{"from-generation", U32, offsetof(struct job, from_generation)},
 	{"from-files", INT, offsetof(struct job, from_files)},
@@ -118,7 +128,8 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 	job->slurm_env = getenv(CR_SLURM_ENV);
 	if (!job->slurm_env)
 		job->slurm_env = "";
-	job->lacks = job->lacks_net = "";
+	job->lacks = job->lacks_net = job->setback = job->why = "";
+	job->restart_tries = 1;
 	job->wire = job->notary = job->cgroup = job->ask = job->go = job->log = -1;
 	for (int i = 0; i < argc; i++) {
 		const char *arg = argv[i], *equals = strchr(arg, '=');
@@ -140,8 +151,9 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 	    job->interval < 0 || job->max_interval < 1 || job->mtbf < 1 || job->max_share < 1 ||
 	    job->max_share > 100 || job->keep < 1 || job->compress < 0 || job->drain_share < 1 ||
 	    job->drain_share > 100 || job->drain_jobs < 0 || job->files < 0 || job->files > CR_FILES_KEEP ||
-	    job->from_files < 0 || job->from_files > CR_FILES_KEEP || job->signal_before < 0 ||
-	    job->signal_after < 0 || job->signal_lead < 0)
+	    job->from_files < 0 || job->from_files > CR_FILES_KEEP || job->restart_tries < 1 ||
+	    job->restart_cap < 0 || job->fallback < 0 || job->fallback > CR_FALLBACK_FRESH ||
+	    job->signal_before < 0 || job->signal_after < 0 || job->signal_lead < 0)
 		return cr_error_set(err, EINVAL, "crinit is started by spank_cr.so, not by hand");
 	job->home = CR_RUN_HOME;
 	return 0;
@@ -212,6 +224,7 @@ int job_journal_append(const struct job *job, const char *event, uint32_t genera
 		.reason = reason,
 		.text = text,
 		.ms = ms,
+		.clock_ms = cr_time_clock_ns(CLOCK_MONOTONIC) / 1000000,
 	};
 
 	return cr_journal_append(&job->store, &e, err);

@@ -62,6 +62,13 @@ struct job {
 	int keep_completed;		   /* 1: the user wants the checkpoints of the completed job */
 	const char *lacks, *lacks_net; /* why this node can restore nothing, or nothing with a private network */
 
+	/* restart.h */
+	int64_t restart_soon, restart_delay, store_wait; /* seconds */
+	int restart_tries, restart_cap, fallback;
+	const char *setback; /* hold, fail or delay; for "crinit setback" */
+	const char *why;     /* not the newest generation, or what the setback is for; "": nothing to tell */
+	int64_t wait;	     /* seconds, of a delay */
+
 	/* from elsewhere */
 	const char *home; /* criu's private tmpfs */
 	struct cr_store store;

@@ -19,6 +19,7 @@
 #include "info.h"
 #include "inside.h"
 #include "loop_state.h"
+#include "restart.h"
 #include "wire.h"
 
 static int loop_open(struct loop *l, struct cr_error *err)
@@ -136,7 +137,7 @@ int loop_run(struct job *job)
 	job->run = 1;
 	if (cr_journal_each(&job->store, fresh_line, &job->run, &err) < 0)
 		job_log(job, 0, "journal: %s", err.text);
-	job_journal(job, "fresh", 0, NULL, NULL, -1);
+	job_journal(job, "fresh", 0, NULL, *job->why ? job->why : NULL, -1);
 	if (started_tell(&l) != 0)
 		return 1;
 	info_write(job, &(struct info){.event = "start"});
@@ -169,16 +170,19 @@ static int restore_wait(struct loop *l, struct report *r)
 int loop_restore(struct job *job)
 {
 	struct loop l = {.job = job, .restoring = true};
-	struct report r = {.type = REPORT_FAILED, .text = "the process that was restoring ended without a word"};
+	struct report r = {.type = REPORT_FAILED,
+			   .value = CR_BLAME_NODE,
+			   .text = "the process that was restoring ended without a word"};
 	struct cr_error err;
 
 	if (loop_open(&l, &err) < 0 || worker_start_restore(&l.worker, job, &err) < 0) {
-		cr_wire_send(job->wire, CR_WIRE_FAILED, 0, err.text, NULL);
+		cr_wire_send(job->wire, CR_WIRE_FAILED, (int)cr_restart_blame(err.errnum, err.text), err.text,
+			     NULL);
 		return 1;
 	}
 	/* any failure ends this process, and the kernel all that was restored with it, before it could run */
 	if (restore_wait(&l, &r) < 0 || r.type != REPORT_RESTORED) {
-		cr_wire_send(job->wire, CR_WIRE_FAILED, 0, r.text, NULL);
+		cr_wire_send(job->wire, CR_WIRE_FAILED, (int)r.value, r.text, NULL);
 		return 1;
 	}
 	close(l.worker.fd);
@@ -189,6 +193,8 @@ int loop_restore(struct job *job)
 	l.committed = job->from_now ? 0 : job->generation;
 	if (started_tell(&l) != 0)
 		return 1;
+	if (*job->why) /* for the user: it is put behind what his job had written */
+		job_log(job, 0, "it goes on from generation %u instead of %s", job->generation, job->why);
 	job_log(job, 1, "restored on %s from generation %u", job->node, job->generation);
 	return loop_until_over(&l);
 }

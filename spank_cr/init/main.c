@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* crinit - started by spank_cr.so: "plan" and "requeue" before the launch, "run" and "restore" as pid 1 of a job's
- * namespaces, "ask" beside it for what needs the node's network */
+/* crinit - started by spank_cr.so: "plan", "requeue" and "setback" before the launch, "run" and "restore" as pid 1
+ * of a job's namespaces, "ask" beside it for what needs the node's network */
 
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +16,8 @@
 #include "loop.h"
 #include "plan.h"
 #include "requeue.h"
+#include "restart.h"
+#include "setback.h"
 #include "wire.h"
 
 static int supervise(struct job *job, int (*loop)(struct job *))
@@ -32,7 +34,8 @@ static int supervise(struct job *job, int (*loop)(struct job *))
 		return 2;
 	}
 	if (cr_caps_shield(&err) < 0 || job_open(job, false, &err) < 0) {
-		cr_wire_send(job->wire, CR_WIRE_FAILED, 0, err.text, NULL);
+		cr_wire_send(job->wire, CR_WIRE_FAILED, (int)cr_restart_blame(err.errnum, err.text), err.text,
+			     NULL);
 		return 1;
 	}
 	return loop(job);
@@ -55,6 +58,8 @@ int main(int argc, char *argv[])
 		return plan_main(&job);
 	if (strcmp(argv[1], "requeue") == 0 && job.generation > 0)
 		return requeue_main(&job);
+	if (strcmp(argv[1], "setback") == 0 && *job.setback)
+		return setback_main(&job);
 	if (strcmp(argv[1], "ask") == 0 && job.ask >= 0)
 		return ask_main(&job);
 	if (strcmp(argv[1], "run") == 0 && job.wire >= 0 && job.root > 0 && job.go >= 0)

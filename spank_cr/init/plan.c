@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <gnu/libc-version.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +20,19 @@
 #include "cleanup.h"
 #include "criu.h"
 #include "fit.h"
+#include "fs.h"
 #include "groups.h"
 #include "line.h"
 #include "notary.h"
 #include "proc.h"
 #include "processor.h"
+#include "restart.h"
 #include "shared.h"
 
 /* All that is printed goes to a process with root's capabilities, a line each: by cr_line_say and nothing else. */
 #define SAY(...) cr_line_say(stdout, __VA_ARGS__)
+
+#define AGAIN_MS 1000
 
 static int refuse(const struct cr_error *err)
 {
@@ -73,8 +78,22 @@ struct survey {
 	uint32_t completed; /* the newest run that came to its end */
 	struct cr_fit_node node;
 	const char *blocked; /* why this node can restore nothing at all, or NULL */
+	struct cr_restart restart;
+	int64_t patience_ns; /* CLOCK_MONOTONIC until which what cannot be read is read again */
 	int good, unfit;
+	int had;	/* that are of this job, and not of a run that was complete */
+	char last[640]; /* why the newest of them is not used */
 };
+
+static void pass_over(struct survey *s, uint32_t generation, const char *why)
+{
+	if (s->job == s->own)
+		SAY("passed %u %s", generation, why);
+	else
+		SAY("warn job %u: generation %u is passed over: %s", s->job->id, generation, why);
+	if (!s->last[0])
+		snprintf(s->last, sizeof(s->last), "generation %u: %.600s", generation, why);
+}
 
 static void fit_judge(const struct survey *s, const struct cr_manifest *m, struct cr_fit *fit)
 {
@@ -114,6 +133,17 @@ static void unfit_journal(const struct survey *s, const struct cr_manifest *m, c
 	job_journal(s->own, "unfit", own ? m->generation : 0, NULL, fit->text, -1);
 }
 
+static void unfit_say(struct survey *s, uint32_t generation, const char *why)
+{
+	if (s->good == 0 && s->unfit == 0)
+		SAY("%sunfit %u %s", s->kind, generation, why);
+	else
+		SAY("note job %u: generation %u is passed over: %s", s->job->id, generation, why);
+	if (!s->last[0])
+		snprintf(s->last, sizeof(s->last), "generation %u: %.600s", generation, why);
+	s->unfit++;
+}
+
 /* The newest that is sound decides: if it is only that this node cannot go on with it, another one may. Work that
  * was done since an older one is worth more than a wait. What would be the same on every node is no reason to go
  * to another one. */
@@ -133,41 +163,138 @@ static void candidate_judge(struct survey *s, const struct cr_manifest *m, const
 		unfit_journal(s, m, &fit);
 	}
 	if (fit.reasons == fit.shared) {
-		SAY("warn job %u: generation %u is passed over: %s; that is so on every node", m->job,
-		    m->generation, fit.text);
+		char why[700];
+
+		snprintf(why, sizeof(why), "%s; that is so on every node", fit.text);
+		pass_over(s, m->generation, why);
 		return;
 	}
-	if (first)
-		SAY("%sunfit %u %s", s->kind, m->generation, fit.text);
-	else
-		SAY("note job %u: generation %u is passed over: %s", m->job, m->generation, fit.text);
-	s->unfit++;
+	unfit_say(s, m->generation, fit.text);
+}
+
+/* Storage or munged that is away for a moment says nothing about a checkpoint. */
+static bool passing(const struct cr_error *err)
+{
+	static const int errors[] = {EIO,	ESTALE,	 ENOTCONN,  EACCES,	ETIMEDOUT, ECONNREFUSED,
+				     EHOSTDOWN, ENOLINK, EREMOTEIO, ECONNRESET, EAGAIN,	   EHOSTUNREACH};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (err->errnum == errors[i])
+			return true;
+	return false;
+}
+
+/* False when there is no time left to try it again. */
+static bool patient(const struct survey *s)
+{
+	if (cr_time_clock_ns(CLOCK_MONOTONIC) >= s->patience_ns)
+		return false;
+	poll(NULL, 0, AGAIN_MS);
+	return true;
+}
+
+static int manifest_load(const struct survey *s, uint32_t generation, struct cr_manifest *m, struct cr_error *err)
+{
+	char dir[PATH_MAX];
+
+	cr_store_path(&s->job->store, generation, dir);
+	for (;;) {
+		if (cr_manifest_read(m, dir, err) == 0 && notary_check(s->job, generation, dir, err) == 0)
+			return 0;
+		if (!passing(err) || !patient(s))
+			return -1;
+		cr_manifest_clear(m);
+		*m = (struct cr_manifest){0};
+	}
 }
 
 static void candidate_look(struct survey *s, uint32_t generation)
 {
 	const struct job *job = s->job;
-	char added[512];
+	char added[512], why[256];
 	struct cr_manifest m = {0};
-	char dir[PATH_MAX];
 	struct cr_error err;
 
-	cr_store_path(&job->store, generation, dir);
-	if (cr_manifest_read(&m, dir, &err) < 0 || notary_check(job, generation, dir, &err) < 0)
-		SAY("warn job %u: generation %u is passed over: %s", job->id, generation, err.text);
-	else if (m.job != job->id || m.uid != getuid() || strcmp(m.part, job->part) != 0 ||
-		 m.generation != generation)
-		SAY("warn job %u: generation %u is passed over: its manifest is of job %u, part %s, generation %u",
-		    job->id, generation, m.job, m.part, m.generation);
-	else if (m.run <= s->completed)
+	s->had++;
+	if (manifest_load(s, generation, &m, &err) < 0) {
+		if (passing(&err)) /* of this node, as far as anybody can tell */
+			unfit_say(s, generation, err.text);
+		else
+			pass_over(s, generation, err.text);
+	} else if (m.job != job->id || m.uid != getuid() || strcmp(m.part, job->part) != 0 ||
+		   m.generation != generation) {
+		cr_error_set(&err, EBADMSG, "its manifest is of job %u, part %s, generation %u", m.job, m.part,
+			     m.generation);
+		pass_over(s, generation, err.text);
+	} else if (m.run <= s->completed) {
+		s->had--;
 		SAY("note job %u: generation %u is of a run that was complete", job->id, generation);
-	else if (groups_check(job, &m, added, sizeof(added), &err) < 0)
-		SAY("warn job %u: generation %u is passed over: %s", job->id, generation, err.text);
-	else if (s->job != s->own && ancestor_check(s->own, &m, &err) < 0)
-		SAY("warn job %u: generation %u is passed over: %s", job->id, generation, err.text);
-	else
+	} else if (cr_restart_spent(&s->restart, generation, why, sizeof(why))) {
+		pass_over(s, generation, why);
+	} else if (groups_check(job, &m, added, sizeof(added), &err) < 0 ||
+		   (s->job != s->own && ancestor_check(s->own, &m, &err) < 0)) {
+		pass_over(s, generation, err.text);
+	} else {
 		candidate_judge(s, &m, added);
+	}
 	cr_manifest_clear(&m);
+}
+
+static int fresh_line(const struct cr_journal_event *event, void *arg)
+{
+	uint32_t *run = arg;
+
+	*run += strcmp(event->event, "fresh") == 0;
+	return 0;
+}
+
+/* The newest generation that says anything of itself, for how far the job has come. */
+static void newest_tell(struct survey *s, const uint32_t *generations, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct cr_manifest m = {0};
+		char dir[PATH_MAX];
+		struct cr_error err;
+		bool sound;
+
+		cr_store_path(&s->job->store, generations[i], dir);
+		sound = cr_manifest_read(&m, dir, &err) == 0 && m.generation == generations[i];
+		if (sound)
+			cr_restart_newest(&s->restart, m.run > s->completed ? m.generation : 0,
+					  m.monotonic_ns / 1000000);
+		cr_manifest_clear(&m);
+		if (sound)
+			return;
+	}
+	cr_restart_newest(&s->restart, 0, 0);
+}
+
+static int store_read(struct survey *s, uint32_t **generations, size_t *n, struct cr_error *err)
+{
+	const struct cr_store *store = &s->job->store;
+
+	s->job->run = 0;
+	return cr_store_list(store, generations, n, err) < 0 ||
+			       cr_journal_each(store, completed_line, &s->completed, err) < 0 ||
+			       cr_journal_each(store, fresh_line, &s->job->run, err) < 0 ||
+			       cr_journal_each(store, cr_restart_event, &s->restart, err) < 0
+		       ? -1
+		       : 0;
+}
+
+static void last_say(const struct survey *s, const char *verb, bool over, const char *why)
+{
+	SAY("%s %s %s", verb,
+	    cr_fallback_word(cr_restart_fallback(&s->restart, (enum cr_fallback)s->job->fallback, over)), why);
+}
+
+/* What cannot be read is not what is not there. */
+static void unreadable(const struct survey *s, const struct cr_error *err)
+{
+	char why[700];
+
+	snprintf(why, sizeof(why), "it is not known which checkpoints there are: %.600s", err->text);
+	last_say(s, "last", false, why);
 }
 
 /* Those of the job of --restart-from: what this one began with, or would have. */
@@ -181,6 +308,7 @@ static void source_print(struct survey *own)
 
 	/* that its run was complete is no reason against it: s.completed stays 0 */
 	s.blocked = own->blocked;
+	s.patience_ns = own->patience_ns;
 	if (ancestor_open(own->job, &job, &err) < 0 || cr_store_list(&job.store, &generations, &n, &err) < 0) {
 		if (own->good == 0)
 			SAY("warn job %u: %s", own->job->id, err.text);
@@ -195,37 +323,83 @@ static void source_print(struct survey *own)
 	own->good += s.good;
 }
 
-/* Returns how many there are that this node can go on with. */
-static int candidates_print(struct survey *s)
+/* Returns how many there are that this node can go on with; -1: not known. */
+static int candidates_print(struct survey *s, struct cr_error *err)
 {
-	const struct job *job = s->job;
 	cleanup_free uint32_t *generations = NULL;
-	struct cr_error err;
+	char why[700];
+	int64_t wait;
 	size_t n = 0;
 
-	if (cr_store_list(&job->store, &generations, &n, &err) < 0 ||
-	    cr_journal_each(&job->store, completed_line, &s->completed, &err) < 0)
-		SAY("note job %u: %s", job->id, err.text);
+	if (store_read(s, &generations, &n, err) < 0) {
+		unreadable(s, err);
+		return -1;
+	}
+	newest_tell(s, generations, n);
+	SAY("looked");
+	if (cr_restart_over(&s->restart, why, sizeof(why))) {
+		last_say(s, "stop", true, why);
+		return 0;
+	}
 	for (size_t i = 0; i < n; i++)
 		candidate_look(s, generations[i]);
 	/* behind all of its own: as good as the beginning, which it is */
-	if (job->from && s->unfit == 0)
+	if (s->job->from && s->unfit == 0 && (s->had == 0 || s->job->fallback == CR_FALLBACK_FRESH))
 		source_print(s);
-	else if (n > 0 && s->good == 0 && s->unfit == 0 && !s->completed)
-		SAY("warn job %u: none of its checkpoints can be used, it starts from the beginning; they stay in "
-		    "%s",
-		    job->id, job->store.dir);
+	snprintf(why, sizeof(why), "none of its checkpoints can be used: %.600s", s->last);
+	if (s->had > 0)
+		last_say(s, "last", false, why);
+	/* nobody waits for what is not going to be tried */
+	wait = cr_restart_wait(&s->restart, cr_time_now_ns() / 1000000);
+	if (wait > 0 && (s->had == 0 || s->good > 0 || s->job->fallback == CR_FALLBACK_FRESH))
+		SAY("delay %" PRId64, wait);
 	return s->good;
+}
+
+/* Does this node see the user's directory? Then what is missing in it is not there. */
+static int dir_check(const struct job *job, struct cr_error *err)
+{
+	if (access(job->dir, R_OK | X_OK) < 0)
+		return cr_error_sys(err, errno, "%s", job->dir);
+	return cr_fs_check_owned(job->dir, getuid(), err);
+}
+
+/* Returns 1 when the store is open, 0 when there is none, -1 when that cannot be told, although it was waited for.
+ */
+static int store_find(struct survey *s, struct cr_error *err)
+{
+	for (bool told = false;; told = true) {
+		struct cr_error dir;
+
+		if (job_open(s->job, false, err) == 0)
+			return 1;
+		if (err->errnum == ENOENT && dir_check(s->job, &dir) == 0)
+			return 0;
+		if (err->errnum == ENOENT)
+			*err = dir;
+		/* its first start; or one that never came to the point of making it */
+		if (s->job->restart == 0)
+			return 0;
+		if (!told)
+			SAY("note job %u: waiting for its checkpoints: %s", s->job->id, err->text);
+		if (!patient(s))
+			return -1;
+	}
 }
 
 /* No checkpoints on this node, and why. One that is there already may go on elsewhere. */
 static int blocked(struct survey *s, const struct cr_error *err)
 {
-	struct cr_error ignored;
+	struct cr_error away;
+	int rc = store_find(s, &away);
 
 	s->blocked = err->text;
-	if (job_open(s->job, false, &ignored) == 0)
-		candidates_print(s);
+	if (rc < 0)
+		unreadable(s, &away);
+	else if (rc == 0)
+		SAY("looked");
+	else
+		candidates_print(s, &away);
 	return refuse(err);
 }
 
@@ -266,9 +440,19 @@ static int node_look(struct survey *s, char **kernel, char **model, char **flags
 int plan_main(struct job *job)
 {
 	cleanup_free char *kernel = NULL, *model = NULL, *flags = NULL;
-	struct survey s = {.job = job, .own = job, .kind = ""};
+	struct survey s = {.job = job,
+			   .own = job,
+			   .kind = "",
+			   .patience_ns = cr_time_clock_ns(CLOCK_MONOTONIC) + job->store_wait * 1000000000};
+	const struct cr_restart_limits limits = {.soon = job->restart_soon,
+						 .tries = job->restart_tries,
+						 .cap = job->restart_cap,
+						 .delay = job->restart_delay};
 	char version[CRIU_VERSION_TEXT];
 	struct cr_error err;
+	int found;
+
+	cr_restart_init(&s.restart, &limits);
 
 	if (cr_caps_shield(&err) < 0 || strangers_set_aside(job, &err) < 0)
 		return refuse(&err);
@@ -279,17 +463,27 @@ int plan_main(struct job *job)
 	if (kernel_check(job, &err) < 0 || criu_version(job->criu, version, &err) < 0 ||
 	    node_look(&s, &kernel, &model, &flags, version, &err) < 0)
 		return blocked(&s, &err);
+	found = store_find(&s, &err);
+	if (found < 0) {
+		unreadable(&s, &err);
+		return refuse(&err);
+	}
+	if (found == 0)
+		SAY("looked");
 	if (job_open(job, true, &err) < 0) {
-		struct cr_error again;
+		struct cr_error away;
 
 		/* no new checkpoints then, but one that can be read is still worth more than none */
-		if (job_open(job, false, &again) < 0 || candidates_print(&s) == 0)
+		if (found == 0 || job_open(job, false, &away) < 0 || candidates_print(&s, &away) <= 0)
 			return refuse(&err);
 		SAY("note job %u: %s", job->id, err.text);
 	} else {
+		struct cr_error away;
+
 		if (cr_store_sweep(&job->store, &err) < 0)
 			SAY("note job %u: %s", job->id, err.text);
-		candidates_print(&s);
+		if (candidates_print(&s, &away) < 0)
+			return refuse(&away);
 	}
 	SAY("ready");
 	return 0;

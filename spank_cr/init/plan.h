@@ -14,6 +14,11 @@
  *   refused TEXT                                no supervision here: why, and what to do
  *   candidate GENERATION MONOTONIC BOOTTIME NET to restore, newest first; clocks in nanoseconds, host or private
  *   unfit GENERATION WHY                        the newest sound one, which another node may go on with
+ *   passed GENERATION WHY                       one that is not used
+ *   looked                                      it is known which checkpoints there are
+ *   last HOW WHY                                what to do when no candidate can be restored: hold, fail or fresh
+ *   stop HOW WHY                                to do at once, for the job gets nowhere: hold or fail
+ *   delay SECONDS                               before the job is started again
  *   ready                                       the end of a good plan
  * By cr_line_say alone, as its reader has root's capabilities: a path may hold anything. Returns the exit status.
  */

@@ -38,7 +38,7 @@ static bool is_none(const char *value)
 	return !*value || strcmp(value, "(null)") == 0;
 }
 
-int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, struct cr_error *err)
+int requeue_may(const char *text, uint32_t id, struct requeue_facts *facts, struct cr_error *err)
 {
 	static char line[ANSWER_SIZE];
 	char value[256];
@@ -54,6 +54,17 @@ int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, str
 		return cr_error_set(err, ENOTSUP, "it may not be (--no-requeue)");
 	if (!is_none(slurm_value(line, "HetJobId", value, sizeof(value))))
 		return cr_error_set(err, ENOTSUP, "it is one component of a heterogeneous job");
+	slurm_value(line, "Comment", facts->comment, sizeof(facts->comment));
+	slurm_name(line, id, facts->name, sizeof(facts->name));
+	return 0;
+}
+
+int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, struct cr_error *err)
+{
+	static char line[ANSWER_SIZE];
+
+	if (requeue_may(text, id, facts, err) < 0 || !slurm_line(text, id, line, sizeof(line)))
+		return -1;
 	if (is_none(slurm_value(line, "ReqNodeList", facts->wanted, sizeof(facts->wanted))))
 		facts->wanted[0] = '\0';
 	slurm_value(line, "ExcNodeList", facts->excluded, sizeof(facts->excluded));
@@ -61,7 +72,6 @@ int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, str
 		return cr_error_set(err, ENOTSUP, "it excludes more nodes than can be handled");
 	if (is_none(facts->excluded))
 		facts->excluded[0] = '\0';
-	slurm_name(line, id, facts->name, sizeof(facts->name));
 	return elsewhere_read(&facts->wish, line, err);
 }
 
@@ -170,7 +180,7 @@ static int event_append(const struct job *job, const char *event, const char *te
 	return job_journal_append(job, event, job->generation, "unfit", text, -1, err);
 }
 
-static int facts_ask(const struct job *job, struct requeue_facts *facts, struct cr_error *err)
+int requeue_ask(const struct job *job, requeue_reader reader, struct requeue_facts *facts, struct cr_error *err)
 {
 	static char answer[ANSWER_SIZE];
 	char id[16];
@@ -179,21 +189,18 @@ static int facts_ask(const struct job *job, struct requeue_facts *facts, struct 
 	snprintf(id, sizeof(id), "%u", job->id);
 	if (ask_patiently(job, argv, answer, err) < 0)
 		return -1;
-	return requeue_read(answer, job->id, facts, err);
+	return reader(answer, job->id, facts, err);
 }
 
 /* From the moment on in which the job is pending. */
-static int node_exclude(const struct requeue_facts *facts, const char *list, const struct moved *moved,
-			struct cr_error *err)
+int requeue_update(const struct requeue_facts *facts, const char *what, const char *more, struct cr_error *err)
 {
 	int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + EXCLUDE_MS * INT64_C(1000000);
 	static char answer[ANSWER_SIZE];
-	char id[80], exclude[sizeof(facts->excluded) + 512], wanted[sizeof(moved->was) + 16];
-	const char *const argv[] = {SCONTROL, "update", id, exclude, *moved->to ? wanted : NULL, NULL};
+	char id[80];
+	const char *const argv[] = {SCONTROL, "update", id, what, more, NULL};
 
 	snprintf(id, sizeof(id), "JobId=%s", facts->name);
-	snprintf(exclude, sizeof(exclude), "ExcNodeList=%s", list);
-	snprintf(wanted, sizeof(wanted), "ReqNodeList=%s", moved->was);
 	while (ask(argv, answer, err) < 0) {
 		if (cr_time_clock_ns(CLOCK_MONOTONIC) > end)
 			return -1;
@@ -205,16 +212,17 @@ static int node_exclude(const struct requeue_facts *facts, const char *list, con
 /* Directly before each request, and after the last, a look: the job may have been cancelled meanwhile, and Slurm
  * would requeue it even so; or slurmctld has done it without an answer in time; or somebody else has. "asking"
  * tells T that SIGTERM may be ours from here on. */
-static int pending_make(const struct job *job, const struct requeue_facts *facts, struct cr_error *err)
+int requeue_pending(const struct job *job, const char *verb, requeue_reader reader,
+		    const struct requeue_facts *facts, struct cr_error *err)
 {
 	static char answer[ANSWER_SIZE];
-	const char *const argv[] = {SCONTROL, "requeue", facts->name, NULL};
+	const char *const argv[] = {SCONTROL, verb, facts->name, NULL};
 	int left = REQUESTS;
 
 	for (;;) {
 		struct requeue_facts now = {0};
 		struct cr_error state;
-		int rc = facts_ask(job, &now, &state);
+		int rc = requeue_ask(job, reader, &now, &state);
 
 		if (now.restarts > job->restart)
 			return 0;
@@ -234,24 +242,27 @@ static int pending_make(const struct job *job, const struct requeue_facts *facts
 
 static int job_requeue(const struct job *job, struct cr_error *err)
 {
-	char list[sizeof(((struct requeue_facts *)0)->excluded) + 300];
+	char list[sizeof(((struct requeue_facts *)0)->excluded) + 300], exclude[sizeof(list) + 16],
+		wanted[sizeof(((struct moved *)0)->was) + 16];
 	struct requeue_facts facts = {0};
 	struct moved moved;
 	struct cr_error late;
 
-	if (requeue_past(job, err) < 0 || facts_ask(job, &facts, err) < 0 || moved_read(job, &moved, err) < 0 ||
-	    requeue_wanted(&facts, &moved, err) < 0)
+	if (requeue_past(job, err) < 0 || requeue_ask(job, requeue_read, &facts, err) < 0 ||
+	    moved_read(job, &moved, err) < 0 || requeue_wanted(&facts, &moved, err) < 0)
 		return -1;
 	snprintf(list, sizeof(list), "%s%s%.256s", facts.excluded, *facts.excluded ? "," : "", job->node);
 	/* written down first: what has been done is not done a second time, whatever comes in between */
 	if (elsewhere_check(job, &facts, list, err) < 0 || event_append(job, "requeue", NULL, err) < 0)
 		return -1;
-	if (pending_make(job, &facts, err) < 0) {
+	if (requeue_pending(job, "requeue", requeue_read, &facts, err) < 0) {
 		(void)event_append(job, "requeue-failed", err->text, &late);
 		return -1;
 	}
 	/* Slurm ends this start now, in any case */
-	if (node_exclude(&facts, list, &moved, &late) == 0) {
+	snprintf(exclude, sizeof(exclude), "ExcNodeList=%s", list);
+	snprintf(wanted, sizeof(wanted), "ReqNodeList=%s", moved.was);
+	if (requeue_update(&facts, exclude, *moved.to ? wanted : NULL, &late) == 0) {
 		if (*moved.to)
 			moved_released(job);
 	} else {

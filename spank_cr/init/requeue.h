@@ -24,6 +24,7 @@
 struct requeue_facts {
 	char name[64];	     /* what scontrol calls it: an element of an array has a name of its own */
 	char excluded[4096]; /* ExcNodeList, "" when there is none */
+	char comment[256];   /* its first word */
 	char wanted[256];    /* ReqNodeList, likewise */
 	uint32_t restarts;
 	struct elsewhere wish;
@@ -33,6 +34,20 @@ struct requeue_facts {
  * should not be requeued. */
 int requeue_read(const char *text, uint32_t id, struct requeue_facts *facts, struct cr_error *err);
 
+/* As that, but only whether Slurm will start the job again at all: not the wish. */
+int requeue_may(const char *text, uint32_t id, struct requeue_facts *facts, struct cr_error *err);
+
+typedef int (*requeue_reader)(const char *text, uint32_t id, struct requeue_facts *facts, struct cr_error *err);
+
+/* Ask for the facts; patiently, as the job has nothing else to do. */
+int requeue_ask(const struct job *job, requeue_reader reader, struct requeue_facts *facts, struct cr_error *err);
+
+/* Have the job pending again: "requeue", or "requeuehold". Prints "asking" directly before. */
+int requeue_pending(const struct job *job, const char *verb, requeue_reader reader,
+		    const struct requeue_facts *facts, struct cr_error *err);
+
+/* "scontrol update" of the pending job, again and again while Slurm ends this start. more: as what, or NULL. */
+int requeue_update(const struct requeue_facts *facts, const char *what, const char *more, struct cr_error *err);
 /* On one node, a job that wants nodes wants this one. ENOTSUP, unless that is what "scheckpoint vacate --to" said.
  */
 int requeue_wanted(const struct requeue_facts *facts, const struct moved *moved, struct cr_error *err);

@@ -42,6 +42,7 @@
 #include "outputs.h"
 #include "private.h"
 #include "proc.h"
+#include "restart.h"
 #include "rollback.h"
 #include "source.h"
 #include "spawn.h"
@@ -223,6 +224,7 @@ static int tree_restore(struct restore *r, struct cr_error *err)
 static int restore_run(struct restore *r, struct cr_error *err)
 {
 	const struct job *job = r->job;
+	struct job begun = *job;
 	int rc;
 
 	if (cr_caps_drop_ptrace(err) < 0)
@@ -230,6 +232,11 @@ static int restore_run(struct restore *r, struct cr_error *err)
 	cr_store_path(&r->owner->store, job->generation, r->dir);
 	if (cr_manifest_read(&r->m, r->dir, err) < 0 || notary_check(r->owner, job->generation, r->dir, err) < 0)
 		return -1;
+	/* should the node not survive what follows, the next start knows with what */
+	if (!job->from_now) {
+		begun.run = r->m.run;
+		job_journal(&begun, "restoring", job->generation, NULL, NULL, -1);
+	}
 	rc = source_open(&r->source, r->owner, &r->m, r->dir, err);
 	if (rc == 0) {
 		rc = tree_restore(r, err);
@@ -253,7 +260,7 @@ static void restored_record(struct job *job, const struct cr_manifest *m, int64_
 	job->run = m->run;
 	if (cr_store_set_aside(&job->store, job->generation, &err) < 0)
 		job_log(job, 0, "%s", err.text);
-	job_journal(job, "restored", job->generation, NULL, NULL, ms);
+	job_journal(job, "restored", job->generation, NULL, *job->why ? job->why : NULL, ms);
 }
 
 void restore_work(struct job *job, int fd)
@@ -266,7 +273,8 @@ void restore_work(struct job *job, int fd)
 	if ((job->from_now && ancestor_open(job, &ancestor, &err) < 0) || restore_run(&r, &err) < 0) {
 		criu_log_keep(job, "restore");
 		job_journal(job, "restore-failed", job->from_now ? 0 : job->generation, NULL, err.text, -1);
-		report_send(fd, REPORT_FAILED, job->generation, 0, 0, err.text);
+		report_send(fd, REPORT_FAILED, job->generation, cr_restart_blame(err.errnum, err.text), 0,
+			    err.text);
 	} else {
 		ms = (cr_time_clock_ns(CLOCK_MONOTONIC_RAW) - from) / 1000000;
 		restored_record(job, &r.m, ms);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* script.h - the text of the batch script, which a shell reads on in after a restore */
+/* script.h - the batch script, which the shell reads as it goes: a restored job reads on in what it began with
+ *
+ * Slurm writes its own copy of it to the node at each start. Nothing of Slurm's changes that copy, but root can.
+ * A shell that reads on in another text, in the middle of it, would run anything.
+ */
 
 #ifndef CR_INIT_SCRIPT_H
 #define CR_INIT_SCRIPT_H
@@ -18,7 +22,9 @@
  * open: another interpreter, or a program that took the shell's place. */
 int script_record(const struct job *job, struct cr_manifest *m, struct capture *capture, struct cr_error *err);
 
-/* Has the job the script that its root would read on in? Where nothing was recorded it may have any. */
-int script_check(const struct job *job, const struct cr_manifest *m, struct source *source, struct cr_error *err);
+/* A job that is started again: when what Slurm has put on this node is not what it has begun with, say so, and put
+ * that there. A new one (--restart-from): an error then. Where nothing was recorded any script will do. */
+int script_restore(const struct job *job, const struct cr_manifest *m, struct source *source,
+		   struct cr_error *err);
 
 #endif

@@ -31,17 +31,23 @@
 #include "options.h"
 #include "plan.h"
 #include "relay.h"
+#include "setback.h"
 #include "stage.h"
 #include "unfit.h"
 
 #define CANDIDATES 16 /* generations that a launch tries at the most */
+#define PLAN_WORK  60 /* seconds that crinit plan may take besides the wait for storage */
 
 struct plan {
 	bool ready;
 	char refused[1024];
 	struct candidate candidates[CANDIDATES];
 	int n;
-	struct unfit unfit;
+	struct unfit unfit, passed; /* passed: the newest that is not used, fit or not */
+	struct setback last, stop;
+	int64_t delay; /* seconds */
+	uint32_t job;
+	bool looked;
 };
 
 static char step_cgroup[PATH_MAX]; /* in slurmstepd */
@@ -65,6 +71,17 @@ int launch_privileged(spank_t sp)
 
 /* ---- the plan: crinit, as the plain user, looks at the node and the store ---- */
 
+static void plan_passed(struct plan *plan, const char *text)
+{
+	struct unfit passed;
+
+	if (!unfit_read(&passed, text))
+		return;
+	slurm_error(LOG "job %u: generation %u is passed over: %s", plan->job, passed.generation, passed.why);
+	if (!plan->passed.generation)
+		plan->passed = passed;
+}
+
 static void plan_line(char *line, void *arg)
 {
 	struct plan *plan = arg;
@@ -74,8 +91,18 @@ static void plan_line(char *line, void *arg)
 		plan->ready = true;
 	else if (strncmp(line, "refused ", 8) == 0)
 		snprintf(plan->refused, sizeof(plan->refused), "%s", line + 8);
+	else if (strcmp(line, "looked") == 0)
+		plan->looked = true;
 	else if (strncmp(line, "unfit ", 6) == 0 && unfit_read(&plan->unfit, line + 6))
 		plan->unfit.source = source;
+	else if (strncmp(line, "passed ", 7) == 0)
+		plan_passed(plan, line + 7);
+	else if (strncmp(line, "last ", 5) == 0 && setback_read(&plan->last, line + 5))
+		return;
+	else if (strncmp(line, "stop ", 5) == 0 && setback_read(&plan->stop, line + 5))
+		return;
+	else if (strncmp(line, "delay ", 6) == 0 && delay_read(&plan->delay, line + 6))
+		return;
 	else if (strncmp(line, "warn ", 5) == 0) /* for the user too: the job's stderr */
 		slurm_error(LOG "%s", line + 5);
 	else if (strncmp(line, "note ", 5) == 0)
@@ -89,18 +116,32 @@ static void plan_line(char *line, void *arg)
 static int plan_make(const struct launch_job *job, const char *lacks, const char *lacks_net, struct plan *plan,
 		     struct cr_error *err)
 {
-	const struct lines lines = {
-		.verb = "plan", .lacks = lacks, .lacks_net = lacks_net, .each = plan_line, .arg = plan};
+	const struct lines lines = {.verb = "plan",
+				    .lacks = lacks,
+				    .lacks_net = lacks_net,
+				    .each = plan_line,
+				    .arg = plan,
+				    .patience = options.config.store_wait + PLAN_WORK};
+	int rc;
 
 	memset(plan, 0, sizeof(*plan));
-	if (lines_read(job, &lines, err) < 0)
-		return -1;
-	/* what this node refuses, another one may not */
-	if (plan->refused[0] && !plan->unfit.generation)
-		return cr_error_set(err, ENOTSUP, "%.700s", plan->refused);
-	if (!plan->ready && !plan->refused[0])
-		return cr_error_set(err, ECHILD, "crinit plan ended without a result");
-	return 0;
+	plan->job = job->id;
+	rc = lines_read(job, &lines, err);
+	if (rc == 0 && !plan->ready && !plan->refused[0])
+		rc = cr_error_set(err, ECHILD, "crinit plan ended without a result");
+	if (rc == 0 && plan->refused[0])
+		rc = cr_error_set(err, ENOTSUP, "%.700s", plan->refused);
+	/* not the job's first start, and nobody can tell what there is to go on from */
+	if (rc < 0 && job->restart > 0 && !plan->looked && !plan->last.is) {
+		plan->last.is = true;
+		plan->last.fallback = (enum cr_fallback)options.config.fallback;
+		snprintf(plan->last.why, sizeof(plan->last.why),
+			 "it is not known which checkpoints there are: %.600s", err->text);
+	}
+	if (rc < 0 && !plan->refused[0])
+		snprintf(plan->refused, sizeof(plan->refused), "%s", err->text);
+	/* what this node refuses, another one may not; and a job with checkpoints is not started without them */
+	return rc < 0 && !plan->unfit.generation && !plan->last.is && !plan->stop.is ? -1 : 0;
 }
 
 /* ---- the notary ---- */
@@ -144,6 +185,7 @@ static int attempt(const struct launch_job *job, const struct cr_budget *budget,
 {
 	int wire[2];
 
+	relay->blame = CR_BLAME_NODE;
 	if (cr_runtime_reset(&job->runtime, job->uid, job->gid, err) < 0 ||
 	    cr_ns_time(c ? c->monotonic_ns : 0, c ? c->boottime_ns : 0, err) < 0)
 		return -1;
@@ -207,28 +249,75 @@ static int net_choose(struct launch_job *job, const struct candidate *c, struct 
 	return budget_make(job, budget, err);
 }
 
-/* Newest generation first, then from the beginning. Returns as attempt. */
+/* Why it is not the newest, told with what it goes on from; the first reason is that of the newest. */
+static void why_note(struct launch_job *job, uint32_t generation, const char *why)
+{
+	if (!job->why[0])
+		snprintf(job->why, sizeof(job->why), "generation %u: %.640s", generation, why);
+}
+
+/* What passes is tried once more; what the node is to blame for is for another node. Returns as attempt. */
+static int candidate_try(struct launch_job *job, const struct cr_budget *budget, const struct candidate *c,
+			 struct relay *relay, struct cr_error *err)
+{
+	char name[64];
+
+	origin_name(c, name, sizeof(name));
+	for (int left = 1;; left--) {
+		struct unfit unfit = {.generation = c->generation, .source = c->source};
+		int rc = attempt(job, budget, c, relay, err);
+		bool again = left > 0 && relay->blame != CR_BLAME_GENERATION;
+
+		if (rc == 0)
+			return 0;
+		slurm_error(LOG "job %u: %s cannot be restored: %s%s", job->id, name, err->text,
+			    again ? "; once more" : "");
+		if (again)
+			continue;
+		if (relay->blame == CR_BLAME_NODE) {
+			snprintf(unfit.why, sizeof(unfit.why), "%.600s", err->text);
+			unfit_requeue(job, &unfit, relay);
+		}
+		return -1;
+	}
+}
+
+/* When no candidate is left. */
+static void attempts_end(const struct launch_job *job, const struct plan *plan, struct relay *relay)
+{
+	struct setback last = plan->last;
+
+	if (!last.is)
+		return;
+	if (job->why[0])
+		snprintf(last.why, sizeof(last.why), "none of its checkpoints can be used: %.640s", job->why);
+	setback_apply(job, &last, relay);
+}
+
+/* Newest generation first, then as the user wants it. Returns as attempt. */
 static int attempts(struct launch_job *job, struct cr_budget *budget, const struct plan *plan, struct relay *relay,
 		    struct cr_error *err)
 {
+	if (plan->passed.generation && plan->passed.generation > plan->unfit.generation)
+		why_note(job, plan->passed.generation, plan->passed.why);
+	if (plan->unfit.generation)
+		why_note(job, plan->unfit.generation, plan->unfit.why);
 	for (int i = 0; i < plan->n; i++) {
 		const struct candidate *c = &plan->candidates[i];
 		char name[64];
 
 		job->from_now = c->source;
-		origin_name(c, name, sizeof(name));
-		if (net_choose(job, c, budget, err) == 0 && attempt(job, budget, c, relay, err) == 0) {
+		if (net_choose(job, c, budget, err) == 0 && candidate_try(job, budget, c, relay, err) == 0) {
+			origin_name(c, name, sizeof(name));
 			slurm_info(LOG "job %u goes on from %s", job->id, name);
 			return 0;
 		}
-		slurm_error(LOG "job %u: %s cannot be restored: %s", job->id, name, err->text);
+		why_note(job, c->generation, err->text);
 	}
 	job->from_now = 0;
-	if (options.origin.job)
+	attempts_end(job, plan, relay);
+	if (options.origin.job && !plan->last.is)
 		return cr_error_set(err, ENOENT, "none of it can be restored here");
-	if (plan->n > 0 || plan->unfit.generation)
-		slurm_error(LOG "job %u starts from the beginning; its checkpoints stay in %s/%u", job->id,
-			    job->dir, job->id);
 	return net_choose(job, NULL, budget, err) < 0 ? -1 : attempt(job, budget, NULL, relay, err);
 }
 
@@ -288,10 +377,16 @@ static int launch_supervised(struct launch_job *job, struct cr_error *err)
 		return -1;
 	if (relay_init(&relay, err) < 0)
 		return -1;
+	if (plan.stop.is)
+		setback_apply(job, &plan.stop, &relay);
+	if (plan.delay > 0)
+		setback_delay(job, plan.delay, &relay);
 	job->from_now = plan.unfit.source;
 	if (plan.unfit.generation)
 		unfit_requeue(job, &plan.unfit, &relay);
 	if (plan.refused[0]) {
+		if (plan.last.is)
+			setback_apply(job, &plan.last, &relay);
 		relay_restore_mask();
 		return cr_error_set(err, ENOTSUP, "%.700s", plan.refused);
 	}

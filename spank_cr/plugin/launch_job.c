@@ -125,6 +125,12 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	launch_args_add(args, "--signal-after=%d", options.signal.after);
 	launch_args_add(args, "--signal-lead=%d", options.signal.lead);
 	launch_args_add(args, "--log-level=%d", config->log_level);
+	launch_args_add(args, "--restart-soon=%" PRId64, config->restart_soon);
+	launch_args_add(args, "--restart-delay=%" PRId64, config->restart_delay);
+	launch_args_add(args, "--restart-tries=%d", config->restart_tries);
+	launch_args_add(args, "--restart-cap=%d", config->restart_cap);
+	launch_args_add(args, "--fallback=%d", config->fallback);
+	launch_args_add(args, "--store-wait=%" PRId64, config->store_wait);
 	origin_args(args, job);
 }
 

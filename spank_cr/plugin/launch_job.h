@@ -36,6 +36,7 @@ struct launch_job {
 	int from_now;	 /* 1: this attempt, or this request, is of a checkpoint of the job of --restart-from */
 	int cgroup;	 /* cgroup.procs of the child cgroup, or -1 */
 	int notary;	 /* socket to the notary, or -1 */
+	char why[768];	 /* this attempt is not with the newest generation: why; or "" */
 };
 
 struct launch_args {

@@ -31,6 +31,11 @@ static _Noreturn void child_run(const struct launch_job *job, const struct lines
 	launch_args_common(&args, lines->verb, job);
 	if (lines->generation)
 		launch_args_add(&args, "--generation=%u", lines->generation);
+	if (lines->setback) {
+		launch_args_add(&args, "--setback=%s", lines->setback);
+		launch_args_add(&args, "--why=%s", lines->why);
+		launch_args_add(&args, "--wait=%lld", (long long)lines->wait);
+	}
 	if (lines->lacks)
 		launch_args_add(&args, "--lacks=%s", lines->lacks);
 	if (lines->lacks_net)
@@ -60,10 +65,11 @@ static bool term_came(int signals)
 	return term;
 }
 
-/* To the end of what the child prints; 1 as soon as SIGTERM came and may end it. At other times SIGTERM stays
- * where it is: it may be the answer to what the child has asked for. */
+/* To the end of what the child prints; 1 as soon as SIGTERM came and may end it, 2 when it hangs. At other times
+ * SIGTERM stays where it is: it may be the answer to what the child has asked for. */
 static int output_read(int in, const struct lines *lines, struct cr_lines *reader)
 {
+	int timeout = lines->patience > 0 ? (int)(lines->patience * 1000) : -1;
 	char bytes[4096];
 
 	for (;;) {
@@ -71,11 +77,15 @@ static int output_read(int in, const struct lines *lines, struct cr_lines *reade
 		struct pollfd fds[] = {{.fd = in, .events = POLLIN},
 				       {.fd = may ? lines->signals : -1, .events = POLLIN}};
 
-		if (poll(fds, 2, -1) < 0) {
+		int n_ready = poll(fds, 2, timeout);
+
+		if (n_ready < 0) {
 			if (errno == EINTR)
 				continue;
 			return 0;
 		}
+		if (n_ready == 0)
+			return 2;
 		/* its words first: they tell whether it may be ended */
 		if (fds[0].revents) {
 			ssize_t n = read(in, bytes, sizeof(bytes));
@@ -108,8 +118,12 @@ int lines_read(const struct launch_job *job, const struct lines *lines, struct c
 	}
 	rc = output_read(fds[0], lines, &reader);
 	close(fds[0]);
-	if (rc == 1)
+	if (rc != 0)
 		kill(pid, SIGKILL);
+	/* what hangs in the storage cannot die, and cannot be waited for */
+	if (rc == 2)
+		return cr_error_set(err, ETIMEDOUT, "crinit %s has not said a word for %lld s: does storage hang?",
+				    lines->verb, (long long)lines->patience);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (reader.refused)

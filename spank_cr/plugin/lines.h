@@ -16,7 +16,11 @@ struct lines {
 	uint32_t generation;   /* 0: none is given */
 	const char *lacks;     /* why this node can restore nothing, or ""; for plan */
 	const char *lacks_net; /* why nothing with a private network, or "" */
-	bool child_cgroup;     /* run it there, when there is one */
+	const char *setback;   /* for setback: hold, fail or delay; and what for, and how long */
+	const char *why;
+	int64_t wait;
+	bool child_cgroup; /* run it there, when there is one */
+	int64_t patience;  /* seconds without a line after which crinit is given up; 0: no end */
 	void (*each)(char *line, void *arg);
 	void *arg;
 	/* a signalfd, and whether SIGTERM is to end crinit at this moment; NULL: nothing does */
@@ -25,8 +29,8 @@ struct lines {
 };
 
 /* Run crinit without a capability, and call each for every line that it prints, without the newline, until it
- * ends. "refused WHY" is what it prints in crinit's place when it cannot be run. Returns 0, or 1 when SIGTERM has
- * ended it. */
+ * ends. "refused WHY" is what it prints in crinit's place when it cannot be run. Returns 0, 1 when SIGTERM has
+ * ended it, or -1; errnum ETIMEDOUT when it hangs, with the process left to itself. */
 int lines_read(const struct launch_job *job, const struct lines *lines, struct cr_error *err);
 
 #endif

@@ -28,6 +28,8 @@ enum {
 	OPTION_FILES,
 	OPTION_SIGNAL,
 	OPTION_ROLLBACK,
+	OPTION_FALLBACK,
+	OPTION_RESTARTS,
 	OPTION_RESTART_FROM,
 	OPTION_ON_COMPLETE,
 };
@@ -71,6 +73,14 @@ static struct spank_option option_table[] = {
 	{"checkpoint-rollback", "DIR",
 	 "put all files below DIR back at a restore; may be given several times (implies --checkpoint)", 1,
 	 OPTION_ROLLBACK, option_set},
+	{"checkpoint-fallback", "hold|fail|fresh",
+	 "when no checkpoint of the job can be used: hold it, have it fail, or start it from its beginning "
+	 "(implies --checkpoint)",
+	 1, OPTION_FALLBACK, option_set},
+	{"checkpoint-restarts", "N",
+	 "hold the job, or have it fail, after N restarts in a row in which it got no further (implies "
+	 "--checkpoint)",
+	 1, OPTION_RESTARTS, option_set},
 	{"restart-from", "JOBID[.GENERATION]",
 	 "begin from a checkpoint of that job, the newest or the one named, instead of from the script's first "
 	 "line "
@@ -185,6 +195,10 @@ static int config_set(int val, const char *value)
 		rc = cr_config_net(value, &config->private_net, &err);
 	else if (val == OPTION_FILES)
 		rc = cr_config_files(value, &config->files, &err);
+	else if (val == OPTION_FALLBACK)
+		rc = cr_config_fallback(value, &config->fallback, &err);
+	else if (val == OPTION_RESTARTS)
+		rc = cr_config_restarts(value, &config->restart_cap, &err);
 	else
 		rc = cr_config_pool(value, &config->pool, &err);
 	options.files_given = options.files_given || val == OPTION_FILES;

@@ -79,3 +79,29 @@ bool unfit_read(struct unfit *unfit, const char *text)
 	snprintf(unfit->why, sizeof(unfit->why), "%s", text);
 	return true;
 }
+
+bool setback_read(struct setback *setback, const char *text)
+{
+	for (int i = CR_FALLBACK_HOLD; i <= CR_FALLBACK_FRESH; i++) {
+		const char *word = cr_fallback_word((enum cr_fallback)i);
+		size_t n = strlen(word);
+
+		if (strncmp(text, word, n) != 0 || text[n] != ' ' || !text[n + 1])
+			continue;
+		setback->is = true;
+		setback->fallback = (enum cr_fallback)i;
+		snprintf(setback->why, sizeof(setback->why), "%s", text + n + 1);
+		return true;
+	}
+	return false;
+}
+
+bool delay_read(int64_t *seconds, const char *text)
+{
+	uint64_t number;
+
+	if (strchr(text, ' ') || !number_read(&text, CR_RESTART_DELAY_MAX, &number) || number == 0)
+		return false;
+	*seconds = (int64_t)number;
+	return true;
+}

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "restart.h"
+
 struct candidate {
 	uint32_t generation;
 	int64_t monotonic_ns, boottime_ns;
@@ -24,6 +26,12 @@ struct unfit {
 	bool source; /* as in struct candidate */
 };
 
+/* What becomes of the job when nothing else does, and why. */
+struct setback {
+	bool is;
+	enum cr_fallback fallback;
+	char why[700];
+};
 /* Does the line speak of the job of --restart-from? *line moves on to what it says of it. */
 bool source_read(char **line);
 
@@ -31,5 +39,7 @@ bool source_read(char **line);
  * crinit prints: generation 0 above all, which would be a start from the beginning. */
 bool candidate_read(struct candidate *candidate, const char *text);
 bool unfit_read(struct unfit *unfit, const char *text);
+bool setback_read(struct setback *setback, const char *text);
+bool delay_read(int64_t *seconds, const char *text);
 
 #endif

@@ -96,9 +96,11 @@ int relay_wait_started(struct relay *relay, struct cr_error *err)
 
 	if (rc == 1 && message.type == CR_WIRE_STARTED)
 		return 0;
-	if (rc == 1 && message.type == CR_WIRE_FAILED)
+	relay->blame = CR_BLAME_NODE;
+	if (rc == 1 && message.type == CR_WIRE_FAILED) {
+		relay->blame = (enum cr_blame)message.value;
 		cr_error_set(err, EIO, "%s", message.text);
-	else if (rc == 0)
+	} else if (rc == 0)
 		cr_error_set(err, ECHILD, "crinit ended without a word");
 	else if (rc == 1)
 		cr_error_set(err, EPROTO, "crinit sent a message of type %u", message.type);

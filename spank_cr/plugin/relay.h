@@ -10,12 +10,14 @@
 #include <sys/types.h>
 
 #include "error.h"
+#include "restart.h"
 
 struct relay {
 	pid_t crinit;
 	pid_t notary; /* or -1 */
 	int wire;
-	int signals; /* signalfd of everything that can be caught */
+	int signals;	     /* signalfd of everything that can be caught */
+	enum cr_blame blame; /* for the attempt that has failed last */
 };
 
 /* Block every signal and open relay->signals. Call before the first fork: what is sent in the meantime waits. */

@@ -19,6 +19,7 @@
 #include "cgroup.h"
 #include "cleanup.h"
 #include "ns.h"
+#include "restart.h"
 #include "wire.h"
 
 /* Slurm opened stdin, stdout and stderr in its own mount namespace; criu looks their mounts up in the job's.
@@ -147,6 +148,7 @@ static int crinit_exec(const struct launch_job *job, const struct cr_budget *bud
 	launch_args_add(&args, "--notary-fd=%d", job->notary);
 	launch_args_add(&args, "--cgroup-fd=%d", job->cgroup);
 	launch_args_add(&args, "--ask-fd=%d", ask);
+	launch_args_add(&args, "--why=%s", job->why);
 	if (restore)
 		launch_args_add(&args, "--generation=%u", restore);
 	else {
@@ -166,7 +168,7 @@ static int crinit_exec(const struct launch_job *job, const struct cr_budget *bud
 
 static _Noreturn void stage_fail(int wire, struct cr_error *err)
 {
-	cr_wire_send(wire, CR_WIRE_FAILED, 0, err->text, NULL);
+	cr_wire_send(wire, CR_WIRE_FAILED, (int)cr_restart_blame(err->errnum, err->text), err->text, NULL);
 	_exit(1);
 }
 

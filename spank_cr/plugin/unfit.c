@@ -3,89 +3,22 @@
 
 #include "unfit.h"
 
-#include <poll.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
-#include "caps.h"
-#include "lines.h"
 #include "options.h"
-
-#define WAIT_MS 120000 /* for Slurm's SIGTERM; without it T goes by itself */
-
-struct answer {
-	bool asking; /* slurmctld may have heard of it by now */
-	bool requeued;
-	char refused[768];
-};
-
-static void answer_line(char *line, void *arg)
-{
-	struct answer *answer = arg;
-
-	if (strcmp(line, "asking") == 0)
-		answer->asking = true;
-	else if (strcmp(line, "requeued") == 0)
-		answer->requeued = true;
-	else if (strncmp(line, "refused ", 8) == 0)
-		snprintf(answer->refused, sizeof(answer->refused), "%s", line + 8);
-	else if (strncmp(line, "note ", 5) == 0)
-		slurm_error(LOG "%s", line + 5);
-}
-
-/* SIGTERM says that the job was cancelled, or requeued by somebody else, unless it is the answer to our request.
- */
-static bool answer_open(void *arg)
-{
-	return !((struct answer *)arg)->asking;
-}
-
-/* The job is pending again, and this start of it over: nothing of the user's has run. */
-static _Noreturn void ended_wait(struct relay *relay)
-{
-	struct pollfd p = {.fd = relay->signals, .events = POLLIN};
-	struct signalfd_siginfo info;
-	struct cr_error err;
-
-	if (cr_caps_drop(&err) < 0)
-		slurm_error(LOG "%s", err.text);
-	while (poll(&p, 1, WAIT_MS) > 0) {
-		if (read(relay->signals, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
-		    info.ssi_signo == SIGTERM)
-			break;
-	}
-	relay_end(SIGTERM);
-}
+#include "request.h"
 
 void unfit_requeue(const struct launch_job *job, const struct unfit *unfit, struct relay *relay)
 {
-	struct answer answer = {.refused = "crinit requeue ended without a result"};
-	/* Slurm ends all that is in its own cgroup as soon as it has requeued the job */
-	const struct lines lines = {.verb = "requeue",
-				    .generation = unfit->generation,
-				    .child_cgroup = true,
-				    .each = answer_line,
-				    .arg = &answer,
-				    .signals = relay->signals,
-				    .may_end = answer_open};
-	struct cr_error err;
-	int rc = lines_read(job, &lines, &err);
+	const struct request request = {.verb = "requeue", .generation = unfit->generation};
+	char refused[768];
 
-	if (rc == 1)
-		relay_end(SIGTERM);
-	if (rc < 0)
-		snprintf(answer.refused, sizeof(answer.refused), "%s", err.text);
-	if (answer.requeued) {
+	if (request_make(job, &request, relay, refused, sizeof(refused))) {
 		slurm_error(LOG
 			    "job %u: generation %u cannot be restored on %s: %s; the job is requeued, and not to "
 			    "be started on %s again",
 			    job->id, unfit->generation, job->node, unfit->why, job->node);
-		ended_wait(relay);
+		/* pending again, and this start of it over: nothing of the user's has run */
+		request_ended_wait(relay);
 	}
 	slurm_error(LOG "job %u: generation %u cannot be restored on %s: %s; not requeued: %s", job->id,
-		    unfit->generation, job->node, unfit->why, answer.refused);
+		    unfit->generation, job->node, unfit->why, refused);
 }

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "../../libcrcore/config.h"
+#include "../../libcrcore/restart.h"
 
 static int parse(struct cr_config *config, const char *arg, struct cr_error *err)
 {
@@ -147,6 +148,32 @@ START_TEST(every_key_of_the_store)
 END_TEST
 
 /* What users write as well: a wrong value changes nothing. */
+START_TEST(every_key_of_restarts)
+{
+	struct cr_config config;
+	struct cr_error err;
+
+	cr_config_init(&config);
+	ck_assert_int_eq(config.fallback, CR_FALLBACK_HOLD);
+	unit_assert_ok(parse(&config, "fallback=fail", &err), &err);
+	ck_assert_int_eq(config.fallback, CR_FALLBACK_FAIL);
+	unit_assert_ok(parse(&config, "fallback=fresh", &err), &err);
+	ck_assert_int_eq(config.fallback, CR_FALLBACK_FRESH);
+	unit_assert_ok(parse(&config, "restart_soon=90s", &err), &err);
+	ck_assert_int_eq(config.restart_soon, 90);
+	unit_assert_ok(parse(&config, "restart_tries=1", &err), &err);
+	ck_assert_int_eq(config.restart_tries, 1);
+	unit_assert_ok(parse(&config, "restart_cap=0", &err), &err);
+	ck_assert_int_eq(config.restart_cap, 0);
+	unit_assert_ok(parse(&config, "restart_delay=0", &err), &err);
+	ck_assert_int_eq(config.restart_delay, 0);
+	unit_assert_ok(parse(&config, "restart_delay=2s", &err), &err);
+	ck_assert_int_eq(config.restart_delay, 2);
+	unit_assert_ok(parse(&config, "store_wait=3", &err), &err);
+	ck_assert_int_eq(config.store_wait, 180);
+}
+END_TEST
+
 START_TEST(values_of_users)
 {
 	struct cr_error err = {0};
@@ -254,6 +281,15 @@ START_TEST(errors_name_the_argument)
 		"net=",
 		"net=Private",
 		"net=hostile",
+		"fallback=",
+		"fallback=Hold",
+		"fallback=holding",
+		"restart_soon=0",
+		"restart_tries=0",
+		"restart_cap=-1",
+		"restart_cap=1000001",
+		"restart_delay=x",
+		"store_wait=-1",
 		"net=1",
 		"drain_jobs=-1",
 		"drain_jobs=x",
@@ -431,5 +467,6 @@ START_TEST(expand)
 END_TEST
 
 UNIT_MAIN("config", {defaults, false}, {every_key, false}, {every_key_of_the_store, false},
-	  {values_of_users, false}, {errors_name_the_argument, false}, {interval_below_least, false},
-	  {long_paths, false}, {read_plugstack, true}, {read_errors, true}, {expand, false}, {common, false})
+	  {every_key_of_restarts, false}, {values_of_users, false}, {errors_name_the_argument, false},
+	  {interval_below_least, false}, {long_paths, false}, {read_plugstack, true}, {read_errors, true},
+	  {expand, false}, {common, false})

@@ -57,6 +57,7 @@ static const struct cr_journal_event full = {
 	.reason = "nodefail",
 	.text = "line\nbreak \"quoted\" ü",
 	.ms = 812,
+	.clock_ms = 15000,
 };
 
 static int compare_full(const struct cr_journal_event *event, void *arg)
@@ -70,6 +71,7 @@ static int compare_full(const struct cr_journal_event *event, void *arg)
 	ck_assert_str_eq(event->reason, full.reason);
 	ck_assert_str_eq(event->text, full.text);
 	ck_assert_int_eq(event->ms, full.ms);
+	ck_assert_int_eq(event->clock_ms, full.clock_ms);
 	++*(int *)arg;
 	return 0;
 }

@@ -96,4 +96,43 @@ START_TEST(unfit_ones)
 }
 END_TEST
 
-UNIT_MAIN("plan", {of_another_job, false}, {candidates, false}, {what_is_no_candidate, false}, {unfit_ones, false})
+START_TEST(setbacks)
+{
+	static const char *const none[] = {"",	    "hold",  "hold ",	"fresher why", "Fail why",
+					   " hold", "0 why", "holdwhy", "74 why",      "hold\twhy"};
+	static char longer[2000] = "fail ";
+	struct setback s = {0};
+
+	ck_assert(setback_read(&s, "fresh none of its checkpoints"));
+	ck_assert(s.is);
+	ck_assert_int_eq(s.fallback, CR_FALLBACK_FRESH);
+	ck_assert_str_eq(s.why, "none of its checkpoints");
+	ck_assert(setback_read(&s, "hold x"));
+	ck_assert_int_eq(s.fallback, CR_FALLBACK_HOLD);
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		struct setback bad = {0};
+
+		ck_assert_msg(!setback_read(&bad, none[i]), "\"%s\" was taken", none[i]);
+		ck_assert(!bad.is);
+	}
+	memset(longer + 5, 'x', sizeof(longer) - 6);
+	ck_assert(setback_read(&s, longer));
+	ck_assert_int_eq(s.fallback, CR_FALLBACK_FAIL);
+	ck_assert_uint_eq(strlen(s.why), sizeof(s.why) - 1);
+}
+END_TEST
+
+START_TEST(delays)
+{
+	static const char *const none[] = {"", "0", "-1", "3601", "1 ", "1 1", "x", "99999999999999999999"};
+	int64_t seconds = 7;
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		ck_assert_msg(!delay_read(&seconds, none[i]) && seconds == 7, "\"%s\" was taken", none[i]);
+	ck_assert(delay_read(&seconds, "3600"));
+	ck_assert_int_eq(seconds, 3600);
+}
+END_TEST
+
+UNIT_MAIN("plan", {of_another_job, false}, {candidates, false}, {what_is_no_candidate, false}, {unfit_ones, false},
+	  {setbacks, false}, {delays, false})

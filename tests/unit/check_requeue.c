@@ -48,6 +48,27 @@ START_TEST(arrays)
 }
 END_TEST
 
+/* To be held it need not be able to go elsewhere. */
+START_TEST(to_be_held)
+{
+	unit_assert_ok(requeue_may(LINE("JobId=3 JobName=x", "1", "RUNNING", "ReqNodeList=n2 ExcNodeList=(null)"),
+				   3, &facts, &err),
+		       &err);
+	ck_assert_str_eq(facts.name, "3");
+	ck_assert_uint_eq(facts.restarts, 1);
+	ck_assert_str_eq(facts.comment, "");
+	unit_assert_ok(requeue_may(LINE("JobId=3 JobName=x", "1", "RUNNING", NO_NODES " Comment=mine, all mine"),
+				   3, &facts, &err),
+		       &err);
+	ck_assert_str_eq(facts.comment, "mine,");
+	ck_assert_int_eq(requeue_may(LINE("JobId=3 JobName=x", "0", "RUNNING", NO_NODES), 3, &facts, &err), -1);
+	unit_assert_error(&err, ENOTSUP, "--no-requeue");
+	ck_assert_int_eq(requeue_may(LINE("JobId=3 JobName=x", "1", "COMPLETING", NO_NODES), 3, &facts, &err), -1);
+	unit_assert_error(&err, ENOTSUP, "it is COMPLETING");
+	ck_assert_int_eq(requeue_may("", 3, &facts, &err), -1);
+}
+END_TEST
+
 START_TEST(not_to_be)
 {
 	ck_assert_int_eq(requeue_read(LINE("JobId=3 JobName=x", "0", "RUNNING", NO_NODES), 3, &facts, &err), -1);
@@ -265,6 +286,6 @@ START_TEST(past)
 }
 END_TEST
 
-UNIT_MAIN("requeue", {plain, false}, {arrays, false}, {not_to_be, false}, {nodes_that_are_left, false},
-	  {nodes_that_cannot_be_had, false}, {what_the_job_asks_for, false}, {silence_is_no_refusal, false},
-	  {past, true}, {moved, true}, {nodes_that_it_wants, false})
+UNIT_MAIN("requeue", {plain, false}, {arrays, false}, {not_to_be, false}, {to_be_held, false},
+	  {nodes_that_are_left, false}, {nodes_that_cannot_be_had, false}, {what_the_job_asks_for, false},
+	  {silence_is_no_refusal, false}, {past, true}, {moved, true}, {nodes_that_it_wants, false})
