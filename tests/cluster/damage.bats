@@ -13,7 +13,7 @@ setup_file() {
 	program hold
 	# each has memory that is the same in every run of it
 	for name in "${JOBS[@]}"; do
-		submit_as "$name" --output=out.%j --error=errors.%j \
+		submit_as "$name" --checkpoint-fallback=fresh --output=out.%j --error=errors.%j \
 			"echo started >>starts.\$SLURM_JOB_ID
 			./hold 4 stop.\$SLURM_JOB_ID >held.\$SLURM_JOB_ID & $COUNT; wait"
 	done

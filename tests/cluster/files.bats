@@ -44,7 +44,7 @@ lost_node() {
 drained() {
 	local name
 	for name in link owner readonly older; do
-		submit_as $name --output=out.%j --error=errors.%j 'exec python3 files.py one 100000'
+		submit_as $name --checkpoint-fallback=fresh --output=out.%j --error=errors.%j 'exec python3 files.py one 100000'
 	done
 	for name in link owner readonly older; do
 		wait_file alice "out.$(job $name)" ready 30

@@ -98,7 +98,7 @@ fakes_lift() {
 # start [SBATCH-OPTION]... SCRIPT - a job on n1 that counts, with a checkpoint; prints its number
 start() {
 	local job
-	job=$(submit --checkpoint=1h --output=out.%j --error=errors.%j "$@")
+	job=$(submit --checkpoint=1h --checkpoint-fallback=fresh --output=out.%j --error=errors.%j "$@")
 	wait_file alice "out.$job" '^5$' 30
 	on n0 alice scheckpoint create "$job" >&2
 	echo "$job"

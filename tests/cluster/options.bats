@@ -101,8 +101,10 @@ refused() {
 	refused '--checkpoint-pool=64: less than 1M' sbatch --checkpoint-pool=64
 }
 
-@test "a fate of files that is none is refused" {
+@test "a fate of files, or of the job, that is none is refused" {
 	refused '--checkpoint-files=all: not one of copy, truncate, keep' sbatch --checkpoint-files=all
+	refused '--checkpoint-fallback=none: not one of fresh, fail, hold' sbatch --checkpoint-fallback=none
+	refused '--checkpoint-restarts=-1: not a number from 0 to 1000000' sbatch --checkpoint-restarts=-1
 }
 
 @test "srun and salloc do not take --checkpoint" {

@@ -108,7 +108,7 @@ script() {
 
 submit_one() {
 	on n0 alice mkdir -p "programs/run/$1/" "programs/run/$1.alone"
-	submit --job-name="$1" --checkpoint=1h --oversubscribe --mem="$2" --cpus-per-task="$3" \
+	submit --job-name="$1" --checkpoint=1h --checkpoint-fallback=fresh --oversubscribe --mem="$2" --cpus-per-task="$3" \
 		--chdir="/shared/home/alice/programs/run/$1" --output=out --error=errors "$(script "$4")" >"$BATS_FILE_TMPDIR/$1.job"
 }
 

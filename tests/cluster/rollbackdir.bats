@@ -66,11 +66,11 @@ setup_file() {
 	submit_as sql --oversubscribe --checkpoint-rollback=rb.sql --output=out.%j 'exec python3 sql.py'
 	submit_as home --oversubscribe --checkpoint-rollback=rb.home --output=rb.home/out.%j --checkpoint-dir="$HOME_DIR/rb.home/ck" "$home"
 	# shellcheck disable=SC2016
-	submit_as planted --oversubscribe --checkpoint-rollback=rb.planted --output=out.%j 'echo begin; i=0; while :; do echo $((i++)) >>rb.planted/log; sleep 0.1; done'
+	submit_as planted --oversubscribe --checkpoint-fallback=fresh --checkpoint-rollback=rb.planted --output=out.%j 'echo begin; i=0; while :; do echo $((i++)) >>rb.planted/log; sleep 0.1; done'
 	# shellcheck disable=SC2016
-	submit_as way --oversubscribe --checkpoint-rollback=rb.way/in --output=out.%j 'echo begin; i=0; while :; do echo $((i++)) >>rb.way/in/log; sleep 0.1; done'
+	submit_as way --oversubscribe --checkpoint-fallback=fresh --checkpoint-rollback=rb.way/in --output=out.%j 'echo begin; i=0; while :; do echo $((i++)) >>rb.way/in/log; sleep 0.1; done'
 	submit_as model --oversubscribe --checkpoint-files=truncate --checkpoint-rollback=rb.model --checkpoint-rollback=rb.second --output=out.%j "$model"
-	submit_as refused --oversubscribe --checkpoint-rollback=rb.untouched --output=out.%j 'exec 7>>rb.outside/f; echo begin >>rb.untouched/log; echo ready; sleep 600'
+	submit_as refused --oversubscribe --checkpoint-fallback=fresh --checkpoint-rollback=rb.untouched --output=out.%j 'exec 7>>rb.outside/f; echo begin >>rb.untouched/log; echo ready; sleep 600'
 	wait_file alice "out.$(job files)" ready 30
 	wait_file alice "out.$(job sql)" '^20$' 30
 	wait_file alice rb.home/log '^20$' 30
