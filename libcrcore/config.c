@@ -33,6 +33,7 @@ void cr_config_init(struct cr_config *config)
 		.mtbf = 30 * 86400,
 		.max_share = 5,
 		.preflight = 5,
+		.fence = 10,
 		.ghost_limit = 64u << 20,
 		.files = CR_FILES_COPY,
 		.file_limit = 64u << 20,
@@ -137,6 +138,15 @@ static int set_preflight(struct cr_config *config, const char *value, struct cr_
 		return 0;
 	}
 	return cr_duration_parse(value, &config->preflight, err);
+}
+
+static int set_fence(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	if (strcmp(value, "0") == 0) {
+		config->fence = 0;
+		return 0;
+	}
+	return cr_duration_parse(value, &config->fence, err);
 }
 
 static int config_size(const char *value, uint64_t *size, struct cr_error *err)
@@ -386,6 +396,7 @@ static const struct {
 	{"mtbf", set_mtbf},
 	{"max_share", set_max_share},
 	{"preflight", set_preflight},
+	{"fence", set_fence},
 	{"ghost_limit", set_ghost_limit},
 	{"files", set_files},
 	{"file_limit", set_file_limit},

@@ -41,12 +41,13 @@ struct cr_config {
 	uint64_t pool;		/* pool=    bytes of memory for what is new in a checkpoint; 0: auto */
 	int drain_share;	/* drain_share= percent of the job's processors for writing while the job runs */
 	uint64_t bandwidth;	/* bandwidth= bytes a second that one job writes meanwhile; 0: no limit */
-	int drain_jobs;		/* drain_jobs= jobs of the site that write at a time; 0: no limit */
-	int on_complete;	/* on_complete= remove (1) or keep (0) the checkpoints of a completed job */
-	int on_failure;		/* on_failure= the same for one that failed */
-	int64_t max_age;	/* max_age= seconds after which "scheckpoint gc" removes those of a failed job */
-	int private_net;	/* net=     host (0) or private (1), a network namespace for each job */
-	int log_level;		/* log=     error|info|debug as 0|1|2 */
+	int64_t fence;	 /* fence= seconds between looks whether Slurm has started a job elsewhere; 0: never */
+	int drain_jobs;	 /* drain_jobs= jobs of the site that write at a time; 0: no limit */
+	int on_complete; /* on_complete= remove (1) or keep (0) the checkpoints of a completed job */
+	int on_failure;	 /* on_failure= the same for one that failed */
+	int64_t max_age; /* max_age= seconds after which "scheckpoint gc" removes those of a failed job */
+	int private_net; /* net=     host (0) or private (1), a network namespace for each job */
+	int log_level;	 /* log=     error|info|debug as 0|1|2 */
 	/* rollback_limit= bytes that the directories of --checkpoint-rollback may hold; 0: no limit */
 	uint64_t rollback_limit;
 	int fallback;	       /* fallback= hold|fail|fresh, an enum cr_fallback (restart.h) */
@@ -58,10 +59,11 @@ struct cr_config {
 };
 
 /* Fill config with the defaults: dir "" (must be set), scratch /var/spool/spank_cr, criu /usr/sbin/criu,
- * interval 1 h, min_interval 1 s, max_interval 6 h, mtbf 30 days, max_share 5, preflight 5 s, ghost_limit 64M,
- * files copy, file_limit 64M, rollback_limit 4G, keep 2, compress fast, pool auto, drain_share 75, bandwidth and
- * drain_jobs without limit, on_complete remove, on_failure keep, max_age 30 days, net host, log info, fallback
- * hold, restart_soon 5 min, restart_tries 2, restart_cap 10, restart_delay 30 s, store_wait 2 min. */
+ * interval 1 h, min_interval 1 s, max_interval 6 h, mtbf 30 days, max_share 5, preflight 5 s, fence 10 s,
+ * ghost_limit 64M, files copy, file_limit 64M, rollback_limit 4G, keep 2, compress fast, pool auto, drain_share
+ * 75, bandwidth and drain_jobs without limit, on_complete remove, on_failure keep, max_age 30 days, net host, log
+ * info, fallback hold, restart_soon 5 min, restart_tries 2, restart_cap 10, restart_delay 30 s, store_wait
+ * 2 min. */
 void cr_config_init(struct cr_config *config);
 
 /* The values of interval=, "auto" or a time, */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,12 @@ static int parent_make(const char *path, struct cr_error *err)
 
 	if (made && (cr_fs_mkdirs(path, 0755, err) < 0 || lstat(path, &st) < 0))
 		return -1;
+	/* another job's start may be between its mkdir and its chown */
+	for (int i = 0; !made && i < 20 && S_ISDIR(st.st_mode) && st.st_uid != 0; i++) {
+		(void)poll(NULL, 0, 10);
+		if (lstat(path, &st) < 0)
+			return cr_error_sys(err, errno, "%s", path);
+	}
 	if (!made && (!S_ISDIR(st.st_mode) || st.st_uid != 0 || ((st.st_mode & 022) && !(st.st_mode & S_ISVTX))))
 		return cr_error_set(err, EPERM, "%s must be a directory of root's that others cannot write", path);
 	/* made by T it is the user's; a umask of slurmd's must not shut the users out */

@@ -77,6 +77,9 @@ int cr_store_prune(const struct cr_store *s, uint32_t run, int keep, struct cr_e
  * they hold is not its past any more. They stay for whoever wants to know why, and count nowhere. */
 int cr_store_set_aside(const struct cr_store *s, uint32_t generation, struct cr_error *err);
 
+/* The same of this one alone. */
+int cr_store_set_aside_one(const struct cr_store *s, uint32_t generation, struct cr_error *err);
+
 /* Remove what a crash left behind: .tmp and .del directories, and packs as cr_store_prune does. */
 int cr_store_sweep(const struct cr_store *s, struct cr_error *err);
 
@@ -90,7 +93,7 @@ int cr_store_clear(const struct cr_store *s, struct cr_error *err);
 
 /* Append one event to the journal and sync it. */
 struct cr_journal_event {
-	const char *event;   /* "restored", "failed", "fresh", "restore-failed", "unable" */
+	const char *event;   /* "start", "restored", "failed", "fresh", "restore-failed", "unable" */
 	uint32_t generation; /* 0 when none */
 	uint32_t run;
 	uint32_t restart;

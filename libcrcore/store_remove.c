@@ -194,6 +194,17 @@ int cr_store_prune(const struct cr_store *s, uint32_t run, int keep, struct cr_e
 	return packs_each(s, false, leftover_remove, NULL, err);
 }
 
+int cr_store_set_aside_one(const struct cr_store *s, uint32_t generation, struct cr_error *err)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	cr_store_path(s, generation, from);
+	cr_store_entry_path(s, ENTRY_BAD, generation, to);
+	if (cr_fs_remove_tree(to, err) < 0)
+		return -1;
+	return cr_fs_rename(from, to, err);
+}
+
 int cr_store_set_aside(const struct cr_store *s, uint32_t generation, struct cr_error *err)
 {
 	cleanup_free uint32_t *list = NULL;
@@ -202,11 +213,7 @@ int cr_store_set_aside(const struct cr_store *s, uint32_t generation, struct cr_
 	if (cr_store_list(s, &list, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n && list[i] > generation; i++) {
-		char from[PATH_MAX], to[PATH_MAX];
-
-		cr_store_path(s, list[i], from);
-		cr_store_entry_path(s, ENTRY_BAD, list[i], to);
-		if (cr_fs_remove_tree(to, err) < 0 || cr_fs_rename(from, to, err) < 0)
+		if (cr_store_set_aside_one(s, list[i], err) < 0)
 			return -1;
 	}
 	return cr_fs_sync_dir(s->dir, err);

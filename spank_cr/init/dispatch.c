@@ -90,6 +90,10 @@ static void report_dump(struct loop *l, const struct report *r)
 	case REPORT_FAILED:
 		dump_failed(l, r);
 		break;
+	case REPORT_FENCED:
+		clients_reply(l, r);
+		fence_lost(l, r->text);
+		break;
 	case REPORT_PASS:
 	case REPORT_CANCELLED:
 		signals_term_pass(l, r->type == REPORT_CANCELLED);

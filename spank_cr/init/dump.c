@@ -29,6 +29,7 @@
 #include "capture.h"
 #include "cleanup.h"
 #include "criu.h"
+#include "fence.h"
 #include "fs.h"
 #include "groups.h"
 #include "hook.h"
@@ -71,6 +72,7 @@ struct dump {
 	struct binaries binaries;
 	struct rollback rollback;
 	int64_t frozen_ns, thawed_ns; /* CLOCK_MONOTONIC */
+	bool begun;		      /* its directory is ours */
 	bool committed, resumed;
 	bool failed;
 	struct cr_error err; /* of what was done while frozen */
@@ -178,7 +180,7 @@ static int generation_commit(struct dump *d, struct cr_error *err)
 	cleanup_free char *text = NULL;
 	cleanup_free char *seal = NULL;
 
-	if (capture_write(d, err) < 0 || job_fence(d->job, err) < 0 || outputs_sync(m, err) < 0 ||
+	if (capture_write(d, err) < 0 || fence_check(d->job, err) < 0 || outputs_sync(m, err) < 0 ||
 	    cr_image_record(&d->job->store, m, err) < 0 || cr_manifest_hash_dir(m, d->dir, err) < 0)
 		return -1;
 	m->image_bytes = d->capture.image_bytes;
@@ -187,7 +189,8 @@ static int generation_commit(struct dump *d, struct cr_error *err)
 	m->drain_ms = d->thawed_ns ? (cr_time_clock_ns(CLOCK_MONOTONIC) - d->thawed_ns) / 1000000 : 0;
 	if (cr_manifest_encode(m, &text, err) < 0 ||
 	    notary_seal(d->job, d->generation, text, strlen(text), &seal, err) < 0 ||
-	    cr_store_commit(&d->job->store, m, text, seal, err) < 0)
+	    fence_check(d->job, err) < 0 || cr_store_commit(&d->job->store, m, text, seal, err) < 0 ||
+	    fence_settle(d->job, d->generation, err) < 0)
 		return -1;
 	d->committed = true;
 	report_send(d->fd, REPORT_COMMITTED, d->generation, m->freeze_ms, m->image_bytes, m->reason);
@@ -405,14 +408,16 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	uint32_t past;
 
 	if (cr_store_open(&job->store, job->dir, job->id, job->part, getuid(), true, err) < 0 ||
-	    job_fence(job, err) < 0 || cr_store_next(&job->store, &d->generation, err) < 0)
+	    fence_check(job, err) < 0 || cr_store_next(&job->store, &d->generation, err) < 0)
 		return -1;
 	/* what a worker that was given up does last, when storage answers, is to find nothing of ours */
 	if (d->generation <= job->lost)
 		d->generation = job->lost + 1;
 	doing_tell(d, false, "preparing the checkpoint");
-	if (cr_store_sweep(&job->store, err) < 0 || cr_store_begin(&job->store, d->generation, d->dir, err) < 0 ||
-	    verdict_before(job, err) < 0 || manifest_begin(d, reason, err) < 0)
+	if (cr_store_sweep(&job->store, err) < 0 || cr_store_begin(&job->store, d->generation, d->dir, err) < 0)
+		return -1;
+	d->begun = true;
+	if (verdict_before(job, err) < 0 || manifest_begin(d, reason, err) < 0)
 		return -1;
 	past = generation_past(d, &past_bytes);
 	if (rollback_start(&d->rollback, job, d->dir, d->mode == DUMP_RUNNING, err) < 0)
@@ -434,10 +439,30 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	return 0;
 }
 
+/* It failed, and leaves nothing behind; unless a newer start owns the store by now: what lies there may be that
+ * one's, under the same number. */
+static void dump_abandon(const struct dump *d, const char *reason, struct cr_error *err)
+{
+	const struct job *job = d->job;
+	struct cr_error fence = *err, ignored;
+
+	if (err->errnum == FENCE_LOST || (fence_check(job, &fence) < 0 && fence.errnum == FENCE_LOST)) {
+		report_send(d->fd, REPORT_FENCED, d->generation, 0, 0, fence.text);
+		return;
+	}
+	criu_log_keep(job, "dump");
+	if (d->begun && cr_store_abort(&job->store, d->generation, &ignored) < 0)
+		job_log(job, 1, "%s", ignored.text);
+	job_journal(job, "failed", d->generation, reason, err->text, -1);
+	report_send(d->fd, REPORT_FAILED, d->generation, d->state.fate == SLURM_ENDING, 0, err->text);
+	if (d->state.fate == SLURM_ENDING)
+		moved_release(job);
+}
+
 void dump_work(struct job *job, int fd, enum dump_mode mode, const char *reason)
 {
 	struct dump d = {.job = job, .fd = fd, .mode = mode};
-	struct cr_error err, ignored;
+	struct cr_error err;
 	int rc;
 
 	if (mode == DUMP_TERM) {
@@ -456,13 +481,7 @@ void dump_work(struct job *job, int fd, enum dump_mode mode, const char *reason)
 	capture_end(&d.capture);
 	rollback_end(&d.rollback);
 	if (rc < 0) {
-		criu_log_keep(job, "dump");
-		if (d.generation && cr_store_abort(&job->store, d.generation, &ignored) < 0)
-			job_log(job, 1, "%s", ignored.text);
-		job_journal(job, "failed", d.generation, reason, err.text, -1);
-		report_send(fd, REPORT_FAILED, d.generation, d.state.fate == SLURM_ENDING, 0, err.text);
-		if (d.state.fate == SLURM_ENDING)
-			moved_release(job);
+		dump_abandon(&d, reason, &err);
 	} else if (d.resumed) {
 		report_send(fd, REPORT_RESUMED, d.generation, d.m.freeze_ms, 0, NULL);
 	} else if (mode != DUMP_RUNNING) {

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fence.h"
 #include "spawn.h"
 
 #define TIDY_PATIENCE_MS (20 * 1000)
@@ -27,10 +28,17 @@ void ending_set(struct loop *l, int status)
 static void root_ended(struct loop *l, int status)
 {
 	bool by_itself = l->term == TERM_NONE && !l->ending;
+	/* a program that was told to go and did is not one that came to its end */
+	bool completed = status == 0 && !l->ending;
+	struct cr_error err;
 	char text[64];
 
-	/* a program that was told to go and did is not one that came to its end */
-	if (status == 0 && !l->ending) {
+	/* of what the newer start does this says nothing */
+	if (fence_check(l->job, &err) < 0 && err.errnum == FENCE_LOST) {
+		job_log(l->job, 1, "%s", err.text);
+		return;
+	}
+	if (completed) {
 		job_journal(l->job, "completed", l->committed, l->job->keep_completed ? "keep" : NULL, NULL, -1);
 	} else if (by_itself) {
 		snprintf(text, sizeof(text), WIFSIGNALED(status) ? "signal %d" : "exit code %d",
@@ -76,14 +84,17 @@ static void worker_stop(struct loop *l)
 /* What the job leaves in the store, as the site wants it. */
 static void store_leave(const struct loop *l)
 {
-	struct cr_error err;
+	struct cr_error err = {0};
 
-	if (job_fence(l->job, &err) < 0)
+	if (fence_check(l->job, &err) < 0)
 		job_log(l->job, 1, "%s", err.text);
 	else if ((l->unwanted ? cr_store_clear(&l->job->store, &err) : cr_store_sweep(&l->job->store, &err)) < 0)
 		job_log(l->job, 0, "removing what is not needed any more: %s", err.text);
 	else if (l->unwanted)
 		job_log(l->job, 1, "its checkpoints are removed");
+	/* whoever starts the job next need not wait for the end of this start */
+	if (err.errnum != FENCE_LOST)
+		job_journal(l->job, "over", l->committed, NULL, NULL, -1);
 }
 
 /* In a process of its own, which a storage that hangs may keep: the job's end waits for so long and no longer, and

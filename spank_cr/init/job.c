@@ -37,6 +37,7 @@ static const struct key {
 	{"max-share", INT, offsetof(struct job, max_share)},
 	{"nodes", U32, offsetof(struct job, nodes)},
 	{"preflight", I64, offsetof(struct job, preflight)},
+	{"fence", I64, offsetof(struct job, fence)},
 	{"keep", INT, offsetof(struct job, keep)},
 	{"compress", INT, offsetof(struct job, compress)},
 	{"pool", U64, offsetof(struct job, pool)},
@@ -237,28 +238,4 @@ void job_journal(const struct job *job, const char *event, uint32_t generation, 
 
 	if (job_journal_append(job, event, generation, reason, text, ms, &err) < 0)
 		job_log(job, 0, "journal: %s", err.text);
-}
-
-static int fence_line(const struct cr_journal_event *event, void *arg)
-{
-	uint32_t *restart = arg;
-
-	if ((strcmp(event->event, "fresh") == 0 || strcmp(event->event, "restored") == 0) &&
-	    event->restart > *restart)
-		*restart = event->restart;
-	return 0;
-}
-
-int job_fence(const struct job *job, struct cr_error *err)
-{
-	uint32_t newest = job->restart;
-
-	if (cr_journal_each(&job->store, fence_line, &newest, err) < 0)
-		return -1;
-	if (newest > job->restart)
-		return cr_error_set(err, ESTALE,
-				    "Slurm has started this job again elsewhere (restart %u, this is %u): nothing "
-				    "is published",
-				    newest, job->restart);
-	return 0;
 }

@@ -33,6 +33,7 @@ struct job {
 	uint64_t pool;	    /* bytes of memory for what is new in a checkpoint; 0: crinit decides */
 	int drain_share;    /* percent of the job's processors that may write while the job runs */
 	uint64_t bandwidth; /* bytes a second written meanwhile; 0: no limit */
+	int64_t fence;	    /* seconds between looks whether Slurm has started the job elsewhere; 0: none */
 	int drain_jobs;	    /* jobs of the site that write at a time; 0: no limit */
 	int on_complete;    /* 1: remove the checkpoints when the job has completed */
 	int on_failure;	    /* 1: remove them when it has failed */
@@ -90,10 +91,6 @@ int job_open(struct job *job, bool create, struct cr_error *err);
 
 /* A line in crinit.log with time and pid, and, with a wire, to slurmd's log. level 0 error, 1 info, 2 debug. */
 void job_log(const struct job *job, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-/* Does the store still belong to this start of the job? A node that Slurm has given up on may reach it yet: what
- * Slurm started later owns it, and nothing there is to be published or swept. ESTALE when it does not. */
-int job_fence(const struct job *job, struct cr_error *err);
 
 /* Append to the journal. */
 int job_journal_append(const struct job *job, const char *event, uint32_t generation, const char *reason,

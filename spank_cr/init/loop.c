@@ -60,6 +60,7 @@ static void loop_once(struct loop *l)
 	dispatch_watch(l);
 	control_serve(&l->control, fds + 5, n);
 	dispatch_next(l);
+	fence_serve(l);
 	look_serve(l);
 	(void)facts_serve(l);
 }

@@ -17,6 +17,7 @@
 #include "cost.h"
 #include "drag.h"
 #include "facts.h"
+#include "fence.h"
 #include "job.h"
 #include "look.h"
 #include "stall.h"
@@ -32,6 +33,7 @@ struct loop {
 	struct look look;
 	struct facts_state facts;
 	struct stall stall;
+	struct fence fence;
 	enum dump_mode mode; /* of the running worker */
 	bool restoring;
 	bool drained; /* the worker's tree is thawed: it only writes */
@@ -98,6 +100,14 @@ void dispatch_watch(struct loop *l);
 
 /* Start a worker when something is wanted: one at a time, the most urgent wish first. */
 void dispatch_next(struct loop *l);
+
+/* ---- fence_watch.c ---- */
+
+/* Look now and then whether this is still the job's newest start; never waits. */
+void fence_serve(struct loop *l);
+
+/* It is not: the job's processes here are ended, and nothing is written where the newer start's files are. */
+void fence_lost(struct loop *l, const char *text);
 
 /* ---- ending.c ---- */
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -31,8 +32,10 @@ int notary_seal(const struct job *job, uint32_t generation, const char *manifest
 		;
 	if (cr_hash_data(manifest, size, request.hash, err) < 0)
 		return -1;
+	/* nobody can start another: what started this one has given up what that takes */
 	if (send(job->notary, &request, sizeof(request), MSG_NOSIGNAL) != (ssize_t)sizeof(request))
-		return cr_error_sys(err, errno, "asking the notary for a seal");
+		return errno == EPIPE ? cr_error_set(err, EPIPE, "the notary is gone")
+				      : cr_error_sys(err, errno, "asking the notary for a seal");
 	do {
 		if (poll(&p, 1, PATIENCE_MS) != 1)
 			return cr_error_set(err, ETIMEDOUT,

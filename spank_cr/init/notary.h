@@ -32,7 +32,7 @@ struct notary_reply {
 int notary_seal(const struct job *job, uint32_t generation, const char *manifest, size_t size, char **seal,
 		struct cr_error *err);
 
-/* Check DIR/manifest.seal against DIR/manifest.json. */
+/* Check DIR/manifest.seal against DIR/manifest.json. ECONNREFUSED: munged does not answer. */
 int notary_check(const struct job *job, uint32_t generation, const char *dir, struct cr_error *err);
 
 #endif

@@ -19,6 +19,7 @@
 #include "caps.h"
 #include "cleanup.h"
 #include "criu.h"
+#include "fence.h"
 #include "fit.h"
 #include "fs.h"
 #include "groups.h"
@@ -60,21 +61,12 @@ static int strangers_set_aside(const struct job *job, struct cr_error *err)
 	return 0;
 }
 
-/* The newest run that came to its end; what it left is not to be restored. */
-static int completed_line(const struct cr_journal_event *event, void *arg)
-{
-	uint32_t *completed = arg;
-
-	if (strcmp(event->event, "completed") == 0 && event->run > *completed)
-		*completed = event->run;
-	return 0;
-}
-
 /* What is learnt on the way through the generations. */
 struct survey {
 	struct job *job;    /* whose generations they are */
 	struct job *own;    /* the one that is to go on with one */
 	const char *kind;   /* of the lines: "", or "source " for those of another job */
+	uint32_t started;   /* the newest start that the journal has come to */
 	uint32_t completed; /* the newest run that came to its end */
 	struct cr_fit_node node;
 	const char *blocked; /* why this node can restore nothing at all, or NULL */
@@ -84,6 +76,21 @@ struct survey {
 	int had;	/* that are of this job, and not of a run that was complete */
 	char last[640]; /* why the newest of them is not used */
 };
+
+/* The newest run that came to its end; what it left is not to be restored. */
+static int completed_line(const struct cr_journal_event *event, void *arg)
+{
+	struct survey *s = arg;
+
+	if (strcmp(event->event, "start") == 0 && event->restart > s->started)
+		s->started = event->restart;
+	/* of an older start, on a node that Slurm had given up on: the newer one was at work meanwhile */
+	if (event->restart < s->started)
+		return 0;
+	if (strcmp(event->event, "completed") == 0 && event->run > s->completed)
+		s->completed = event->run;
+	return 0;
+}
 
 static void pass_over(struct survey *s, uint32_t generation, const char *why)
 {
@@ -198,9 +205,12 @@ static int manifest_load(const struct survey *s, uint32_t generation, struct cr_
 	char dir[PATH_MAX];
 
 	cr_store_path(&s->job->store, generation, dir);
-	for (;;) {
+	for (bool told = false;; told = true) {
 		if (cr_manifest_read(m, dir, err) == 0 && notary_check(s->job, generation, dir, err) == 0)
 			return 0;
+		if (passing(err) && !told)
+			SAY("warn job %u: generation %u cannot be read or checked on %s, the job waits: %s",
+			    s->own->id, generation, s->own->node, err->text);
 		if (!passing(err) || !patient(s))
 			return -1;
 		cr_manifest_clear(m);
@@ -226,6 +236,10 @@ static void candidate_look(struct survey *s, uint32_t generation)
 		cr_error_set(&err, EBADMSG, "its manifest is of job %u, part %s, generation %u", m.job, m.part,
 			     m.generation);
 		pass_over(s, generation, err.text);
+	} else if (fence_late(job, &m)) {
+		s->had--;
+		SAY("note job %u: generation %u was made on %s by a start of the job that was over to Slurm",
+		    job->id, generation, m.node);
 	} else if (m.run <= s->completed) {
 		s->had--;
 		SAY("note job %u: generation %u is of a run that was complete", job->id, generation);
@@ -275,7 +289,7 @@ static int store_read(struct survey *s, uint32_t **generations, size_t *n, struc
 
 	s->job->run = 0;
 	return cr_store_list(store, generations, n, err) < 0 ||
-			       cr_journal_each(store, completed_line, &s->completed, err) < 0 ||
+			       cr_journal_each(store, completed_line, s, err) < 0 ||
 			       cr_journal_each(store, fresh_line, &s->job->run, err) < 0 ||
 			       cr_journal_each(store, cr_restart_event, &s->restart, err) < 0
 		       ? -1
@@ -356,6 +370,28 @@ static int candidates_print(struct survey *s, struct cr_error *err)
 	return s->good;
 }
 
+/* Returns false, having said so, when Slurm has started the job again elsewhere: then it is not to run here. */
+static bool claim(struct job *job)
+{
+	struct cr_error err;
+	bool over = true;
+
+	if (fence_claim(job, &over, &err) < 0) {
+		if (err.errnum == FENCE_LOST)
+			SAY("fenced %s", err.text);
+		else
+			SAY("note job %u: %s", job->id, err.text);
+		return err.errnum != FENCE_LOST;
+	}
+	if (!over && fence_patience(job) > 0) {
+		SAY("note job %u: its last start may be at it yet, on a node that was lost: %" PRId64
+		    " s are waited",
+		    job->id, fence_patience(job));
+		poll(NULL, 0, (int)fence_patience(job) * 1000);
+	}
+	return true;
+}
+
 /* Does this node see the user's directory? Then what is missing in it is not there. */
 static int dir_check(const struct job *job, struct cr_error *err)
 {
@@ -398,6 +434,8 @@ static int blocked(struct survey *s, const struct cr_error *err)
 		unreadable(s, &away);
 	else if (rc == 0)
 		SAY("looked");
+	else if (!claim(s->job))
+		return 0;
 	else
 		candidates_print(s, &away);
 	return refuse(err);
@@ -474,17 +512,26 @@ int plan_main(struct job *job)
 		struct cr_error away;
 
 		/* no new checkpoints then, but one that can be read is still worth more than none */
-		if (found == 0 || job_open(job, false, &away) < 0 || candidates_print(&s, &away) <= 0)
+		if (found == 0 || job_open(job, false, &away) < 0)
+			return refuse(&err);
+		if (!claim(job))
+			return 0;
+		if (candidates_print(&s, &away) <= 0)
 			return refuse(&err);
 		SAY("note job %u: %s", job->id, err.text);
 	} else {
 		struct cr_error away;
 
+		if (!claim(job))
+			return 0;
 		if (cr_store_sweep(&job->store, &err) < 0)
 			SAY("note job %u: %s", job->id, err.text);
 		if (candidates_print(&s, &away) < 0)
 			return refuse(&away);
 	}
+	/* it may have waited long */
+	if (fence_check(job, &err) < 0 && err.errnum == FENCE_LOST)
+		SAY("fenced %s", err.text);
 	SAY("ready");
 	return 0;
 }

@@ -258,9 +258,10 @@ static void restored_record(struct job *job, const struct cr_manifest *m, int64_
 		return;
 	}
 	job->run = m->run;
+	/* in this order: what an older start publishes in between is seen by it, or set aside here (fence.h) */
+	job_journal(job, "restored", job->generation, NULL, *job->why ? job->why : NULL, ms);
 	if (cr_store_set_aside(&job->store, job->generation, &err) < 0)
 		job_log(job, 0, "%s", err.text);
-	job_journal(job, "restored", job->generation, NULL, *job->why ? job->why : NULL, ms);
 }
 
 void restore_work(struct job *job, int fd)

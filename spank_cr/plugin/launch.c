@@ -41,6 +41,7 @@
 struct plan {
 	bool ready;
 	char refused[1024];
+	char fenced[1024]; /* Slurm has started the job again elsewhere */
 	struct candidate candidates[CANDIDATES];
 	int n;
 	struct unfit unfit, passed; /* passed: the newest that is not used, fit or not */
@@ -91,6 +92,8 @@ static void plan_line(char *line, void *arg)
 		plan->ready = true;
 	else if (strncmp(line, "refused ", 8) == 0)
 		snprintf(plan->refused, sizeof(plan->refused), "%s", line + 8);
+	else if (strncmp(line, "fenced ", 7) == 0)
+		snprintf(plan->fenced, sizeof(plan->fenced), "%s", line + 7);
 	else if (strcmp(line, "looked") == 0)
 		plan->looked = true;
 	else if (strncmp(line, "unfit ", 6) == 0 && unfit_read(&plan->unfit, line + 6))
@@ -127,6 +130,8 @@ static int plan_make(const struct launch_job *job, const char *lacks, const char
 	memset(plan, 0, sizeof(*plan));
 	plan->job = job->id;
 	rc = lines_read(job, &lines, err);
+	if (rc == 0 && plan->fenced[0])
+		return 0;
 	if (rc == 0 && !plan->ready && !plan->refused[0])
 		rc = cr_error_set(err, ECHILD, "crinit plan ended without a result");
 	if (rc == 0 && plan->refused[0])
@@ -373,6 +378,11 @@ static int launch_supervised(struct launch_job *job, struct cr_error *err)
 
 	if (launch_plan(job, &budget, &plan, err) < 0)
 		return -1;
+	if (plan.fenced[0]) {
+		/* the files that it would write to are the newer start's now, the one for this line among them */
+		slurm_info(LOG "job %u does not run here: %s", job->id, plan.fenced);
+		relay_end(SIGKILL);
+	}
 	if (!plan.refused[0] && (lock = cr_runtime_lock(&job->runtime, err)) < 0)
 		return -1;
 	if (relay_init(&relay, err) < 0)

@@ -101,6 +101,7 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	launch_args_add(args, "--max-share=%d", config->max_share);
 	launch_args_add(args, "--nodes=%" PRIu32, job->nodes);
 	launch_args_add(args, "--preflight=%" PRId64, config->preflight);
+	launch_args_add(args, "--fence=%" PRId64, config->fence);
 	launch_args_add(args, "--keep=%d", config->keep);
 	launch_args_add(args, "--compress=%d", config->compress);
 	launch_args_add(args, "--pool=%" PRIu64, config->pool);

@@ -80,8 +80,8 @@ int slurm_spank_task_exit(spank_t sp, int argc, char **argv)
 
 int slurm_spank_exit(spank_t sp, int argc, char **argv)
 {
-	(void)sp;
 	(void)argc;
 	(void)argv;
+	script_step_end(sp);
 	return launch_cleanup();
 }

@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/types.h>
+#include <unistd.h>
+
+#include <slurm/slurm.h>
 
 #include "error.h"
 #include "options.h"
@@ -52,6 +55,26 @@ int script_epilog(spank_t sp, int argc, char **argv)
 	if (cr_runtime_remove(&rt, &err) < 0)
 		slurm_error(LOG "epilog: %s", err.text);
 	return ESPANK_SUCCESS;
+}
+
+void script_step_end(spank_t sp)
+{
+	struct cr_runtime rt;
+	struct cr_error err;
+	uint32_t step = 0;
+	int lock;
+
+	if (!options.wanted || spank_remote(sp) != 1 ||
+	    spank_get_item(sp, S_JOB_STEPID, &step) != ESPANK_SUCCESS || step != SLURM_BATCH_SCRIPT ||
+	    job_runtime(sp, &rt) < 0)
+		return;
+	/* a lock that is held is that of a later start, here */
+	lock = cr_runtime_lock(&rt, &err);
+	if (lock < 0)
+		return;
+	if (cr_runtime_remove(&rt, &err) < 0)
+		slurm_error(LOG "%s", err.text);
+	close(lock);
 }
 
 void script_slurmd_start(void)

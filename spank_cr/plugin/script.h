@@ -15,4 +15,8 @@ int script_epilog(spank_t sp, int argc, char **argv);
 /* Remove what jobs left behind that no longer run. */
 void script_slurmd_start(void);
 
+/* slurmstepd, at the end of the batch step: what the job has on this node goes now. Slurm runs no epilog for a job
+ * that it has started again elsewhere, and that was over here when this node came back. */
+void script_step_end(spank_t sp);
+
 #endif

@@ -32,6 +32,7 @@ START_TEST(defaults)
 	ck_assert_int_eq(config.mtbf, 30 * 86400);
 	ck_assert_int_eq(config.max_share, 5);
 	ck_assert_int_eq(config.preflight, 5);
+	ck_assert_int_eq(config.fence, 10);
 	ck_assert_uint_eq(config.ghost_limit, 64u << 20);
 	ck_assert_int_eq(config.files, CR_FILES_COPY);
 	ck_assert_uint_eq(config.file_limit, 64u << 20);
@@ -225,6 +226,8 @@ START_TEST(errors_name_the_argument)
 		"min_interval=0",
 		"preflight=0s",
 		"preflight=soon",
+		"fence=0s",
+		"fence=-1",
 		"min_interval=abc",
 		"interval=Auto",
 		"interval=automatic",

@@ -26,6 +26,7 @@ static const char *const good[] = {
 	"--drain-share=25",
 	"--bandwidth=104857600",
 	"--drain-jobs=4",
+	"--fence=20",
 	"--on-complete=1",
 	"--on-failure=0",
 	"--dir=/shared/checkpoints/alice",
@@ -99,6 +100,7 @@ START_TEST(everything_is_read)
 	ck_assert_int_eq(job.drain_share, 25);
 	ck_assert_uint_eq(job.bandwidth, 104857600);
 	ck_assert_int_eq(job.drain_jobs, 4);
+	ck_assert_int_eq(job.fence, 20);
 	ck_assert_int_eq(job.on_complete, 1);
 	ck_assert_int_eq(job.on_failure, 0);
 	ck_assert_str_eq(job.dir, "/shared/checkpoints/alice");
