@@ -20,6 +20,7 @@ setup() {
 
 teardown() {
 	on n1 root rm -f "$FLAG" "$FLAG.held"
+	let_plans n1
 	cancel_all
 	# shellcheck disable=SC2016 # expanded over there
 	on n1 root bash -c 'for ((i = 0; i < 50; i++)); do
@@ -83,4 +84,40 @@ failed() {
 	wait_longer "out.$job" 20
 	finish "$job"
 	counted "out.$job"
+}
+
+@test "storage hangs while a job is restored: it waits, scancel ends one that does, and the other goes on" {
+	local job other id
+	hold_plans n1
+	for id in job other; do
+		read -r "${id?}" < <(submit --nodelist=n1 --checkpoint=1h --output=out.%j "exec 5<>/mnt/hang/data; $COUNT")
+	done
+	for id in $job $other; do
+		wait_held n1 "$id" 60
+		go_on n1 "$id"
+		wait_file alice "out.$id" '^20$' 60
+		on n0 root scontrol requeue "$id"
+	done
+	for id in $job $other; do
+		wait_held n1 "$id" 60
+	done
+	on n1 root touch "$FLAG"
+	for id in $job $other; do
+		on n1 root rm -f "$FLAG.held"
+		go_on n1 "$id"
+		wait_until 60 on n1 root test -e "$FLAG.held"
+	done
+	on n0 alice scancel "$other"
+	wait_state "$other" CANCELLED 60
+	not _restored "$job" 1
+	not _restored "$other" 1
+	on n1 root rm "$FLAG"
+	let_plans n1
+	wait_restored "$job" 1 60
+	wait_longer "out.$job" 20
+	finish "$job"
+	counted "out.$job"
+	for id in $job $other; do
+		nothing_left n1 "$id"
+	done
 }

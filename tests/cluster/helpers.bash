@@ -366,3 +366,79 @@ watch_end() {
 watched() {
 	jq -r "$2" "$BATS_TEST_TMPDIR/watched.$1"
 }
+
+# ---- faults ----
+
+# criu_held NODE SCRIPT - jobs that start there from now on run SCRIPT before criu; until let_plans
+criu_held() {
+	printf '#!/bin/sh\n%s\nexec criu "$@"\n' "$2" | on "$1" root tee /usr/local/sbin/criu-held >/dev/null
+	on "$1" root chmod 755 /usr/local/sbin/criu-held
+	on "$1" root sed -i '/spank_cr\.so/s|$| criu=/usr/local/sbin/criu-held|' /etc/slurm/plugstack.conf.d/spank_cr.conf
+}
+
+# hold_plans NODE - jobs that start there from now on stop before they look at their checkpoints
+hold_plans() {
+	# shellcheck disable=SC2016 # expanded over there
+	criu_held "$1" '[ "$1" != --version ] || ! grep -q plan "/proc/$PPID/cmdline" || kill -s STOP "$PPID"'
+}
+
+# hold_restores NODE - they stop when criu is to restore them
+hold_restores() {
+	# shellcheck disable=SC2016 # expanded over there
+	criu_held "$1" 'case " $* " in *" restore "*) kill -s STOP $$ ;; esac'
+}
+
+let_plans() {
+	on "$1" root sed -i 's| criu=/usr/local/sbin/criu-held||' /etc/slurm/plugstack.conf.d/spank_cr.conf
+}
+
+# wait_held NODE JOB SECONDS - until it has stopped there
+wait_held() {
+	wait_until "$3" _held "$1" "$2" && return
+	echo "job $2 does not stop on $1" >&2
+	on "$1" root tail -n 20 /var/log/slurm/slurmd.log >&2
+	return 1
+}
+
+_held() {
+	# shellcheck disable=SC2016 # expanded over there
+	on "$1" root bash -c 'pid=$(pgrep -f -- "^crinit plan.*--job=$1 ") && grep -q "^State:.T" "/proc/$pid/status"' bash "$2"
+}
+
+# go_on NODE JOB - and from there it goes on
+go_on() {
+	on "$1" root pkill -CONT -f -- "^crinit plan.*--job=$2 "
+}
+
+# journal JOB FILTER - jq FILTER over the lines of its journal, as an array
+journal() {
+	on n0 root jq -sr "$2" "$(store "$1")/journal.jsonl"
+}
+
+# daemon_end NODE DAEMON [SIGNAL] - munged, slurmd or slurmctld there; KILL unless told
+daemon_end() {
+	on "$1" root pkill "-${3:-KILL}" -x "$2"
+	wait_until 20 _daemon_gone "$1" "$2"
+}
+
+_daemon_gone() {
+	! on "$1" root pgrep -x "$2" >/dev/null
+}
+
+# daemon_start NODE DAEMON - as the node's init does
+daemon_start() {
+	# shellcheck disable=SC2016 # expanded over there
+	on "$1" root bash -c 'ulimit -l unlimited 2>/dev/null
+		case $1 in
+		munged)
+			setsid setpriv --reuid=munge --regid=munge --clear-groups munged --force --foreground >/dev/null 2>&1 </dev/null &
+			until munge -n >/dev/null 2>&1; do sleep 0.1; done
+			;;
+		*) setsid "$1" -D >>/var/log/slurm/stdout.log 2>&1 </dev/null & ;;
+		esac' bash "$2" 3>&-
+	wait_until 30 _slurm_answers
+}
+
+_slurm_answers() {
+	on n0 root scontrol ping 2>/dev/null | grep -q UP
+}

@@ -4,7 +4,7 @@
 # the munge key, the names of the nodes
 
 # the plugin's line in the nodes' plugstack.conf.d/spank_cr.conf
-CONFIG_PLUGIN_ARGS='dir=/shared/checkpoints/%u interval=1h'
+CONFIG_PLUGIN_ARGS='dir=/shared/checkpoints/%u interval=1h fence=2s'
 
 CONFIG_CPUS=4
 

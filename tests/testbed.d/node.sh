@@ -169,6 +169,14 @@ node_start_verb() {
 	node_start "$1"
 }
 
+# node_cable_verb up|down NODE - as a broken cable: the node goes on, with the shared directory, and nobody hears of it
+node_cable_verb() {
+	[ $# -eq 2 ] || die "usage: tests/testbed cut-node NODE | join-node NODE"
+	node_check "$2"
+	node_alive "$2" || die "node $2 is not running"
+	ip -n "$TAG" link set "$2" "$1"
+}
+
 # node_sh NODE [--user USER] CMD... - in the node's namespaces and cgroup; the exit status is CMD's
 node_sh() {
 	local node=${1:-} user=root home=/root pid passwd
