@@ -5,21 +5,27 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "caps.h"
 #include "spawn.h"
 
 #define ARGS_MAX 16
+#define PAUSE_MS 10   /* until somebody else has taken an answer */
 #define GRACE_MS 1000 /* between the command's time limit and that of who waits for it */
 
-/* One packet each way. A worker may be killed while it waits: the next one knows its own answer by the id. */
+/* One packet each way. More than one process may wait for its answer, and know it by the id; one may be killed
+ * while it waits, and its answer is dropped by whoever finds it. */
 struct request {
+	int32_t pid;	    /* who asks, as crinit numbers it */
 	int64_t id;	    /* CLOCK_MONOTONIC in nanoseconds, when it was asked */
 	int64_t timeout_ms; /* from then on */
 	uint32_t size;	    /* of args: strings with their ends */
@@ -27,7 +33,8 @@ struct request {
 };
 
 struct reply {
-	int64_t id;
+	int64_t id, timeout_ms; /* of the request */
+	int32_t pid;
 	int32_t errnum; /* 0: text is the output; otherwise what went wrong */
 	char text[65536];
 };
@@ -35,6 +42,7 @@ struct reply {
 static int request_fill(struct request *request, const char *const *argv, int timeout_ms, struct cr_error *err)
 {
 	memset(request, 0, sizeof(*request));
+	request->pid = (int32_t)getpid();
 	request->id = cr_time_clock_ns(CLOCK_MONOTONIC);
 	request->timeout_ms = timeout_ms;
 	for (int i = 0; argv[i]; i++) {
@@ -65,6 +73,14 @@ static int request_send(int fd, const struct request *request, struct cr_error *
 	return 0;
 }
 
+/* Does somebody else wait for it? */
+static bool reply_wanted(const struct reply *head)
+{
+	int64_t age_ms = (cr_time_clock_ns(CLOCK_MONOTONIC) - head->id) / 1000000;
+
+	return head->pid != (int32_t)getpid() && age_ms < head->timeout_ms + GRACE_MS && kill(head->pid, 0) == 0;
+}
+
 /* Wait for the answer to id. Returns 0 with it, -1 when there is none. */
 static int reply_receive(int fd, int64_t id, int timeout_ms, struct reply *reply, struct cr_error *err)
 {
@@ -78,13 +94,18 @@ static int reply_receive(int fd, int64_t id, int timeout_ms, struct reply *reply
 		if (left <= 0 || poll(&p, 1, (int)left) == 0)
 			return cr_error_set(err, ETIMEDOUT, "no answer from the node's network within %d ms",
 					    timeout_ms + GRACE_MS);
+		n = recv(fd, reply, sizeof(*reply), MSG_DONTWAIT | MSG_PEEK);
+		if (n > (ssize_t)offsetof(struct reply, text) && reply->id != id && reply_wanted(reply)) {
+			poll(NULL, 0, PAUSE_MS);
+			continue;
+		}
 		n = recv(fd, reply, sizeof(*reply), MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n <= (ssize_t)offsetof(struct reply, text))
 			return cr_error_set(err, EPIPE, "the process that asks Slurm is gone");
 		if (reply->id != id)
-			continue; /* for a worker that was ended before it read it */
+			continue; /* for one that was ended before it read it */
 		((char *)reply)[n - 1] = '\0';
 		return 0;
 	}
@@ -138,6 +159,8 @@ static void request_serve(const struct job *job, struct request *request)
 
 	memset(&reply, 0, sizeof(reply));
 	reply.id = request->id;
+	reply.timeout_ms = request->timeout_ms;
+	reply.pid = request->pid;
 	if (left <= 0)
 		return; /* whoever asked has given up */
 	if (request_check(request, argv, &err) < 0 || spawn_capture(argv, spawn_environment(), -1, -1, (int)left,

@@ -162,6 +162,33 @@ START_TEST(an_answer_that_nobody_read)
 }
 END_TEST
 
+START_TEST(two_ask_at_once)
+{
+	struct job job = ask_start();
+	struct cr_error err = {0};
+	char text[64];
+	int status;
+	pid_t other;
+
+	other = fork();
+	if (other == 0) {
+		(void)usleep(100000);
+		_exit(ask(&job, "/bin/echo", "other", 10000, text, sizeof(text), &err) < 0 ||
+		      strcmp(text, "other\n") != 0);
+	}
+	/* its answer comes while the other one waits already */
+	unit_assert_ok(ask(&job, "/bin/sleep", "0.3", 10000, text, sizeof(text), &err), &err);
+	(void)usleep(100000);
+	for (int i = 0; i < 20; i++) {
+		unit_assert_ok(ask(&job, "/bin/echo", "mine", 10000, text, sizeof(text), &err), &err);
+		ck_assert_str_eq(text, "mine\n");
+	}
+	ck_assert_int_eq(waitpid(other, &status, 0), other);
+	ck_assert_int_eq(status, 0);
+	ask_end(&job);
+}
+END_TEST
+
 START_TEST(other_programs_are_refused)
 {
 	static const char *const others[] = {"/usr/bin/id", "id", "/bin", "/binx/id", "../bin/id", ""};
@@ -245,5 +272,6 @@ END_TEST
 
 UNIT_MAIN("ask", {a_command_answers, false}, {without_a_server_it_runs_here, false}, {a_long_answer, false},
 	  {a_command_fails, false}, {a_command_hangs, false}, {a_server_is_stopped, false},
-	  {an_answer_that_nobody_read, false}, {other_programs_are_refused, false}, {too_much_is_refused, false},
-	  {rubbish_is_passed_over, false}, {nobody_is_there, false}, {it_stops_in_between, false})
+	  {an_answer_that_nobody_read, false}, {two_ask_at_once, false}, {other_programs_are_refused, false},
+	  {too_much_is_refused, false}, {rubbish_is_passed_over, false}, {nobody_is_there, false},
+	  {it_stops_in_between, false})
