@@ -18,6 +18,7 @@ config_layer() {
 	config_cgroup_conf >"$etc/slurm/cgroup.conf"
 	echo 'include /etc/slurm/plugstack.conf.d/*.conf' >"$etc/slurm/plugstack.conf"
 	config_plugin_line >"$etc/slurm/plugstack.conf.d/spank_cr.conf"
+	install -D -m 755 "$TESTBED_LIB/node-reboot" "$STATE/config/usr/local/sbin/node-reboot"
 	config_hosts "$nodes" >"$etc/hosts"
 	install -d -m 700 "$etc/munge"
 	head -c 1024 /dev/urandom >"$etc/munge/munge.key"
@@ -100,6 +101,10 @@ config_slurm_conf() {
 	# jobs that say --oversubscribe share the processors
 	PartitionName=main Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE PriorityTier=1 OverSubscribe=YES:8
 	PartitionName=urgent Nodes=n[1-$nodes] MaxTime=INFINITE PriorityTier=10
+	# jobs there that urgent ones preempt have some time more, or are not started again
+	PartitionName=grace Nodes=n[1-$nodes] MaxTime=INFINITE PriorityTier=1 GraceTime=30
+	PartitionName=cheap Nodes=n[1-$nodes] MaxTime=INFINITE PriorityTier=1 PreemptMode=CANCEL
+	RebootProgram=/usr/local/sbin/node-reboot
 	EOF
 }
 

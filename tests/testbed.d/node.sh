@@ -66,7 +66,7 @@ node_start() {
 	mkdir -p "$run" "$STATE/nodes/$node"/{upper,work,root}
 	rm -f "$run/init"
 	cgroup_make "$node"
-	setsid bash "$TESTBED" internal node_launch "$node" "$(node_layers)" \
+	setsid bash "$TESTBED" internal node_keep "$node" "$(node_layers)" \
 		</dev/null >"$run/console" 2>&1 {LOCK_FD}>&- &
 	disown
 	wait_until 10 node_alive "$node" || node_start_failed "$node"
@@ -82,15 +82,22 @@ node_start_failed() {
 	die "node $1 did not start"
 }
 
-# node_launch NODE LAYERS - the process that becomes the parent of the node's pid 1
-node_launch() {
+# node_keep NODE LAYERS - run the node; one that reboots is started again
+node_keep() {
 	local fd
-	cgroup_join "$1"
 	# whoever started the node may wait for the end of a pipe: the node must not hold it
 	for fd in /proc/self/fd/*; do
 		fd=${fd##*/}
 		[ "$fd" -le 2 ] || [ "$fd" = 255 ] || eval "exec $fd>&-"
 	done
+	bash "$TESTBED" internal node_launch "$@" || true
+	[ -e "$STATE/nodes/$1/upper/var/lib/testbed-reboot" ] || return 0
+	exec bash "$TESTBED" start-node "$1"
+}
+
+# node_launch NODE LAYERS - the process that becomes the parent of the node's pid 1
+node_launch() {
+	cgroup_join "$1"
 	exec unshare --mount --uts --ipc --net --pid --cgroup --fork --kill-child=SIGKILL --propagation private \
 		bash "$TESTBED" internal node_boot "$@"
 }
