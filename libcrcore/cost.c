@@ -19,6 +19,7 @@ void cr_cost_add(struct cr_cost *cost, int64_t freeze_ms, int64_t total_ms)
 
 	s->freeze_ms = freeze_ms > 0 ? freeze_ms : 0;
 	s->total_ms = total_ms > s->freeze_ms ? total_ms : s->freeze_ms;
+	s->paused_ms = -1;
 	/* a job that runs for years must not start to count from nothing */
 	if (++cost->n == 2 * CR_COST_SAMPLES)
 		cost->n = CR_COST_SAMPLES;
@@ -80,4 +81,58 @@ int64_t cr_cost_lead_ms(const struct cr_cost *cost, int64_t unknown_ms)
 	for (unsigned i = 0; i < n; i++)
 		worst = cost->samples[i].total_ms > worst ? cost->samples[i].total_ms : worst;
 	return n ? worst + worst / 2 + LEAD_MS : unknown_ms;
+}
+
+void cr_cost_paused(struct cr_cost *cost, int64_t paused_ms)
+{
+	struct cr_cost_sample *s;
+
+	if (cost->n == 0)
+		return;
+	s = &cost->samples[(cost->n - 1) % CR_COST_SAMPLES];
+	/* the job never stands back while it stands still */
+	if (paused_ms > s->total_ms - s->freeze_ms)
+		paused_ms = s->total_ms - s->freeze_ms;
+	s->paused_ms = paused_ms > 0 ? paused_ms : 0;
+}
+
+/* Returns how many count; *sum and *worst are of those. */
+static unsigned final_look(const struct cr_cost *cost, int64_t *sum, int64_t *worst)
+{
+	unsigned n = samples_count(cost), known = 0;
+
+	*sum = *worst = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct cr_cost_sample *s = &cost->samples[i];
+		int64_t ms = s->total_ms - s->paused_ms;
+
+		if (s->paused_ms < 0)
+			continue;
+		known++;
+		*sum += ms;
+		*worst = ms > *worst ? ms : *worst;
+	}
+	return known;
+}
+
+int64_t cr_cost_final_ms(const struct cr_cost *cost)
+{
+	int64_t sum, worst;
+	unsigned n = final_look(cost, &sum, &worst);
+
+	return n ? sum / n : -1;
+}
+
+int64_t cr_cost_final_worst_ms(const struct cr_cost *cost)
+{
+	int64_t sum, worst;
+
+	return final_look(cost, &sum, &worst) ? worst : -1;
+}
+
+int64_t cr_cost_final_lead_ms(const struct cr_cost *cost)
+{
+	int64_t worst = cr_cost_final_worst_ms(cost);
+
+	return worst < 0 ? -1 : worst + worst / 2 + LEAD_MS;
 }

@@ -6,6 +6,10 @@
  * Pure arithmetic over what crinit has seen: no clock, no file. A sample is one committed checkpoint: how long the
  * job stood still, and how long it was from the beginning until the checkpoint was durable. The last few count,
  * the worst of them for a deadline, their mean for what checkpoints cost a job.
+ *
+ * A last checkpoint is written while the job stands still: without the pauses that one beside the running job
+ * makes for the job's sake, or for other jobs'. How long those were is known of checkpoints that this crinit has
+ * made.
  */
 
 #ifndef CR_COST_H
@@ -18,6 +22,7 @@
 struct cr_cost_sample {
 	int64_t freeze_ms; /* the job stood still */
 	int64_t total_ms;  /* from the beginning until it was durable; at least freeze_ms */
+	int64_t paused_ms; /* of those, standing back for the job and for others; -1: not known */
 };
 
 struct cr_cost {
@@ -28,6 +33,17 @@ struct cr_cost {
 
 /* Note a committed checkpoint. Negative values count as 0, a total below the freeze as the freeze. */
 void cr_cost_add(struct cr_cost *cost, int64_t freeze_ms, int64_t total_ms);
+
+/* Of the newest, so much was spent standing back. Until then that is not known of it. */
+void cr_cost_paused(struct cr_cost *cost, int64_t paused_ms);
+
+/* What a last checkpoint is expected to take, in ms: the mean and the worst of those of the last few whose pauses
+ * are known, without them. -1 when there is none. */
+int64_t cr_cost_final_ms(const struct cr_cost *cost);
+int64_t cr_cost_final_worst_ms(const struct cr_cost *cost);
+
+/* The time that one needs to be sure to have: the worst, half as much again, and two seconds. -1 as above. */
+int64_t cr_cost_final_lead_ms(const struct cr_cost *cost);
 
 /* The mean of the last few, in ms; -1 before the first. */
 int64_t cr_cost_freeze_ms(const struct cr_cost *cost);

@@ -102,10 +102,12 @@ static void sleep_locked(struct cr_pace *pace, uint64_t until)
 {
 	const struct timespec ts = {.tv_sec = (time_t)(until / SECOND), .tv_nsec = (long)(until % SECOND)};
 	unsigned int hurries = pace->hurries;
+	uint64_t from = clock_read(CLOCK_MONOTONIC);
 	int rc = 0;
 
 	while (rc == 0 && hurries == pace->hurries)
 		rc = pthread_cond_timedwait(&pace->wake, &pace->lock, &ts);
+	pace->slept += clock_read(CLOCK_MONOTONIC) - from;
 }
 
 static void take(struct cr_pace *pace, struct cr_pace_bucket *bucket, uint64_t amount)
@@ -161,6 +163,16 @@ void cr_pace_relax(struct cr_pace *pace)
 		buckets_reset(pace, 0);
 	pace->hurry = false;
 	unlock(pace);
+}
+
+uint64_t cr_pace_slept(struct cr_pace *pace)
+{
+	uint64_t slept;
+
+	lock(pace);
+	slept = pace->slept;
+	unlock(pace);
+	return slept;
 }
 
 int cr_pace_lower(struct cr_error *err)

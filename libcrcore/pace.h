@@ -31,6 +31,7 @@ struct cr_pace {
 	struct cr_pace_bucket bytes, cpu;
 	uint64_t serial; /* tells a thread's last call on this one from one on another */
 	unsigned int hurries;
+	uint64_t slept; /* ns, of all threads together */
 	bool hurry;
 };
 
@@ -63,6 +64,9 @@ void cr_pace_hurry(struct cr_pace *pace);
 
 /* Back to the limits, as from a fresh start: what was done in a hurry is not owed. */
 void cr_pace_relax(struct cr_pace *pace);
+
+/* How long threads have slept in it so far: ns of all of them together. */
+uint64_t cr_pace_slept(struct cr_pace *pace);
 
 /* The calling thread, and what it starts afterwards, stands back: nice 10, SCHED_BATCH, the lowest best-effort I/O
  * priority. Allowed to anybody; a thread without privilege cannot undo it. */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@
 #define TABLES_MAX (32u << 20)
 #define TABLES_MIN (64u << 10)
 #define SCARCE	   (64u << 20)
+#define HURRY_MS   200
 
 struct setup {
 	const struct job *job;
@@ -57,6 +59,7 @@ struct taker {
 	struct lanes *lanes;
 	struct input *inputs;
 	struct pollfd *polls; /* three of our own, and one for each input */
+	unsigned int threads; /* that compress and write */
 	size_t n, room;
 	bool barrier, staged;
 };
@@ -112,6 +115,7 @@ static int writer_open(struct taker *t, struct cr_error *err)
 		c.past = past;
 	}
 	memory_divide(s, &c);
+	t->threads = c.threads;
 	if (cr_writer_open(&t->writer, &c, m.text, sizeof(m.text), err) < 0)
 		return -1;
 	if (m.text[0])
@@ -180,17 +184,40 @@ static int criu_serve(struct taker *t, struct cr_error *err)
 	return input_add(t, stream, fd, err);
 }
 
+/* The one that drains hears nothing until it is done. */
+static void *hurry_wait(void *arg)
+{
+	struct taker *t = arg;
+	struct imgproc_message m;
+	struct cr_error err;
+	int rc, wait_ms = -1;
+
+	while ((rc = imgproc_receive(t->control, &m, NULL, wait_ms, &err)) >= 0) {
+		if (rc == 1 && m.type != IMGPROC_HURRY)
+			continue;
+		/* and again: the drain may only be about to set its pace */
+		cr_pace_hurry(&t->pace);
+		wait_ms = HURRY_MS;
+	}
+	return NULL;
+}
+
 static int drain(struct taker *t, bool polite, struct cr_error *err)
 {
 	struct imgproc_message m = {.type = IMGPROC_DONE};
 	struct cr_writer_result result;
+	pthread_t listener;
 
+	/* it ends with the process, which has nothing more to do after this */
+	if (polite && pthread_create(&listener, NULL, hurry_wait, t) == 0)
+		(void)pthread_detach(listener);
 	if (cr_writer_drain(t->writer, polite, err) < 0 || cr_writer_finish(t->writer, &result, err) < 0)
 		return -1;
 	free(result.packs);
 	m.value[0] = result.image_bytes;
 	m.value[1] = result.pack_bytes;
 	m.value[2] = result.index_bytes;
+	m.value[3] = cr_pace_slept(&t->pace) / 1000000 / t->threads;
 	return imgproc_send(t->control, &m, -1, err);
 }
 
@@ -421,6 +448,13 @@ int capture_drain(struct capture *c, bool polite, struct cr_error *err)
 	return imgproc_send(c->proc.fd, &m, -1, err);
 }
 
+int capture_hurry(struct capture *c, struct cr_error *err)
+{
+	const struct imgproc_message m = {.type = IMGPROC_HURRY};
+
+	return imgproc_send(c->proc.fd, &m, -1, err);
+}
+
 int capture_wait(struct capture *c, int timeout_ms, struct cr_error *err)
 {
 	struct imgproc_message m;
@@ -433,6 +467,7 @@ int capture_wait(struct capture *c, int timeout_ms, struct cr_error *err)
 	c->image_bytes = m.value[0];
 	c->pack_bytes = m.value[1];
 	c->index_bytes = m.value[2];
+	c->paused_ms = m.value[3];
 	return 1;
 }
 

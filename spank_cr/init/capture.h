@@ -18,6 +18,7 @@ struct capture {
 	struct imgproc proc;
 	uint64_t image_bytes; /* what criu and the worker handed over */
 	uint64_t pack_bytes, index_bytes;
+	uint64_t paused_ms; /* that the drain stood back for the running job */
 };
 
 /* Start it for generation, whose temporary directory is dir; past: the newest committed one, or 0, and the
@@ -41,6 +42,9 @@ int capture_late(struct capture *c, bool polite, struct cr_error *err);
 
 /* Write it; polite: the job runs. Then wait for the end with capture_wait. */
 int capture_drain(struct capture *c, bool polite, struct cr_error *err);
+
+/* The drain is to be over soon: the job is about to end. */
+int capture_hurry(struct capture *c, struct cr_error *err);
 
 /* Returns 1 when pack and index are durable, 0 after timeout_ms, -1. */
 int capture_wait(struct capture *c, int timeout_ms, struct cr_error *err);

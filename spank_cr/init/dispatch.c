@@ -29,9 +29,7 @@ static void dump_failed(struct loop *l, const struct report *r)
 	/* an error shows in the job's stderr: when it is news, not at every interval */
 	job_log(l->job, verdict_news(l->told, r->text) ? 0 : 1, "no checkpoint: %s", r->text);
 	clients_reply(l, r);
-	/* The job is being ended and there is no newer checkpoint: the program gets what Slurm meant for it. */
-	if (l->mode == DUMP_TERM)
-		signals_term_pass(l, true);
+	term_failed(l, false);
 }
 
 static void doing_set(struct loop *l, const struct report *r)
@@ -49,8 +47,10 @@ static void committed_count(struct loop *l, int64_t freeze_ms)
 {
 	char text[512];
 
-	if (!l->interrupted)
+	if (!l->interrupted) {
 		cr_cost_add(&l->cost, freeze_ms, (cr_time_clock_ns(CLOCK_MONOTONIC) - l->begun_ns) / 1000000);
+		cr_cost_paused(&l->cost, l->paused_ms);
+	}
 	if (l->mode == DUMP_RUNNING)
 		drag_committed(&l->drag, l->job->root, l->clock.ran_ns, &l->cost);
 	clockwork_committed(&l->clock, &l->cost);
@@ -75,6 +75,10 @@ static void report_dump(struct loop *l, const struct report *r)
 		l->drained = true;
 		drag_thawed(&l->drag, l->job->root, l->clock.ran_ns);
 		pause_pass(l);
+		term_thawed(l);
+		break;
+	case REPORT_PAUSED:
+		l->paused_ms = r->value;
 		break;
 	case REPORT_COMMITTED:
 		l->told[0] = '\0';
@@ -94,10 +98,6 @@ static void report_dump(struct loop *l, const struct report *r)
 		clients_reply(l, r);
 		fence_lost(l, r->text);
 		break;
-	case REPORT_PASS:
-	case REPORT_CANCELLED:
-		signals_term_pass(l, r->type == REPORT_CANCELLED);
-		break;
 	case REPORT_FINISHED:
 		job_journal(l->job, "stopped", l->committed, NULL, NULL, -1);
 		ending_set(l, SIGTERM);
@@ -108,6 +108,8 @@ static void report_dump(struct loop *l, const struct report *r)
 			ending_set(l, l->root_status);
 		if (l->mode == DUMP_TERM)
 			signals_term_pass(l, true);
+		else
+			term_failed(l, false);
 		job_log(l->job, 1, "nobody ended the job after generation %u: it goes on", r->generation);
 		break;
 	default:
@@ -127,8 +129,8 @@ static void worker_gone(struct loop *l)
 	clockwork_ended(&l->clock);
 	pause_pass(l);
 	/* it ended before it could say what Slurm wants; another would hang as well */
-	if ((l->term == TERM_ASKED || (stalled && l->term == TERM_WANTED)) && !l->holding && !l->over)
-		signals_term_pass(l, true);
+	if (!l->holding && !l->over)
+		term_failed(l, stalled);
 	snprintf(r.text, sizeof(r.text), "%s",
 		 stalled ? l->stall.text : "the process that was making the checkpoint ended without a word");
 	clients_reply(l, &r);
@@ -234,7 +236,8 @@ static bool clients_want(struct loop *l, enum control_verb verb)
 	return want;
 }
 
-static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, enum control_verb verb)
+static void worker_begin(struct loop *l, enum dump_mode mode, const struct slurm_state *state,
+			 enum control_verb verb)
 {
 	struct report failed = {.type = REPORT_FAILED};
 	struct cr_error err;
@@ -249,14 +252,29 @@ static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, 
 	l->turns++;
 	l->begun_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	l->mode = mode;
-	l->drained = l->holding = l->interrupted = false;
+	l->drained = l->holding = l->interrupted = l->finish = false;
 	l->stall = (struct stall){0};
 	drag_begun(&l->drag, l->job->root, l->clock.ran_ns);
-	if (worker_start_dump(&l->worker, l->job, mode, reason, &err) == 0)
+	if (worker_start_dump(&l->worker, l->job, mode, state, &err) == 0)
 		return;
 	clockwork_ended(&l->clock);
 	snprintf(failed.text, sizeof(failed.text), "%s", err.text);
 	dump_failed(l, &failed);
+}
+
+static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, enum control_verb verb)
+{
+	const struct slurm_state state = {.fate = SLURM_UNKNOWN, .reason = reason};
+
+	worker_begin(l, mode, &state, verb);
+}
+
+static void final_begin(struct loop *l)
+{
+	const struct slurm_state state = {.fate = l->term_fate, .reason = l->term_reason};
+
+	l->term = TERM_RUNS;
+	worker_begin(l, DUMP_TERM, &state, CONTROL_NONE);
 }
 
 /* The tree stands still since the last checkpoint, which is what whoever asks for one now wants. */
@@ -279,21 +297,33 @@ void dispatch_next(struct loop *l)
 		return;
 	if (l->worker.pid) {
 		/* what it still writes is older than what the last checkpoint will hold */
-		if (l->term == TERM_WANTED && l->mode == DUMP_RUNNING && l->drained) {
+		if (l->term == TERM_FINAL && l->mode == DUMP_RUNNING && l->drained) {
 			kill(l->worker.pid, SIGKILL);
 			worker_gone(l);
 		} else
 			return;
 	}
-	if (l->term == TERM_WANTED) {
-		l->term = TERM_ASKED;
-		dump_begin(l, DUMP_TERM, "term", CONTROL_NONE);
-	} else if (held) {
+	switch (l->term) {
+	case TERM_FINAL:
+		final_begin(l);
 		return;
-	} else if (vacate) {
+	case TERM_SAVE:
+		dump_begin(l, DUMP_RUNNING, "term", CONTROL_NONE);
+		return;
+	case TERM_NONE:
+		break;
+	default: /* what is wanted shows soon */
+		return;
+	}
+	if (held)
+		return;
+	if (vacate) {
 		dump_begin(l, DUMP_VACATE, "vacate", CONTROL_VACATE);
 	} else if (create) {
 		dump_begin(l, DUMP_RUNNING, "user", CONTROL_CREATE);
+	} else if (l->grace.learn) {
+		l->grace.learn = false;
+		dump_begin(l, DUMP_RUNNING, "preempt", CONTROL_NONE);
 	} else if (clockwork_due(&l->clock)) {
 		dump_begin(l, DUMP_RUNNING, "interval", CONTROL_NONE);
 	}

@@ -73,6 +73,9 @@ struct dump {
 	struct rollback rollback;
 	int64_t frozen_ns, thawed_ns; /* CLOCK_MONOTONIC */
 	bool begun;		      /* its directory is ours */
+	int64_t queued_ms;	      /* for a token */
+	int64_t warned_ms;	      /* for programs that were told, more than a last checkpoint does */
+	bool hurry;
 	bool committed, resumed;
 	bool failed;
 	struct cr_error err; /* of what was done while frozen */
@@ -124,9 +127,20 @@ static void binaries_step(const struct dump *d, int rc, const struct cr_error *e
 		job_log(d->job, 1, "what programs the job runs is not in the checkpoint: %s", err->text);
 }
 
+/* Is it to be over soon? The byte stays said. */
+static bool hurry_look(struct dump *d)
+{
+	char byte;
+
+	while (!d->hurry && d->mode == DUMP_RUNNING && recv(d->fd, &byte, 1, MSG_DONTWAIT) == 1)
+		d->hurry = byte == WORKER_HURRY;
+	return d->hurry;
+}
+
 /* Wait until the site lets this job drain; or long enough. Without a token it is slower for all, never wrong. */
 static void token_wait(struct dump *d, struct cr_token *token)
 {
+	int64_t from = cr_time_clock_ns(CLOCK_MONOTONIC);
 	const struct job *job = d->job;
 	struct cr_error err;
 	int rc;
@@ -140,12 +154,26 @@ static void token_wait(struct dump *d, struct cr_token *token)
 		return;
 	}
 	token->patience_ms = d->mode == DUMP_RUNNING ? TOKEN_PATIENCE_MS : TOKEN_PATIENCE_FINAL_MS;
-	while ((rc = cr_token_try(token, &err)) == 0 && !cr_token_overdue(token))
+	while ((rc = cr_token_try(token, &err)) == 0 && !cr_token_overdue(token) && !hurry_look(d))
 		poll(NULL, 0, CR_TOKEN_POLL_MS);
+	if (d->mode == DUMP_RUNNING)
+		d->queued_ms = (cr_time_clock_ns(CLOCK_MONOTONIC) - from) / 1000000;
 	if (rc == 1)
 		return;
 	job_log(job, 1, "draining without a token: %s", rc < 0 ? err.text : "none came free in time");
 	cr_token_close(token);
+}
+
+/* Until the writer has something to say, or is to be told something, or the token's sign of life is due. */
+static int capture_look(struct dump *d, struct cr_error *err)
+{
+	struct pollfd p[] = {{.fd = d->capture.proc.fd, .events = POLLIN},
+			     {.fd = d->hurry || d->mode != DUMP_RUNNING ? -1 : d->fd, .events = POLLIN}};
+
+	poll(p, 2, CR_TOKEN_BEAT_MS);
+	if (p[1].revents && hurry_look(d) && capture_hurry(&d->capture, err) < 0)
+		return -1;
+	return capture_wait(&d->capture, 0, err);
 }
 
 /* Have the writer write, and wait for it. */
@@ -161,9 +189,9 @@ static int capture_write(struct dump *d, struct cr_error *err)
 		cr_token_close(&token);
 		return -1;
 	}
-	rc = capture_drain(&d->capture, d->mode == DUMP_RUNNING, err);
+	rc = capture_drain(&d->capture, d->mode == DUMP_RUNNING && !hurry_look(d), err);
 	while (rc == 0) {
-		rc = capture_wait(&d->capture, CR_TOKEN_BEAT_MS, err);
+		rc = capture_look(d, err);
 		if (rc == 0 && token.held)
 			(void)cr_token_beat(&token, &ignored);
 		if (rc == 0 && d->mode != DUMP_RUNNING && capture_stalled(&d->capture, &progress))
@@ -193,6 +221,8 @@ static int generation_commit(struct dump *d, struct cr_error *err)
 	    fence_settle(d->job, d->generation, err) < 0)
 		return -1;
 	d->committed = true;
+	report_send(d->fd, REPORT_PAUSED, d->generation,
+		    d->warned_ms + d->queued_ms + (int64_t)d->capture.paused_ms, 0, NULL);
 	report_send(d->fd, REPORT_COMMITTED, d->generation, m->freeze_ms, m->image_bytes, m->reason);
 	return 0;
 }
@@ -220,10 +250,14 @@ static int identity_record(struct dump *d, struct cr_error *err)
 /* The programs that want to know: the file first, then the signal, then some time. */
 static void programs_tell(struct dump *d, const char *reason)
 {
+	int64_t from = cr_time_clock_ns(CLOCK_MONOTONIC), ms;
+
 	if (!d->job->signal_before)
 		return;
 	info_write(d->job, &(struct info){.event = "checkpoint", .generation = d->generation, .reason = reason});
 	notify_before(d->job, d->mode == DUMP_TERM ? CR_SIGNAL_LEAD_END : CR_SIGNAL_LEAD_MAX, d->fd);
+	ms = (cr_time_clock_ns(CLOCK_MONOTONIC) - from) / 1000000;
+	d->warned_ms = ms > CR_SIGNAL_LEAD_END * 1000 ? ms - CR_SIGNAL_LEAD_END * 1000 : 0;
 }
 
 static int clocks_record(struct dump *d, struct cr_error *err)
@@ -459,24 +493,16 @@ static void dump_abandon(const struct dump *d, const char *reason, struct cr_err
 		moved_release(job);
 }
 
-void dump_work(struct job *job, int fd, enum dump_mode mode, const char *reason)
+void dump_work(struct job *job, int fd, enum dump_mode mode, const struct slurm_state *state)
 {
-	struct dump d = {.job = job, .fd = fd, .mode = mode};
+	struct dump d = {.job = job, .fd = fd, .mode = mode, .state = *state};
+	const char *reason = state->reason;
 	struct cr_error err;
 	int rc;
 
-	if (mode == DUMP_TERM) {
-		d.state = slurm_ask(job, SLURM_PATIENCE_MS);
-		reason = d.state.reason;
-		if (d.state.fate == SLURM_RUNNING || d.state.fate == SLURM_CANCELLED) {
-			report_send(fd, d.state.fate == SLURM_RUNNING ? REPORT_PASS : REPORT_CANCELLED, 0, 0, 0,
-				    NULL);
-			return;
-		}
-		/* before the dump, which Slurm may not wait for: what comes now is nobody's fault */
-		if (d.state.fate != SLURM_UNKNOWN)
-			job_journal(job, "stopping", 0, reason, NULL, -1);
-	}
+	/* before the dump, which Slurm may not wait for: what comes now is nobody's fault */
+	if (mode == DUMP_TERM && state->fate != SLURM_UNKNOWN)
+		job_journal(job, "stopping", 0, reason, NULL, -1);
 	rc = dump_run(&d, reason, &err);
 	capture_end(&d.capture);
 	rollback_end(&d.rollback);

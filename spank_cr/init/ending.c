@@ -5,15 +5,18 @@
 
 #include "loop_state.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fence.h"
 #include "spawn.h"
 
-#define TIDY_PATIENCE_MS (20 * 1000)
+#define TIDY_PATIENCE_MS   (20 * 1000)
+#define FINISH_PATIENCE_NS (120 * INT64_C(1000000000))
 
 void ending_set(struct loop *l, int status)
 {
@@ -70,6 +73,28 @@ void ending_reap(struct loop *l)
 	}
 }
 
+/* The program has ended after a SIGTERM, and its newest checkpoint is still being written: it counts, if Slurm
+ * gives it the time. Nothing but the worker and T is listened to any more. */
+static void worker_finish(struct loop *l)
+{
+	int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + FINISH_PATIENCE_NS;
+	bool completed = l->status == 0 && !l->ending;
+
+	if (!l->finish || !l->drained || l->unwanted || completed)
+		return;
+	worker_hurry(&l->worker);
+	while (l->worker.pid && cr_time_clock_ns(CLOCK_MONOTONIC) < end) {
+		struct pollfd p[] = {{.fd = l->worker.fd, .events = POLLIN}, {.fd = l->job->wire, .events = 0}};
+
+		poll(p, 2, 1000);
+		if (p[1].revents & (POLLHUP | POLLERR))
+			return; /* T is gone */
+		dispatch_serve(l);
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+	}
+}
+
 /* A checkpoint that is being written has no reader any more. */
 static void worker_stop(struct loop *l)
 {
@@ -117,6 +142,7 @@ static void store_tidy(const struct loop *l)
 
 void ending_tidy(struct loop *l)
 {
+	worker_finish(l);
 	worker_stop(l);
 	store_tidy(l);
 }

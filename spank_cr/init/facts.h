@@ -30,7 +30,9 @@ struct facts {
 	int64_t grace_s;    /* GraceTime of its partition; -1: not known */
 	int64_t kill_wait_s; /* KillWait; -1: not known */
 	int64_t over_s;	     /* OverTimeLimit, the partition's or the site's; FACTS_UNLIMITED, or -1: not known */
-	bool requeue;	     /* it may be requeued */
+	int64_t preempted; /* when it was chosen to be preempted: end is that of its grace time then; 0: it was not
+			    */
+	bool requeue;	   /* it may be requeued */
 	bool suspended;
 	char name[64]; /* what scontrol calls it: an element of an array has a name of its own; "": not known */
 	char partition[64];    /* these are "" when not known */

@@ -79,10 +79,11 @@ int facts_read_job(struct facts *f, const char *text, uint32_t id, struct cr_err
 		return cr_error_set(err, EPROTO, "scontrol shows no job %u", id);
 	f->start = moment(slurm_value(line, "StartTime", value, sizeof(value)));
 	f->end = moment(slurm_value(line, "EndTime", value, sizeof(value)));
+	f->preempted = moment(slurm_value(line, "PreemptTime", value, sizeof(value)));
 	slurm_value(line, "TimeLimit", value, sizeof(value));
 	if (strcmp(value, "UNLIMITED") == 0) {
 		f->limit_s = FACTS_UNLIMITED;
-		f->end = 0;
+		f->end = f->preempted ? f->end : 0;
 	} else {
 		f->limit_s = cr_duration_parse(value, &limit, NULL) == 0 ? limit : -1;
 	}

@@ -32,11 +32,12 @@ enum imgproc_type {
 	IMGPROC_STAGED,	   /* ← all of it has been copied; value[0]: image bytes */
 	IMGPROC_LATE,	   /* → writer: more streams come, then BARRIER again; value[0] as in DRAIN */
 	IMGPROC_DRAIN,	   /* → write it; value[0]: politely, for the job runs */
-	IMGPROC_DONE,	   /* ← durable; value: image, pack and index bytes */
+	IMGPROC_DONE,	   /* ← durable; value: image, pack and index bytes, ms that it has stood back */
 	IMGPROC_FAILED,	   /* ← text says why; it ends */
 	IMGPROC_REMARK,	   /* ← text is for the log */
 	IMGPROC_LIST,	   /* → rollback: look at directory value[0]; value[1]: clone its files */
 	IMGPROC_LISTED,	   /* ← value: names, bytes, whether they were cloned */
+	IMGPROC_HURRY,	   /* → writer, after DRAIN: no politeness from now on */
 };
 
 struct imgproc_message {

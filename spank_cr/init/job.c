@@ -46,6 +46,7 @@ static const struct key {
 	{"drain-jobs", INT, offsetof(struct job, drain_jobs)},
 	{"on-complete", INT, offsetof(struct job, on_complete)},
 	{"on-failure", INT, offsetof(struct job, on_failure)},
+	{"on-cancel", INT, offsetof(struct job, on_cancel)},
 	{"dir", TEXT, offsetof(struct job, dir)},
 	{"site-dir", TEXT, offsetof(struct job, site_dir)},
 	{"token-dir", TEXT, offsetof(struct job, token_dir)},

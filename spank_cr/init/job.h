@@ -37,6 +37,7 @@ struct job {
 	int drain_jobs;	    /* jobs of the site that write at a time; 0: no limit */
 	int on_complete;    /* 1: remove the checkpoints when the job has completed */
 	int on_failure;	    /* 1: remove them when it has failed */
+	int on_cancel;	    /* 1: a last checkpoint also when somebody cancels it */
 	const char *dir;
 	const char *site_dir;
 	const char *token_dir; /* where all jobs of the site take turns to drain; "": dir */

@@ -37,17 +37,18 @@ static int loop_open(struct loop *l, struct cr_error *err)
 
 static void loop_once(struct loop *l)
 {
-	struct pollfd fds[5 + CONTROL_CLIENTS + 1] = {
+	struct pollfd fds[6 + CONTROL_CLIENTS + 1] = {
 		{.fd = l->signals, .events = POLLIN},
 		{.fd = l->job->wire, .events = POLLIN},
 		{.fd = l->worker.pid ? l->worker.fd : -1, .events = POLLIN},
 		{.fd = look_fd(l), .events = POLLIN},
 		{.fd = facts_fd(l), .events = POLLIN},
+		{.fd = term_fd(l), .events = POLLIN},
 	};
-	int n = control_poll(&l->control, fds + 5);
+	int n = control_poll(&l->control, fds + 6);
 
 	/* bounded: a child that ended in between two looks is seen at the next */
-	if (poll(fds, (nfds_t)(5 + n), clockwork_sleep_ms(&l->clock)) < 0 && errno != EINTR)
+	if (poll(fds, (nfds_t)(6 + n), clockwork_sleep_ms(&l->clock)) < 0 && errno != EINTR)
 		job_log(l->job, 0, "poll: %s", strerror(errno));
 	pause_look(l);
 	signals_read(l);
@@ -58,7 +59,9 @@ static void loop_once(struct loop *l)
 	if (fds[1].revents)
 		signals_read_wire(l);
 	dispatch_watch(l);
-	control_serve(&l->control, fds + 5, n);
+	control_serve(&l->control, fds + 6, n);
+	term_serve(l);
+	grace_serve(l);
 	dispatch_next(l);
 	fence_serve(l);
 	look_serve(l);

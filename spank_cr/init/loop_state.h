@@ -18,13 +18,30 @@
 #include "drag.h"
 #include "facts.h"
 #include "fence.h"
+#include "grace.h"
 #include "job.h"
 #include "look.h"
+#include "slurm.h"
 #include "stall.h"
 #include "verdict.h"
 #include "worker.h"
 
-enum term { TERM_NONE, TERM_WANTED, TERM_ASKED };
+enum term {
+	TERM_NONE,
+	TERM_ASKING, /* it has come; what does Slurm mean by it? */
+	TERM_SAVE,   /* a checkpoint first, then it is passed on */
+	TERM_FINAL,  /* a last checkpoint is wanted */
+	TERM_RUNS,   /* its worker is at it */
+};
+
+#define TERM_REASON 16
+
+/* The child that asks slurmctld. */
+struct term_ask {
+	pid_t pid; /* 0: none */
+	int fd;
+	int64_t end_ns;
+};
 
 struct loop {
 	struct job *job;
@@ -39,20 +56,27 @@ struct loop {
 	bool drained; /* the worker's tree is thawed: it only writes */
 	bool holding; /* a final checkpoint is committed, the tree frozen */
 	int signals;
-	enum term term;		   /* SIGTERM from Slurm */
+	enum term term;		   /* a SIGTERM */
 	bool stop_root, stop_rest; /* SIGTSTP for the program, when criu is done with it */
 	bool term_root, term_rest; /* whom it was for, should it be for the program */
-	char told[VERDICT_MAX];	   /* why there is no checkpoint, as the job's stderr had it last */
-	unsigned turns;		   /* times that criu was sent to the tree */
-	int64_t frozen_ns;	   /* CLOCK_MONOTONIC of the newest dump */
-	int64_t begun_ns;	   /* and of when its worker was started */
-	bool interrupted;	   /* it was suspended before it was thawed: how long it took says nothing */
-	struct cr_cost cost;	   /* of the checkpoints so far */
-	struct clockwork clock;	   /* when the next is due */
-	struct drag drag;	   /* how it slows the job down */
-	uint32_t committed;	   /* newest generation of this crinit's */
-	struct report newest;	   /* what its worker said of it */
-	bool root_gone;		   /* the tree's root ended while a final checkpoint was held */
+	int64_t term_ns;	   /* CLOCK_MONOTONIC of when it came */
+	struct term_ask ask;
+	enum slurm_fate term_fate; /* of the last checkpoint that is wanted, */
+	char term_reason[TERM_REASON];
+	bool finish; /* should the job end, what is being written is finished first */
+	struct grace grace;
+	char told[VERDICT_MAX]; /* why there is no checkpoint, as the job's stderr had it last */
+	unsigned turns;		/* times that criu was sent to the tree */
+	int64_t frozen_ns;	/* CLOCK_MONOTONIC of the newest dump */
+	int64_t begun_ns;	/* and of when its worker was started */
+	bool interrupted;	/* it was suspended before it was thawed: how long it took says nothing */
+	struct cr_cost cost;	/* of the checkpoints so far */
+	int64_t paused_ms;	/* of the newest one */
+	struct clockwork clock; /* when the next is due */
+	struct drag drag;	/* how it slows the job down */
+	uint32_t committed;	/* newest generation of this crinit's */
+	struct report newest;	/* what its worker said of it */
+	bool root_gone;		/* the tree's root ended while a final checkpoint was held */
 	int root_status;
 	bool ending;   /* Slurm is ending the job, and the program had to be told */
 	bool unwanted; /* the job ended by itself, in a way after which its checkpoints go */
@@ -86,6 +110,40 @@ void pause_pass(struct loop *l);
 
 /* Once every turn of the loop: has the job run since the last one? */
 void pause_look(struct loop *l);
+
+/* ---- term.c ---- */
+
+/* A SIGTERM has come: find out what it means. */
+void term_arrived(struct loop *l);
+
+/* The descriptor to poll, or -1. */
+int term_fd(const struct loop *l);
+
+/* Act on slurmctld's answer, or on none in time. */
+void term_serve(struct loop *l);
+
+/* Do not ask any more. */
+void term_stop(struct loop *l);
+
+/* What the worker did concerns a SIGTERM that waits for it: the tree runs again, or there is no checkpoint;
+ * gone_early: and the worker is gone before it was known what the signal means. */
+void term_thawed(struct loop *l);
+void term_failed(struct loop *l, bool gone_early);
+
+/* ---- grace.c ---- */
+
+/* Does a last checkpoint fit into the time that is left, by what the earlier ones took? */
+bool grace_fits(const struct loop *l);
+
+/* Say that it does not, and what counts instead. */
+void grace_refuse(struct loop *l);
+
+/* The job is being preempted, and goes on until its grace time is over. */
+void grace_begin(struct loop *l);
+
+/* Warn once when the time that Slurm would grant is too short; in grace time, begin the last checkpoint in time.
+ */
+void grace_serve(struct loop *l);
 
 /* ---- dispatch.c ---- */
 

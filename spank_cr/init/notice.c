@@ -37,6 +37,7 @@ const char *notice_reason(const char *text)
 		{"DUE TO PREEMPTION", "preempt"},
 		{"DUE TO JOB REQUEUE", "requeue"},
 		{"DUE TO TIME LIMIT", "timelimit"},
+		{"DUE TO NODE FAILURE", "nodefail"},
 	};
 	const char *last = NULL, *reason = NULL;
 

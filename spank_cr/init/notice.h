@@ -19,7 +19,7 @@
 /* The end of the job's stderr, as far as it was written in this run of the job; always a string. */
 void notice_read(const struct job *job, char *buf, size_t size);
 
-/* "preempt", "requeue", "timelimit" by the last notice in text, or NULL. */
+/* "preempt", "requeue", "timelimit", "nodefail" by the last notice in text, or NULL. */
 const char *notice_reason(const char *text);
 
 /* Find a notice about job in size bytes of text. Returns 1 and its bounds [*start, *end), newline included, or 0.

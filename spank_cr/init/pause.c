@@ -48,6 +48,8 @@ void pause_look(struct loop *l)
 		l->stall.since += gap;
 	if (l->look.pid)
 		l->look.deadline_ns += gap;
+	if (l->ask.pid)
+		l->ask.end_ns += gap;
 	if (l->facts.pid)
 		l->facts.deadline_ns += gap;
 	/* how long the tree was frozen is what the worker has seen: all of it */

@@ -59,10 +59,7 @@ static void signal_arrived(struct loop *l, int sig, bool from_t)
 			job_log(l->job, 0, "releasing the last checkpoint: %s", strerror(errno));
 		return;
 	}
-	if (l->term == TERM_NONE) {
-		l->term = TERM_WANTED;
-		worker_hurry(&l->worker);
-	}
+	term_arrived(l);
 }
 
 void signals_read(struct loop *l)
@@ -93,6 +90,7 @@ void signals_read_wire(struct loop *l)
 
 void signals_term_pass(struct loop *l, bool ending)
 {
+	term_stop(l);
 	l->ending = l->ending || ending;
 	signals_pass(l, SIGTERM, l->term_root, l->term_rest);
 	l->term_root = l->term_rest = false;

@@ -20,7 +20,7 @@ enum slurm_fate {
 
 struct slurm_state {
 	enum slurm_fate fate;
-	const char *reason; /* requeue, preempt, timelimit, term: a constant */
+	const char *reason; /* requeue, preempt, timelimit, nodefail, term: a constant */
 };
 
 /* Ask; at most timeout_ms. Never fails: no answer is SLURM_UNKNOWN. */

@@ -64,14 +64,14 @@ void worker_hurry(const struct worker *w)
 		errno = 0;
 }
 
-int worker_start_dump(struct worker *w, struct job *job, enum dump_mode mode, const char *reason,
+int worker_start_dump(struct worker *w, struct job *job, enum dump_mode mode, const struct slurm_state *state,
 		      struct cr_error *err)
 {
 	int fd = -1;
 	pid_t pid = worker_fork(w, &fd, err);
 
 	if (pid == 0) {
-		dump_work(job, fd, mode, reason);
+		dump_work(job, fd, mode, state);
 		_exit(0);
 	}
 	return pid < 0 ? -1 : 0;

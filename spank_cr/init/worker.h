@@ -15,14 +15,14 @@
 
 #include "error.h"
 #include "job.h"
+#include "slurm.h"
 
 enum report_type {
 	REPORT_FROZEN = 1, /* the images are written; the tree still stands still */
 	REPORT_THAWED,	   /* the tree runs again; what follows costs it nothing */
+	REPORT_PAUSED,	   /* before it: value is how long it stood back for the job and for others, in ms */
 	REPORT_COMMITTED,  /* generation is durable */
 	REPORT_FAILED,	   /* text says why; the tree runs (dump) or there is none (restore) */
-	REPORT_PASS,	   /* the job is not being ended: the signal is for the program */
-	REPORT_CANCELLED,  /* nobody wants a checkpoint: end the job as Slurm would */
 	REPORT_FINISHED,   /* after a final checkpoint: the tree is dead, crinit may end */
 	REPORT_RESUMED,	   /* after a final checkpoint nobody ended the job: the tree runs again */
 	REPORT_RESTORED,   /* the tree runs; value is its root */
@@ -42,12 +42,14 @@ struct report {
 
 /* crinit → worker, one byte */
 #define WORKER_RELEASE 'r' /* Slurm ends the job: let the tree of a final checkpoint die */
-#define WORKER_HURRY   'h' /* Slurm ends the job: do not wait for programs that were sent a signal */
+#define WORKER_HURRY                                                                                              \
+	'h' /* Slurm ends the job: do not wait for programs that were sent a signal, nor stand back               \
+	     */
 
 enum dump_mode {
 	DUMP_RUNNING, /* the tree goes on */
 	DUMP_VACATE,  /* final: stay frozen until Slurm requeues the job, or 60 s */
-	DUMP_TERM,    /* Slurm sent SIGTERM: find out why, then final, or not at all */
+	DUMP_TERM,    /* Slurm ends the job: final; the tree goes on if that is not so */
 };
 
 struct worker {
@@ -55,7 +57,8 @@ struct worker {
 	int fd;
 };
 
-int worker_start_dump(struct worker *w, struct job *job, enum dump_mode mode, const char *reason,
+/* state: what slurmctld has said, and the reason to note; constants or the caller's, and not looked at later. */
+int worker_start_dump(struct worker *w, struct job *job, enum dump_mode mode, const struct slurm_state *state,
 		      struct cr_error *err);
 int worker_start_restore(struct worker *w, struct job *job, struct cr_error *err);
 
@@ -65,7 +68,7 @@ void worker_hurry(const struct worker *w);
 /* For the worker itself. */
 void report_send(int fd, enum report_type type, uint32_t generation, int64_t value, uint64_t extra,
 		 const char *text);
-void dump_work(struct job *job, int fd, enum dump_mode mode, const char *reason);
+void dump_work(struct job *job, int fd, enum dump_mode mode, const struct slurm_state *state);
 void restore_work(struct job *job, int fd);
 
 #endif

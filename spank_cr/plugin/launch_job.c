@@ -110,6 +110,7 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	launch_args_add(args, "--drain-jobs=%d", config->drain_jobs);
 	launch_args_add(args, "--on-complete=%d", config->on_complete);
 	launch_args_add(args, "--on-failure=%d", config->on_failure);
+	launch_args_add(args, "--on-cancel=%d", options.on_cancel);
 	launch_args_add(args, "--dir=%s", job->dir);
 	launch_args_add(args, "--site-dir=%s", job->site_dir);
 	launch_args_add(args, "--token-dir=%s", job->token_dir);

@@ -32,6 +32,7 @@ enum {
 	OPTION_RESTARTS,
 	OPTION_RESTART_FROM,
 	OPTION_ON_COMPLETE,
+	OPTION_ON_CANCEL,
 };
 
 struct options options;
@@ -90,6 +91,9 @@ static struct spank_option option_table[] = {
 	 "keep the checkpoints when the job has completed, for --restart-from, or remove them (implies "
 	 "--checkpoint)",
 	 1, OPTION_ON_COMPLETE, option_set},
+	{"checkpoint-on-cancel", NULL,
+	 "take a last checkpoint when the job is cancelled, for --restart-from (implies --checkpoint)", 0,
+	 OPTION_ON_CANCEL, option_set},
 };
 
 #define N_OPTIONS (sizeof(option_table) / sizeof(option_table[0]))
@@ -246,6 +250,9 @@ static int value_set(int val, const char *value, bool submit)
 		return origin_set(value_absent(value) ? NULL : value);
 	case OPTION_ON_COMPLETE:
 		return on_complete_set(value_absent(value) ? "" : value);
+	case OPTION_ON_CANCEL:
+		options.on_cancel = true;
+		return 0;
 	default:
 		return config_set(val, value);
 	}

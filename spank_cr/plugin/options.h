@@ -30,6 +30,7 @@ struct options {
 	struct cr_origin origin; /* --restart-from */
 	bool files_given;	 /* --checkpoint-files, and not only the site's word */
 	bool keep_completed;	 /* --checkpoint-on-complete=keep */
+	bool on_cancel;		 /* --checkpoint-on-cancel */
 	/* --checkpoint-rollback, see pathlist.h */
 	char rollback[ROLLBACK_LIST];
 };

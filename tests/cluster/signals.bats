@@ -70,14 +70,15 @@ _is_count() {
 	[ "$(jq length <<<"$output")" = 0 ]
 }
 
-@test "a SIGTERM that does not end the job is the program's, and no checkpoint is taken" {
+@test "a SIGTERM that does not end the job reaches the program, after a checkpoint" {
 	job=$(submit --checkpoint=1h --output=signals.%j 'trap "echo TERM" TERM; echo ready
 		until [ -e "stop.$SLURM_JOB_ID" ]; do sleep 0.1; done')
 	wait_file alice "signals.$job" ready 30
 	on n0 alice scancel --signal=TERM --batch "$job"
 	wait_file alice "signals.$job" '^TERM' 20
 	[ "$(job_field "$job" JobState)" = RUNNING ]
-	[ "$(newest "$job")" = 0 ]
+	wait_committed "$job" 1 20
+	[ "$(records "$job" '.[-1].reason')" = term ]
 	finish "$job"
 }
 

@@ -12,7 +12,8 @@ CONFIG_CPUS=4
 config_layer() {
 	local nodes=$1 etc=$STATE/config/etc base
 	base=$(rootfs_path base)
-	rm -rf "$STATE/config"
+	# with what tests have changed on the nodes
+	rm -rf "$STATE/config" "$STATE"/nodes/n*/upper/etc/slurm
 	mkdir -p "$etc/slurm/plugstack.conf.d"
 	config_slurm_conf "$nodes" >"$etc/slurm/slurm.conf"
 	config_cgroup_conf >"$etc/slurm/cgroup.conf"

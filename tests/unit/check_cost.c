@@ -53,6 +53,34 @@ START_TEST(what_cannot_be_is_mended)
 }
 END_TEST
 
+START_TEST(a_last_checkpoint_does_not_stand_back)
+{
+	struct cr_cost cost = {0};
+
+	cr_cost_paused(&cost, 5);
+	ck_assert_int_eq(cr_cost_final_ms(&cost), -1);
+	/* from a manifest: nobody knows how long it stood back */
+	cr_cost_add(&cost, 1000, 90000);
+	ck_assert_int_eq(cr_cost_final_ms(&cost), -1);
+	ck_assert_int_eq(cr_cost_final_worst_ms(&cost), -1);
+	ck_assert_int_eq(cr_cost_final_lead_ms(&cost), -1);
+	cr_cost_add(&cost, 1000, 41000);
+	cr_cost_paused(&cost, 38000);
+	ck_assert_int_eq(cr_cost_final_ms(&cost), 3000);
+	cr_cost_add(&cost, 1000, 5000);
+	cr_cost_paused(&cost, 0);
+	ck_assert_int_eq(cr_cost_final_ms(&cost), 4000);
+	ck_assert_int_eq(cr_cost_final_worst_ms(&cost), 5000);
+	ck_assert_int_eq(cr_cost_final_lead_ms(&cost), 5000 + 2500 + 2000);
+	/* less than the freeze it is never */
+	cr_cost_add(&cost, 6000, 7000);
+	cr_cost_paused(&cost, 5000);
+	ck_assert_int_eq(cr_cost_final_worst_ms(&cost), 6000);
+	cr_cost_paused(&cost, -1);
+	ck_assert_int_eq(cr_cost_final_worst_ms(&cost), 7000);
+}
+END_TEST
+
 START_TEST(work_lost_is_the_freeze_and_a_part_of_the_drain)
 {
 	struct cr_cost cost = {0};
@@ -102,7 +130,8 @@ START_TEST(what_tells_nothing_of_the_slowdown_is_passed_over)
 }
 END_TEST
 
-UNIT_MAIN("cost", {work_lost_is_the_freeze_and_a_part_of_the_drain, false}, {slowdown_is_the_mean_by_time, false},
+UNIT_MAIN("cost", {a_last_checkpoint_does_not_stand_back, false},
+	  {work_lost_is_the_freeze_and_a_part_of_the_drain, false}, {slowdown_is_the_mean_by_time, false},
 	  {what_tells_nothing_of_the_slowdown_is_passed_over, false}, {nothing_is_known_before_the_first, false},
 	  {the_mean_for_the_cost_the_worst_for_a_deadline, false}, {only_the_last_few_count, false},
 	  {what_cannot_be_is_mended, false})

@@ -97,6 +97,27 @@ START_TEST(limits)
 }
 END_TEST
 
+START_TEST(preempted)
+{
+	static const char until[] =
+		"JobId=7 JobName=x JobState=RUNNING TimeLimit=UNLIMITED StartTime=100 EndTime=1795646850 "
+		"PreemptEligibleTime=100 PreemptTime=1795646820 Partition=main\n";
+	struct facts f = fresh();
+	struct cr_error err;
+
+	ck_assert_int_eq(facts_read_job(&f, JOB("7", "", "RUNNING", "1", "UNLIMITED", "100", "Unknown"), 7, &err),
+			 0);
+	ck_assert_int_eq(f.preempted, 0);
+	/* its grace time ends, whether it has a time limit or not */
+	ck_assert_int_eq(facts_read_job(&f, until, 7, &err), 0);
+	ck_assert_int_eq(f.preempted, 1795646820);
+	ck_assert_int_eq(f.end, 1795646850);
+	ck_assert_int_eq(facts_read_job(&f, JOB("7", "", "RUNNING", "1", "UNLIMITED", "100", "Unknown"), 7, &err),
+			 0);
+	ck_assert_int_eq(f.preempted, 0);
+}
+END_TEST
+
 START_TEST(arrays)
 {
 	static const char text[] =
@@ -227,5 +248,5 @@ START_TEST(cut_texts)
 }
 END_TEST
 
-UNIT_MAIN("facts", {running, false}, {limits, false}, {arrays, false}, {no_job, false}, {terms, false},
-	  {other_terms, false}, {environment, false}, {cut_texts, false})
+UNIT_MAIN("facts", {running, false}, {limits, false}, {preempted, false}, {arrays, false}, {no_job, false},
+	  {terms, false}, {other_terms, false}, {environment, false}, {cut_texts, false})

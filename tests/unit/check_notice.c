@@ -52,6 +52,8 @@ START_TEST(reason)
 	ck_assert_str_eq(notice_reason(NOTICE), "preempt");
 	ck_assert_str_eq(notice_reason("... DUE TO TIME LIMIT ***\n" NOTICE), "preempt");
 	ck_assert_str_eq(notice_reason(NOTICE "... DUE TO JOB REQUEUE ***\n"), "requeue");
+	ck_assert_str_eq(notice_reason("... DUE TO NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS ***\n"),
+			 "nodefail");
 	ck_assert_ptr_null(notice_reason("nothing of the kind"));
 }
 END_TEST
