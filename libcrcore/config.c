@@ -219,6 +219,19 @@ int cr_config_net(const char *text, int *private_net, struct cr_error *err)
 	return 0;
 }
 
+int cr_config_timelimit(const char *text, int *requeue, struct cr_error *err)
+{
+	if (strcmp(text, "end") != 0 && strcmp(text, "requeue") != 0)
+		return cr_error_set(err, EINVAL, "not one of end, requeue");
+	*requeue = text[0] == 'r';
+	return 0;
+}
+
+static int set_timelimit(struct cr_config *config, const char *value, struct cr_error *err)
+{
+	return cr_config_timelimit(value, &config->timelimit, err);
+}
+
 static int set_ghost_limit(struct cr_config *config, const char *value, struct cr_error *err)
 {
 	return config_size(value, &config->ghost_limit, err);
@@ -411,6 +424,7 @@ static const struct {
 	{"on_failure", set_on_failure},
 	{"max_age", set_max_age},
 	{"net", set_net},
+	{"timelimit", set_timelimit},
 	{"log", set_log},
 	{"fallback", set_fallback},
 	{"restart_soon", set_restart_soon},

@@ -47,6 +47,7 @@ struct cr_config {
 	int on_failure;	 /* on_failure= the same for one that failed */
 	int64_t max_age; /* max_age= seconds after which "scheckpoint gc" removes those of a failed job */
 	int private_net; /* net=     host (0) or private (1), a network namespace for each job */
+	int timelimit;	 /* timelimit= at a job's time limit: end (0) or requeue (1) */
 	int log_level;	 /* log=     error|info|debug as 0|1|2 */
 	/* rollback_limit= bytes that the directories of --checkpoint-rollback may hold; 0: no limit */
 	uint64_t rollback_limit;
@@ -61,21 +62,22 @@ struct cr_config {
 /* Fill config with the defaults: dir "" (must be set), scratch /var/spool/spank_cr, criu /usr/sbin/criu,
  * interval 1 h, min_interval 1 s, max_interval 6 h, mtbf 30 days, max_share 5, preflight 5 s, fence 10 s,
  * ghost_limit 64M, files copy, file_limit 64M, rollback_limit 4G, keep 2, compress fast, pool auto, drain_share
- * 75, bandwidth and drain_jobs without limit, on_complete remove, on_failure keep, max_age 30 days, net host, log
- * info, fallback hold, restart_soon 5 min, restart_tries 2, restart_cap 10, restart_delay 30 s, store_wait
- * 2 min. */
+ * 75, bandwidth and drain_jobs without limit, on_complete remove, on_failure keep, max_age 30 days, net host,
+ * timelimit end, log info, fallback hold, restart_soon 5 min, restart_tries 2, restart_cap 10, restart_delay
+ * 30 s, store_wait 2 min. */
 void cr_config_init(struct cr_config *config);
 
 /* The values of interval=, "auto" or a time, */
 int cr_config_interval(const char *text, int64_t *seconds, struct cr_error *err);
 
-/* and of compress=, pool=, keep=, files=, net=, fallback= and restart_cap=, which users write as well. Only
- * written on success. */
+/* and of compress=, pool=, keep=, files=, net=, timelimit=, fallback= and restart_cap=, which users write as well.
+ * Only written on success. */
 int cr_config_compress(const char *text, int *level, struct cr_error *err);
 int cr_config_pool(const char *text, uint64_t *bytes, struct cr_error *err);
 int cr_config_keep(const char *text, int *keep, struct cr_error *err);
 int cr_config_files(const char *text, int *files, struct cr_error *err);
 int cr_config_net(const char *text, int *private_net, struct cr_error *err);
+int cr_config_timelimit(const char *text, int *requeue, struct cr_error *err);
 int cr_config_fallback(const char *text, int *fallback, struct cr_error *err);
 int cr_config_restarts(const char *text, int *cap, struct cr_error *err);
 

@@ -52,6 +52,7 @@ const struct cr_manifest_field cr_manifest_fields[] = {
 	{"drain_ms", FIELD_I64, 0, AT(drain_ms), 1},
 	{"image_bytes", FIELD_U64, 0, AT(image_bytes), 1},
 	{"stored_bytes", FIELD_U64, 0, AT(stored_bytes), 1},
+	{"ran_ms", FIELD_I64, 0, AT(ran_ms), 3},
 #undef AT
 };
 const size_t cr_manifest_n_fields = sizeof(cr_manifest_fields) / sizeof(cr_manifest_fields[0]);

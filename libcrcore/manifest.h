@@ -102,6 +102,7 @@ struct cr_manifest {
 	int64_t drain_ms;      /* thaw to durable; 0 when committed before the thaw */
 	uint64_t image_bytes;  /* what CRIU handed over */
 	uint64_t stored_bytes; /* what this generation added to the store */
+	int64_t ran_ms;	       /* the job had run by the freeze, over all of its starts; 0 before format 3 */
 
 	struct cr_manifest_file *files;
 	size_t n_files;

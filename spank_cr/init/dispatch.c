@@ -29,6 +29,7 @@ static void dump_failed(struct loop *l, const struct report *r)
 	/* an error shows in the job's stderr: when it is news, not at every interval */
 	job_log(l->job, verdict_news(l->told, r->text) ? 0 : 1, "no checkpoint: %s", r->text);
 	clients_reply(l, r);
+	deadline_failed(l);
 	term_failed(l, false);
 }
 
@@ -87,6 +88,7 @@ static void report_dump(struct loop *l, const struct report *r)
 		l->job->saved_ns = l->frozen_ns;
 		committed_count(l, r->value);
 		l->holding = l->mode != DUMP_RUNNING;
+		deadline_committed(l);
 		job_log(l->job, 1, "generation %u committed (%s), frozen %lld ms, %llu bytes", r->generation,
 			r->text, (long long)r->value, (unsigned long long)r->extra);
 		clients_reply(l, r);
@@ -290,14 +292,17 @@ void dispatch_next(struct loop *l)
 	bool create = clients_want(l, CONTROL_CREATE) || control_later(&l->control),
 	     vacate = clients_want(l, CONTROL_VACATE);
 	bool held = clockwork_held(&l->clock);
+	enum dump_mode mode;
+	const char *reason;
 
 	if (l->holding && (create || vacate))
 		held_answer(l);
 	if (l->over)
 		return;
 	if (l->worker.pid) {
-		/* what it still writes is older than what the last checkpoint will hold */
-		if (l->term == TERM_FINAL && l->mode == DUMP_RUNNING && l->drained) {
+		/* what it still writes is older than what the last checkpoint will hold; but the one for the time
+		 * limit, late as it is, is nearly done */
+		if (l->term == TERM_FINAL && l->mode == DUMP_RUNNING && l->drained && !l->deadline.ours) {
 			kill(l->worker.pid, SIGKILL);
 			worker_gone(l);
 		} else
@@ -324,7 +329,9 @@ void dispatch_next(struct loop *l)
 	} else if (l->grace.learn) {
 		l->grace.learn = false;
 		dump_begin(l, DUMP_RUNNING, "preempt", CONTROL_NONE);
-	} else if (clockwork_due(&l->clock)) {
+	} else if (deadline_take(l, &mode, &reason)) {
+		dump_begin(l, mode, reason, CONTROL_NONE);
+	} else if (clockwork_due(&l->clock) && !deadline_near(l)) {
 		dump_begin(l, DUMP_RUNNING, "interval", CONTROL_NONE);
 	}
 }

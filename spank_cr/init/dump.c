@@ -32,6 +32,7 @@
 #include "fence.h"
 #include "fs.h"
 #include "groups.h"
+#include "handover.h"
 #include "hook.h"
 #include "identity.h"
 #include "image.h"
@@ -45,6 +46,7 @@
 #include "private.h"
 #include "proc.h"
 #include "processor.h"
+#include "ran.h"
 #include "rollback.h"
 #include "signame.h"
 #include "slurm.h"
@@ -267,6 +269,7 @@ static int clocks_record(struct dump *d, struct cr_error *err)
 	/* now, while nothing of the job's runs: no task may see its clock go back after a restore */
 	d->m.monotonic_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	d->m.boottime_ns = cr_time_clock_ns(CLOCK_BOOTTIME);
+	d->m.ran_ms = ran_ms(d->job);
 	if (text_set(&d->m.time, cr_time_format(cr_time_now_ns(), when, sizeof(when)), err) < 0 ||
 	    cr_ns_last_pid_read(&d->m.last_pid, err) < 0)
 		return -1;
@@ -341,6 +344,17 @@ static int hold(struct dump *d)
 	return 0;
 }
 
+/* -1 to let the tree run on. */
+static int slot_end(struct dump *d)
+{
+	struct cr_error err;
+
+	if (d->mode != DUMP_LIMIT || handover_requeue(d->job, &err) == 0)
+		return 0;
+	job_log(d->job, 0, "the job is not requeued before its time limit, and goes on until then: %s", err.text);
+	return -1;
+}
+
 static int on_frozen(struct dump *d)
 {
 	if (frozen_record(d, &d->err) < 0)
@@ -353,7 +367,7 @@ static int on_frozen(struct dump *d)
 	if (generation_commit(d, &d->err) < 0)
 		return -1;
 	moved_note(d->job, d->generation);
-	if (hold(d) < 0) {
+	if (slot_end(d) < 0 || hold(d) < 0) {
 		d->resumed = true; /* to criu a failure, to us a checkpoint: it gives the tree its life back */
 		return -1;
 	}

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "caps.h"
 #include "fs.h"
 
 #define SECOND_NS    INT64_C(1000000000)
@@ -45,6 +46,22 @@ static int terms_ask(const struct job *job, struct facts *f, char *text, struct 
 	return 0;
 }
 
+/* A refusal shows in the answer that follows. */
+static void limit_set(const struct job *job, const struct facts *f, int64_t minutes)
+{
+	static char text[ANSWER_SIZE];
+	char id[80], limit[48];
+	const char *const argv[] = {SCONTROL, "update", id, limit, NULL};
+	struct cr_error err;
+
+	snprintf(id, sizeof(id), "JobId=%s", f->name);
+	snprintf(limit, sizeof(limit), "TimeLimit=%lld", (long long)minutes);
+	if (ask_capture(job, argv, ANSWER_MS, text, sizeof(text), &err) < 0)
+		job_log(job, 1, "setting the job's time limit to %lld minutes: %s", (long long)minutes, err.text);
+	else
+		job_log(job, 1, "the job's time limit is set to %lld minutes", (long long)minutes);
+}
+
 static int job_ask(const struct job *job, struct facts *f, struct cr_error *err)
 {
 	static char text[ANSWER_SIZE];
@@ -63,12 +80,18 @@ static int job_ask(const struct job *job, struct facts *f, struct cr_error *err)
 	return 0;
 }
 
-static void child_ask(const struct job *job, const struct facts *known, int fd)
+static void child_ask(const struct job *job, const struct facts *known, int64_t limit_min, int fd)
 {
 	struct facts f = *known;
 	struct cr_error err;
 
 	(void)prctl(PR_SET_NAME, "crfacts"); /* for ps and top */
+	if (cr_caps_drop(&err) < 0) {
+		job_log(job, 0, "asking slurmctld: %s", err.text);
+		_exit(1);
+	}
+	if (limit_min && *f.name)
+		limit_set(job, &f, limit_min);
 	if (job_ask(job, &f, &err) < 0) {
 		job_log(job, 1, "slurmctld does not tell the job's time limit: %s", err.text);
 		_exit(1);
@@ -84,7 +107,7 @@ static int child_start(struct facts_state *s, const struct job *job, struct cr_e
 		return cr_error_sys(err, errno, "pipe");
 	s->pid = fork();
 	if (s->pid == 0)
-		child_ask(job, &s->known, fds[1]);
+		child_ask(job, &s->known, s->limit_min, fds[1]);
 	close(fds[1]);
 	if (s->pid < 0 || fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
 		cr_error_sys(err, errno, "asking slurmctld");
@@ -159,6 +182,12 @@ void facts_want(struct loop *l, int64_t age_s)
 	s->due_ns = now;
 }
 
+void facts_limit(struct loop *l, int64_t minutes)
+{
+	l->facts.limit_min = minutes;
+	facts_want(l, 0);
+}
+
 void facts_yield(struct loop *l)
 {
 	struct facts_state *s = &l->facts;
@@ -195,6 +224,7 @@ static void child_gone(struct facts_state *s, bool complete)
 		return;
 	}
 	s->known = s->answer;
+	s->limit_min = 0;
 	s->answered_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	s->failures = 0;
 }

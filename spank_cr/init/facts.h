@@ -34,6 +34,7 @@ struct facts {
 			    */
 	bool requeue;	   /* it may be requeued */
 	bool suspended;
+	bool het;      /* it is one component of a heterogeneous job */
 	char name[64]; /* what scontrol calls it: an element of an array has a name of its own; "": not known */
 	char partition[64];    /* these are "" when not known */
 	char qos[64];	       /* "" too when there is none */
@@ -53,6 +54,7 @@ struct facts_state {
 	int64_t answered_ns; /* and of the last answer; 0: none */
 	int64_t deadline_ns; /* of the child */
 	unsigned failures;   /* in a row */
+	int64_t limit_min;   /* the time limit to set before the next question; 0: none */
 };
 
 /* The job runs: what its environment says, and the time of the first question. */
@@ -61,6 +63,9 @@ void facts_arm(struct loop *l);
 /* Somebody wants to know: ask, unless the last answer is less than age_s seconds old. No worker may run meanwhile,
  * so that it may be a while. */
 void facts_want(struct loop *l, int64_t age_s);
+
+/* Have the job's time limit set to so many minutes, and ask. Users may lower it; the next answer tells. */
+void facts_limit(struct loop *l, int64_t minutes);
 
 /* Is the last answer less than age_s seconds old? */
 bool facts_fresh(const struct loop *l, int64_t age_s);

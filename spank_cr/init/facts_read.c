@@ -89,6 +89,7 @@ int facts_read_job(struct facts *f, const char *text, uint32_t id, struct cr_err
 	}
 	f->requeue = strcmp(slurm_value(line, "Requeue", value, sizeof(value)), "1") == 0;
 	f->suspended = strcmp(slurm_value(line, "JobState", value, sizeof(value)), "SUSPENDED") == 0;
+	f->het = !is_none(slurm_value(line, "HetJobId", value, sizeof(value)));
 	slurm_name(line, id, f->name, sizeof(f->name));
 	word_set(f->partition, line, "Partition");
 	word_set(f->qos, line, "QOS");

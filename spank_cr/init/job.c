@@ -62,6 +62,8 @@ static const struct key {
 	{"signal-before", INT, offsetof(struct job, signal_before)},
 	{"signal-after", INT, offsetof(struct job, signal_after)},
 	{"signal-lead", INT, offsetof(struct job, signal_lead)},
+	{"timelimit", INT, offsetof(struct job, timelimit)},
+	{"total-time", I64, offsetof(struct job, total_time)},
 	{"log-level", INT, offsetof(struct job, log_level)},
 	{"wire-fd", INT, offsetof(struct job, wire)},
 	{"notary-fd", INT, offsetof(struct job, notary)},

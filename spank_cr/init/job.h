@@ -52,6 +52,8 @@ struct job {
 	const char *slurm_env;		 /* NAME=value lines for the info file */
 	int signal_before, signal_after; /* --checkpoint-signal; 0: none */
 	int signal_lead;		 /* seconds from the first to the freeze */
+	int timelimit;			 /* 1: at its time limit the job is requeued */
+	int64_t total_time;		 /* seconds that it may run over all of its starts; 0: no limit */
 	int log_level;
 	int private_net;		   /* 1: the job has a network namespace of its own */
 	int wire, notary, cgroup, ask, go; /* descriptors, -1 when absent */
@@ -75,10 +77,12 @@ struct job {
 	const char *home; /* criu's private tmpfs */
 	struct cr_store store;
 	uint32_t run;
-	uint32_t lost;	   /* newest generation whose worker was given up and may be at it yet; 0: none */
-	int64_t saved_ns;  /* CLOCK_MONOTONIC of the last checkpoint that was committed, or of the start */
-	off_t notice_from; /* size of the job's stderr when this run of it began */
-	int log;	   /* crinit.log, or -1 */
+	uint32_t lost;	     /* newest generation whose worker was given up and may be at it yet; 0: none */
+	int64_t saved_ns;    /* CLOCK_MONOTONIC of the last checkpoint that was committed, or of the start */
+	int64_t ran_ms;	     /* of earlier starts, see ran.h */
+	int64_t ran_from_ns; /* CLOCK_MONOTONIC of when this one began, less its suspensions */
+	off_t notice_from;   /* size of the job's stderr when this run of it began */
+	int log;	     /* crinit.log, or -1 */
 
 	/* where the checkpoint that is being made is to send it */
 	struct moved moving;

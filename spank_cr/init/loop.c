@@ -19,6 +19,7 @@
 #include "info.h"
 #include "inside.h"
 #include "loop_state.h"
+#include "ran.h"
 #include "restart.h"
 #include "wire.h"
 
@@ -62,6 +63,7 @@ static void loop_once(struct loop *l)
 	control_serve(&l->control, fds + 6, n);
 	term_serve(l);
 	grace_serve(l);
+	deadline_serve(l);
 	dispatch_next(l);
 	fence_serve(l);
 	look_serve(l);
@@ -120,6 +122,7 @@ static int started_tell(struct loop *l)
 	l->job->saved_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	look_arm(l);
 	facts_arm(l);
+	ran_begin(l->job);
 	l->job->notice_from = fstat(2, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
 
 	if (cr_wire_send(l->job->wire, CR_WIRE_STARTED, 0, NULL, &err) < 0) {
@@ -141,6 +144,7 @@ int loop_run(struct job *job)
 	job->run = 1;
 	if (cr_journal_each(&job->store, fresh_line, &job->run, &err) < 0)
 		job_log(job, 0, "journal: %s", err.text);
+	ran_read(job);
 	job_journal(job, "fresh", 0, NULL, *job->why ? job->why : NULL, -1);
 	if (started_tell(&l) != 0)
 		return 1;
@@ -179,6 +183,7 @@ int loop_restore(struct job *job)
 			   .text = "the process that was restoring ended without a word"};
 	struct cr_error err;
 
+	ran_read(job);
 	if (loop_open(&l, &err) < 0 || worker_start_restore(&l.worker, job, &err) < 0) {
 		cr_wire_send(job->wire, CR_WIRE_FAILED, (int)cr_restart_blame(err.errnum, err.text), err.text,
 			     NULL);

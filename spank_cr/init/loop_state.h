@@ -3,7 +3,7 @@
 
 /* loop_state.h - the loop's state, and its nouns: signals (signals.c), suspension (pause.c), the worker's turn
  * (dispatch.c), the job's end (ending.c), the look at what cannot be checkpointed (look.c), what slurmctld knows
- * (facts.c); for these files and loop.c alone
+ * (facts.c), the time limit (deadline.c); for these files and loop.c alone
  */
 
 #ifndef CR_INIT_LOOP_STATE_H
@@ -15,6 +15,7 @@
 #include "clockwork.h"
 #include "control.h"
 #include "cost.h"
+#include "deadline.h"
 #include "drag.h"
 #include "facts.h"
 #include "fence.h"
@@ -49,6 +50,7 @@ struct loop {
 	struct worker worker;
 	struct look look;
 	struct facts_state facts;
+	struct deadline deadline;
 	struct stall stall;
 	struct fence fence;
 	enum dump_mode mode; /* of the running worker */

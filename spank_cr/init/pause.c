@@ -42,6 +42,7 @@ void pause_look(struct loop *l)
 		return;
 	/* what waits for a while, or has taken a while, has not done so meanwhile */
 	l->job->saved_ns += gap;
+	l->job->ran_from_ns += gap;
 	l->begun_ns += gap;
 	l->frozen_ns += gap;
 	if (l->stall.since)

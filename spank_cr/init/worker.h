@@ -49,6 +49,7 @@ struct report {
 enum dump_mode {
 	DUMP_RUNNING, /* the tree goes on */
 	DUMP_VACATE,  /* final: stay frozen until Slurm requeues the job, or 60 s */
+	DUMP_LIMIT,   /* final: requeue the job, then the same */
 	DUMP_TERM,    /* Slurm ends the job: final; the tree goes on if that is not so */
 };
 

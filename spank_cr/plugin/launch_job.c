@@ -126,6 +126,8 @@ void launch_args_common(struct launch_args *args, const char *verb, const struct
 	launch_args_add(args, "--signal-before=%d", options.signal.before);
 	launch_args_add(args, "--signal-after=%d", options.signal.after);
 	launch_args_add(args, "--signal-lead=%d", options.signal.lead);
+	launch_args_add(args, "--timelimit=%d", config->timelimit);
+	launch_args_add(args, "--total-time=%" PRId64, options.total_time);
 	launch_args_add(args, "--log-level=%d", config->log_level);
 	launch_args_add(args, "--restart-soon=%" PRId64, config->restart_soon);
 	launch_args_add(args, "--restart-delay=%" PRId64, config->restart_delay);

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 
 #include <slurm/slurm_errno.h>
 
+#include "cleanup.h"
+#include "duration.h"
 #include "fs.h"
 #include "interval.h"
 #include "launch_origin.h"
@@ -32,6 +35,8 @@ enum {
 	OPTION_RESTARTS,
 	OPTION_RESTART_FROM,
 	OPTION_ON_COMPLETE,
+	OPTION_TIMELIMIT,
+	OPTION_TOTAL_TIME,
 	OPTION_ON_CANCEL,
 };
 
@@ -91,6 +96,13 @@ static struct spank_option option_table[] = {
 	 "keep the checkpoints when the job has completed, for --restart-from, or remove them (implies "
 	 "--checkpoint)",
 	 1, OPTION_ON_COMPLETE, option_set},
+	{"checkpoint-timelimit", "requeue|end",
+	 "at its time limit the job, after a last checkpoint, is requeued to go on from there, or ends (implies "
+	 "--checkpoint)",
+	 1, OPTION_TIMELIMIT, option_set},
+	{"checkpoint-total-time", "TIME",
+	 "end the job when it has run for TIME over all of its starts (implies --checkpoint)", 1,
+	 OPTION_TOTAL_TIME, option_set},
 	{"checkpoint-on-cancel", NULL,
 	 "take a last checkpoint when the job is cancelled, for --restart-from (implies --checkpoint)", 0,
 	 OPTION_ON_CANCEL, option_set},
@@ -197,6 +209,8 @@ static int config_set(int val, const char *value)
 		rc = cr_config_compress(value, &config->compress, &err);
 	else if (val == OPTION_NET)
 		rc = cr_config_net(value, &config->private_net, &err);
+	else if (val == OPTION_TIMELIMIT)
+		rc = cr_config_timelimit(value, &config->timelimit, &err);
 	else if (val == OPTION_FILES)
 		rc = cr_config_files(value, &config->files, &err);
 	else if (val == OPTION_FALLBACK)
@@ -235,6 +249,49 @@ static int on_complete_set(const char *value)
 	return 0;
 }
 
+/* sbatch's own option; what slurm.conf and the script say comes to light when the job runs */
+static bool requeue_refused(void)
+{
+	cleanup_free char *line = NULL;
+	cleanup_close int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	size_t size = 0;
+	struct cr_error err;
+
+	if (getenv("SBATCH_NO_REQUEUE"))
+		return true;
+	if (fd < 0 || cr_fs_read_fd(fd, "the command line", 1 << 21, &line, &size, &err) < 0)
+		return false;
+	for (size_t i = 0; i < size; i += strlen(line + i) + 1)
+		if (strcmp(line + i, "--no-requeue") == 0)
+			return true;
+	return false;
+}
+
+static void timelimit_warn(void)
+{
+	if (options.config.timelimit && requeue_refused())
+		slurm_error(LOG "--checkpoint-timelimit=requeue: with --no-requeue the job will end at its time "
+				"limit, after a last checkpoint");
+}
+
+static int total_time_set(const char *value)
+{
+	struct cr_error err;
+	int64_t seconds;
+
+	if (cr_duration_parse(value_absent(value) ? "" : value, &seconds, &err) < 0) {
+		slurm_error(LOG "--checkpoint-total-time=%s: %s", value_absent(value) ? "" : value, err.text);
+		return -1;
+	}
+	/* it is Slurm that ends the job, by minutes */
+	if (seconds < 60) {
+		slurm_error(LOG "--checkpoint-total-time=%s: shorter than a minute", value);
+		return -1;
+	}
+	options.total_time = seconds;
+	return 0;
+}
+
 static int value_set(int val, const char *value, bool submit)
 {
 	switch (val) {
@@ -244,6 +301,8 @@ static int value_set(int val, const char *value, bool submit)
 		return dir_set(value, submit);
 	case OPTION_SIGNAL:
 		return signal_set(value);
+	case OPTION_TOTAL_TIME:
+		return total_time_set(value);
 	case OPTION_ROLLBACK:
 		return rollback_set(value, submit);
 	case OPTION_RESTART_FROM:
@@ -266,6 +325,8 @@ static int option_set(int val, const char *value, int remote)
 		return -1;
 	if (value_set(val, value, submit) < 0)
 		return -1;
+	if (submit && val == OPTION_TIMELIMIT)
+		timelimit_warn();
 	options.wanted = true;
 	/* a job submitted from inside of a restarted one must not inherit its count */
 	if (submit)

@@ -21,10 +21,12 @@
 #define LOG "spank_cr: "
 
 struct options {
-	/* the site's, with the job's own --checkpoint=TIME, --checkpoint-keep, -compress, -pool, -net, -files */
+	/* the site's, with the job's own --checkpoint=TIME, --checkpoint-keep, -compress, -pool, -net, -files,
+	 * -timelimit */
 	struct cr_config config;
 	bool configured;	 /* the site's arguments were sound */
 	bool wanted;		 /* one of the options was given */
+	int64_t total_time;	 /* --checkpoint-total-time, seconds; 0: none */
 	char dir[PATH_MAX];	 /* --checkpoint-dir, or empty: the site's */
 	struct cr_signal signal; /* --checkpoint-signal */
 	struct cr_origin origin; /* --restart-from */

@@ -47,6 +47,7 @@ START_TEST(defaults)
 	ck_assert_int_eq(config.on_failure, 0);
 	ck_assert_int_eq(config.max_age, 2592000);
 	ck_assert_int_eq(config.private_net, 0);
+	ck_assert_int_eq(config.timelimit, 0);
 	ck_assert_int_eq(config.log_level, 1);
 	ck_assert_int_eq(cr_config_parse(&config, 0, NULL, NULL), 0);
 }
@@ -145,6 +146,10 @@ START_TEST(every_key_of_the_store)
 	ck_assert_int_eq(config.private_net, 1);
 	unit_assert_ok(parse(&config, "net=host", &err), &err);
 	ck_assert_int_eq(config.private_net, 0);
+	unit_assert_ok(parse(&config, "timelimit=requeue", &err), &err);
+	ck_assert_int_eq(config.timelimit, 1);
+	unit_assert_ok(parse(&config, "timelimit=end", &err), &err);
+	ck_assert_int_eq(config.timelimit, 0);
 }
 END_TEST
 
@@ -238,6 +243,9 @@ START_TEST(errors_name_the_argument)
 		"max_share=0",
 		"max_share=51",
 		"max_share=5%",
+		"timelimit=",
+		"timelimit=1",
+		"timelimit=requeued",
 		"files=",
 		"files=Copy",
 		"files=copy,keep",

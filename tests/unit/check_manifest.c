@@ -128,6 +128,7 @@ START_TEST(golden_round_trip_3)
 	unit_assert_ok(cr_manifest_decode(&m, text, size, &err), &err);
 	ck_assert_uint_eq(m.format, 3);
 	ck_assert_uint_eq(m.xsave_bytes, 2696);
+	ck_assert_int_eq(m.ran_ms, 7384000);
 	ck_assert_str_eq(m.glibc, "2.41");
 	ck_assert_str_eq(m.net, "private");
 	ck_assert_str_eq(m.groups, "1001,2000");
@@ -325,6 +326,8 @@ END_TEST
 START_TEST(every_edit_of_format_3_is_refused)
 {
 	static const struct edit cases[] = {
+		{"\"ran_ms\": 7384000,", "", EINVAL, "\"ran_ms\" is missing"},
+		{"\"ran_ms\": 7384000", "\"ran_ms\": -1", ERANGE, "\"ran_ms\""},
 		{"\"xsave_bytes\": 2696,", "", EINVAL, "\"xsave_bytes\" is missing"},
 		{"\"xsave_bytes\": 2696", "\"xsave_bytes\": -1", ERANGE, "\"xsave_bytes\""},
 		{"\"2.41\"", "241", EINVAL, "\"glibc\" is no text"},
