@@ -247,7 +247,7 @@ capabilities() {
 	in_job "$1" "$2" bash -c 'for status in /proc/[0-9]*/status; do
 		awk -v self=$$ "/^Name:/ { name = \$2 } /^NSpid:/ { pid = \$NF }
 			/^Cap(Inh|Prm|Eff|Amb):/ { caps = caps \" \" \$1 \$2 }
-			END { if (pid == 1 || (pid >= 1000 && name != \"awk\" && pid != self)) print pid, name caps }" \
+			END { if (pid == 1 || (pid >= 1000 && name !~ /^(awk|crpreflight|crfacts|scontrol)\$/ && pid != self)) print pid, name caps }" \
 			"$status" 2>/dev/null
 	done'
 }

@@ -81,6 +81,14 @@ refused() {
 	done
 }
 
+@test "a fate at the time limit that is none, and a total time of less than a minute, are refused" {
+	for word in later Requeue ''; do
+		refused "--checkpoint-timelimit=$word: not one of end, requeue" sbatch --checkpoint-timelimit="$word"
+	done
+	refused '--checkpoint-total-time=59s: shorter than a minute' sbatch --checkpoint-total-time=59s
+	refused '--checkpoint-total-time=long: .*not a time' sbatch --checkpoint-total-time=long
+}
+
 @test "a signal that is none, or that nobody can catch, is refused" {
 	refused '--checkpoint-signal=USR3: "USR3" is no signal' sbatch --checkpoint-signal=USR3
 	refused '--checkpoint-signal=USR1,: "" is no signal' sbatch --checkpoint-signal=USR1,
