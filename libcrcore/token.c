@@ -15,13 +15,12 @@
 
 #include "cleanup.h"
 #include "fs.h"
+#include "ticket.h"
 #include "timefmt.h"
 
 #define DRAIN	      ".drain"
 #define DRAIN_MODE    01777
 #define MAKE_TRIES    20 /* of 50 ms, for who made the directory to open it to all */
-#define UNSAVED_MAX   UINT64_C(9999999999)
-#define PART_LENGTH   31
 #define RANDOM_LENGTH 16
 #define GC_LEASES     10
 #define GC_TICKET     "w-0000000000-4294967295-gc"
@@ -29,13 +28,6 @@
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS	"0123456789"
 
-#define WAITS 'w'
-#define HOLDS 'h'
-
-/* What a name says; the fields are at fixed places up to the part. */
-#define NAME_UNSAVED 2
-#define NAME_JOB     13
-#define NAME_PART    24
 #define NUMBER_WIDTH 10
 
 static uint64_t monotonic_ms(void)
@@ -45,7 +37,7 @@ static uint64_t monotonic_ms(void)
 
 static bool part_valid(const char *part, size_t length)
 {
-	return length > 0 && length <= PART_LENGTH && strspn(part, LETTERS DIGITS "._") >= length;
+	return length > 0 && length <= CR_TICKET_PART_LENGTH && strspn(part, LETTERS DIGITS "._") >= length;
 }
 
 /* Is it a ticket's name? Anybody can put anything there. */
@@ -53,23 +45,15 @@ static bool name_valid(const char *name)
 {
 	const char *dash;
 
-	if ((name[0] != WAITS && name[0] != HOLDS) || name[1] != '-')
+	if ((name[0] != CR_TICKET_WAITS && name[0] != CR_TICKET_HOLDS) || name[1] != '-')
 		return false;
-	if (strspn(name + NAME_UNSAVED, DIGITS) != NUMBER_WIDTH || name[NAME_JOB - 1] != '-')
+	if (strspn(name + CR_TICKET_UNSAVED, DIGITS) != NUMBER_WIDTH || name[CR_TICKET_JOB - 1] != '-')
 		return false;
-	if (strspn(name + NAME_JOB, DIGITS) != NUMBER_WIDTH || name[NAME_PART - 1] != '-')
+	if (strspn(name + CR_TICKET_JOB, DIGITS) != NUMBER_WIDTH || name[CR_TICKET_PART - 1] != '-')
 		return false;
-	dash = strchr(name + NAME_PART, '-');
-	return dash && part_valid(name + NAME_PART, (size_t)(dash - (name + NAME_PART))) &&
+	dash = strchr(name + CR_TICKET_PART, '-');
+	return dash && part_valid(name + CR_TICKET_PART, (size_t)(dash - (name + CR_TICKET_PART))) &&
 	       strspn(dash + 1, DIGITS "abcdef") == RANDOM_LENGTH && dash[1 + RANDOM_LENGTH] == '\0';
-}
-
-/* Whose turn is before mine: more unsaved work, then the name. */
-static bool name_before(const char *a, const char *b)
-{
-	int order = strncmp(a + NAME_UNSAVED, b + NAME_UNSAVED, NUMBER_WIDTH);
-
-	return order > 0 || (order == 0 && strcmp(a + NAME_JOB, b + NAME_JOB) < 0);
 }
 
 /* The time of modification in ms; ENOENT when it is gone, EINVAL when it is no file. Network file systems keep
@@ -139,7 +123,7 @@ static int others_count(const struct cr_token *token, bool waiters, unsigned int
 	while (*n < token->limit && (errno = 0, e = readdir(d))) {
 		if (!name_valid(e->d_name) || strcmp(e->d_name + 1, token->name + 1) == 0)
 			continue;
-		if (e->d_name[0] == WAITS && !(waiters && name_before(e->d_name, token->name)))
+		if (!cr_ticket_in_way(e->d_name, token->name, waiters))
 			continue;
 		if (modified(token->dir, e->d_name, &theirs, NULL) == 0) {
 			if (alive(theirs, mine, token->lease_ms))
@@ -155,7 +139,7 @@ static int others_count(const struct cr_token *token, bool waiters, unsigned int
 /* Both name the same job, and the same part of it. */
 static bool name_same_part(const char *a, const char *b)
 {
-	return strncmp(a + NAME_JOB, b + NAME_JOB, strlen(b + NAME_JOB) - RANDOM_LENGTH) == 0;
+	return strncmp(a + CR_TICKET_JOB, b + CR_TICKET_JOB, strlen(b + CR_TICKET_JOB) - RANDOM_LENGTH) == 0;
 }
 
 /* Remove tickets of our user that are of no use any more: all those that are dead by now; or, with a ticket of
@@ -173,7 +157,7 @@ static int dead_remove(int dir, int64_t now, uint64_t lease_ms, const char *mine
 		return -1;
 	while ((errno = 0, e = readdir(d))) {
 		if (!name_valid(e->d_name) || (mine && strcmp(e->d_name, mine) == 0) ||
-		    (mine && strncmp(e->d_name + NAME_JOB, mine + NAME_JOB, NUMBER_WIDTH) != 0))
+		    (mine && strncmp(e->d_name + CR_TICKET_JOB, mine + CR_TICKET_JOB, NUMBER_WIDTH) != 0))
 			continue;
 		if (modified(dir, e->d_name, &theirs, &owner) < 0 || owner != geteuid())
 			continue;
@@ -250,8 +234,7 @@ static int token_begin(struct cr_token *token, const char *dir, uint32_t job, co
 	token->dir = drain_open(dir, true, err);
 	if (token->dir < 0)
 		return -1;
-	(void)snprintf(prefix, sizeof(prefix), "%c-%010" PRIu64 "-%010" PRIu32 "-%.*s", WAITS,
-		       unsaved_s < UNSAVED_MAX ? unsaved_s : UNSAVED_MAX, job, PART_LENGTH, part);
+	cr_ticket_prefix(prefix, sizeof(prefix), unsaved_s, job, part);
 	if (ticket_make(token, prefix, err) < 0 || cr_token_beat(token, err) < 0)
 		return -1;
 	if (modified(token->dir, token->name, &now, NULL) < 0)
@@ -310,16 +293,16 @@ int cr_token_try(struct cr_token *token, struct cr_error *err)
 		return -1;
 	if (others >= token->limit)
 		return 0;
-	if (state_set(token, HOLDS, err) < 0)
+	if (state_set(token, CR_TICKET_HOLDS, err) < 0)
 		return -1;
 	/* All of those who took one before this second look are in it. Whoever finds too many goes back, whatever
 	 * his place: another may have had his look before my rename, and be at work. */
 	if (others_count(token, false, &others, err) < 0) {
-		(void)state_set(token, WAITS, NULL); /* the first error is the one to tell */
+		(void)state_set(token, CR_TICKET_WAITS, NULL); /* the first error is the one to tell */
 		return -1;
 	}
 	token->held = others < token->limit;
-	return token->held ? 1 : state_set(token, WAITS, err);
+	return token->held ? 1 : state_set(token, CR_TICKET_WAITS, err);
 }
 
 bool cr_token_overdue(const struct cr_token *token)

@@ -36,7 +36,7 @@
 #define CR_TOKEN_POLL_MS     1000  /* from one cr_token_try to the next, and up to half as much at random */
 #define CR_TOKEN_BEAT_MS     5000  /* from one cr_token_beat to the next, at most */
 #define CR_TOKEN_LEASE_MS    30000 /* a ticket not touched for so long does not count */
-#define CR_TOKEN_PATIENCE_MS (20 * 60 * 1000) /* after so long the caller drains without a token */
+#define CR_TOKEN_PATIENCE_MS (10 * 60 * 1000) /* after so long the caller drains without a token */
 
 #define CR_TOKEN_NAME 80
 

@@ -57,7 +57,6 @@
 
 #define SLURM_PATIENCE_MS	3000
 /* for a token: a job that stands still has somebody waiting for its end */
-#define TOKEN_PATIENCE_MS	(10 * 60 * 1000)
 #define TOKEN_PATIENCE_FINAL_MS (20 * 1000)
 #define HOLD_PATIENCE_S		60
 #define HOLD_ASK_MS		2000
@@ -155,7 +154,8 @@ static void token_wait(struct dump *d, struct cr_token *token)
 		job_log(job, 1, "draining without a token: %s", err.text);
 		return;
 	}
-	token->patience_ms = d->mode == DUMP_RUNNING ? TOKEN_PATIENCE_MS : TOKEN_PATIENCE_FINAL_MS;
+	if (d->mode != DUMP_RUNNING)
+		token->patience_ms = TOKEN_PATIENCE_FINAL_MS;
 	while ((rc = cr_token_try(token, &err)) == 0 && !cr_token_overdue(token) && !hurry_look(d))
 		poll(NULL, 0, CR_TOKEN_POLL_MS);
 	if (d->mode == DUMP_RUNNING)
