@@ -17,7 +17,7 @@ cluster_size() {
 
 # cluster_stamp - what a running cluster was started from
 cluster_stamp() {
-	echo "$(node_layers) $(declare -f config_slurm_conf config_cgroup_conf config_plugin_line) $CONFIG_PLUGIN_ARGS ${TESTBED_MEMORY:-}" |
+	echo "$(node_layers) $(declare -f config_slurm_conf config_slurmdbd_conf config_cgroup_conf config_plugin_line) $CONFIG_PLUGIN_ARGS ${TESTBED_MEMORY:-}" |
 		hash_of
 }
 
@@ -69,6 +69,7 @@ cluster_prepare() {
 	rootfs_make base
 	[ "${TESTBED_CRIU:-sid}" = base ] || rootfs_make criu-sid
 	[ -z "${TESTBED_PROGRAMS:-}" ] || rootfs_make programs
+	[ -z "${TESTBED_ACCOUNTING:-}" ] || rootfs_make accounting
 	build_install
 }
 

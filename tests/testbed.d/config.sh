@@ -17,6 +17,11 @@ config_layer() {
 	mkdir -p "$etc/slurm/plugstack.conf.d"
 	config_slurm_conf "$nodes" >"$etc/slurm/slurm.conf"
 	config_cgroup_conf >"$etc/slurm/cgroup.conf"
+	if [ -n "${TESTBED_ACCOUNTING:-}" ]; then
+		config_slurmdbd_conf >"$etc/slurm/slurmdbd.conf"
+		chmod 600 "$etc/slurm/slurmdbd.conf"
+		chown "$(config_owner "$base" slurm)" "$etc/slurm/slurmdbd.conf"
+	fi
 	echo 'include /etc/slurm/plugstack.conf.d/*.conf' >"$etc/slurm/plugstack.conf"
 	config_plugin_line >"$etc/slurm/plugstack.conf.d/spank_cr.conf"
 	install -D -m 755 "$TESTBED_LIB/node-reboot" "$STATE/config/usr/local/sbin/node-reboot"
@@ -51,7 +56,8 @@ config_hosts() {
 }
 
 config_slurm_conf() {
-	local nodes=$1 memory timeout=${TESTBED_TIMEOUT:-5}
+	local nodes=$1 memory timeout=${TESTBED_TIMEOUT:-5} accounting=none
+	[ -z "${TESTBED_ACCOUNTING:-}" ] || accounting=slurmdbd
 	memory=$(awk -v n="$nodes" -v most="${TESTBED_MEMORY:-4000}" \
 		'/^MemTotal/ { m = int($2 / 1024 / (n + 1)); print m < most ? m : most }' /proc/meminfo)
 	cat <<-EOF
@@ -76,7 +82,8 @@ config_slurm_conf() {
 	TaskPluginParam=none
 	JobAcctGatherType=jobacct_gather/cgroup
 	JobAcctGatherFrequency=task=5
-	AccountingStorageType=accounting_storage/none
+	AccountingStorageType=accounting_storage/$accounting
+	AccountingStorageHost=n0
 	# the final states of jobs, for the tests
 	JobCompType=jobcomp/filetxt
 	JobCompLoc=/var/log/slurm/jobcomp.log
@@ -106,6 +113,21 @@ config_slurm_conf() {
 	PartitionName=grace Nodes=n[1-$nodes] MaxTime=INFINITE PriorityTier=1 GraceTime=30
 	PartitionName=cheap Nodes=n[1-$nodes] MaxTime=INFINITE PriorityTier=1 PreemptMode=CANCEL
 	RebootProgram=/usr/local/sbin/node-reboot
+	EOF
+}
+
+config_slurmdbd_conf() {
+	cat <<-EOF
+	AuthType=auth/munge
+	DbdHost=n0
+	SlurmUser=slurm
+	StorageType=accounting_storage/mysql
+	StorageHost=localhost
+	StorageUser=slurm
+	StorageLoc=slurm_acct_db
+	LogFile=/var/log/slurm/slurmdbd.log
+	PidFile=/run/slurm/slurmdbd.pid
+	DebugLevel=verbose
 	EOF
 }
 

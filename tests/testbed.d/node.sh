@@ -56,6 +56,7 @@ node_layers() {
 	[ -z "$install" ] || layers+=("$install")
 	[ "${TESTBED_CRIU:-sid}" = base ] || layers+=(criu-sid)
 	[ -z "${TESTBED_PROGRAMS:-}" ] || layers+=(programs)
+	[ -z "${TESTBED_ACCOUNTING:-}" ] || layers+=(accounting)
 	rootfs_layers "${layers[@]}" base
 }
 

@@ -6,6 +6,7 @@
 #   criu-sid  an overlay layer on top of base: CRIU from Debian unstable
 #   fuzz      an overlay layer on top of base: what clang needs for libFuzzer
 #   programs  an overlay layer on top of base: what people run, for tests/cluster/programs.bats and the benchmark
+#   accounting  an overlay layer on top of base: slurmdbd and its database, for tests/cluster/outcomes.bats
 #   compat    Debian 12, to compile against the oldest Slurm supported (22.05)
 
 ROOTFS_BASE_PACKAGES=(
@@ -26,9 +27,10 @@ ROOTFS_PROGRAMS_PACKAGES=(
 	openjdk-21-jre-headless r-base-core octave nodejs golang-go libopenblas0-pthread sqlite3
 	mpich libmpich-dev libopenmpi-dev parallel screen btrfs-progs
 )
+ROOTFS_ACCOUNTING_PACKAGES=(slurmdbd mariadb-server)
 ROOTFS_APT=(-y -q --no-install-recommends -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
 
-# rootfs_path base|criu-sid|fuzz|programs|compat - where it is or will be
+# rootfs_path base|criu-sid|fuzz|programs|accounting|compat - where it is or will be
 rootfs_path() {
 	local recipe
 	[ "$1:${TESTBED_BASE:+set}" != base:set ] || {
@@ -42,6 +44,10 @@ rootfs_path() {
 		recipe="$(rootfs_path base) ${ROOTFS_PROGRAMS_PACKAGES[*]}"
 		recipe+=" $(declare -f rootfs_recipe_programs rootfs_layer_begin rootfs_layer_finish)"
 		;;
+	accounting)
+		recipe="$(rootfs_path base) ${ROOTFS_ACCOUNTING_PACKAGES[*]}"
+		recipe+=" $(declare -f rootfs_recipe_accounting rootfs_layer_begin rootfs_layer_finish)"
+		;;
 	fuzz)
 		recipe="$(rootfs_path base) $(declare -f rootfs_recipe_fuzz rootfs_layer_begin rootfs_layer_finish)"
 		;;
@@ -52,7 +58,7 @@ rootfs_path() {
 }
 
 rootfs_verb() {
-	[ $# -eq 1 ] || die "usage: tests/testbed rootfs base|criu-sid|fuzz|programs|compat"
+	[ $# -eq 1 ] || die "usage: tests/testbed rootfs base|criu-sid|fuzz|programs|accounting|compat"
 	lock_take
 	rootfs_make "$1"
 	rootfs_path "$1"
@@ -64,7 +70,7 @@ rootfs_make() {
 	path=$(rootfs_path "$name")
 	[ ! -d "$path" ] || return 0
 	case $name in
-	criu-sid | fuzz | programs) rootfs_make base ;;
+	criu-sid | fuzz | programs | accounting) rootfs_make base ;;
 	*) host_keyring ;;
 	esac
 	host_need_tools
@@ -180,6 +186,19 @@ rootfs_recipe_programs() {
 	chroot "$root" apt-get -q update
 	chroot "$root" apt-get "${ROOTFS_APT[@]}" install "${ROOTFS_PROGRAMS_PACKAGES[@]}"
 	chroot "$root" java --version
+	rootfs_layer_finish "$dir"
+}
+
+# the database is made empty here, once, and each cluster starts with it
+rootfs_recipe_accounting() {
+	local dir=$1 root=$1/root
+	rootfs_layer_begin trixie "$dir"
+	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+	chmod 755 "$root/usr/sbin/policy-rc.d"
+	chroot "$root" apt-get -q update
+	chroot "$root" apt-get "${ROOTFS_APT[@]}" install "${ROOTFS_ACCOUNTING_PACKAGES[@]}"
+	rm "$root/usr/sbin/policy-rc.d"
+	[ -d "$root/var/lib/mysql/mysql" ] || chroot "$root" mariadb-install-db --user=mysql --skip-test-db
 	rootfs_layer_finish "$dir"
 }
 
