@@ -31,6 +31,7 @@
 #include "options.h"
 #include "plan.h"
 #include "relay.h"
+#include "scope.h"
 #include "setback.h"
 #include "stage.h"
 #include "unfit.h"
@@ -438,8 +439,10 @@ int launch_task(spank_t sp)
 		return ESPANK_SUCCESS;
 	if (!options.configured)
 		cr_error_set(&err, EINVAL, "the plugin's arguments in plugstack.conf are wrong on this node");
-	else if (launch_job_read(sp, &job, &err) == 0 && info_tell(sp, &err) == 0)
+	else if (launch_job_read(sp, &job, &err) == 0 && info_tell(sp, &err) == 0) {
+		scope_tell(sp);
 		rc = launch_supervised(&job, &err);
+	}
 	if (rc == 1 && job.private_net)
 		launch_env_private(sp);
 	if (rc < 0) {

@@ -15,7 +15,7 @@ CHECK_SOAK_MINUTES=10
 check_cluster() {
 	local dir=$CHECK_LOGS/cluster n items
 	# for programs.bats: what it runs, and nodes with room for all of it
-	[ -n "${TESTBED_IN_VM:-}" ] || local -x TESTBED_PROGRAMS=1 TESTBED_MEMORY="${TESTBED_MEMORY:-8000}"
+	[ -n "${TESTBED_IN_VM:-}" ] || local -x TESTBED_PROGRAMS=1 TESTBED_ACCOUNTING=1 TESTBED_MEMORY="${TESTBED_MEMORY:-8000}"
 	host_need bats:bats pkill:procps
 	mkdir -p "$dir"
 	check_queue_fill "$dir"
