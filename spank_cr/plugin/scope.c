@@ -16,8 +16,9 @@ static long number(spank_t sp, const char *name)
 
 void scope_tell(spank_t sp)
 {
-	static const char covered[] = "checkpoints cover the batch script and what it starts on its own node; what srun "
-				      "starts, there or elsewhere, cannot be checkpointed while it runs";
+	static const char covered[] =
+		"checkpoints cover the batch script and what it starts on its own node; what srun "
+		"starts, there or elsewhere, cannot be checkpointed while it runs";
 	long components = number(sp, "SLURM_HET_SIZE"), nodes = number(sp, "SLURM_JOB_NUM_NODES");
 
 	if (components > 1)

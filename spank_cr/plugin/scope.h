@@ -8,7 +8,8 @@
 
 #include <slurm/spank.h>
 
-/* In the task, before the job: one line on its stderr when it has more than one node, or more than one component. */
+/* In the task, before the job: one line on its stderr when it has more than one node, or more than one component.
+ */
 void scope_tell(spank_t sp);
 
 #endif
