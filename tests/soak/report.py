@@ -158,7 +158,7 @@ def main(dir_, stores):
         store, run = os.path.join(stores, id_, "batch.0"), os.path.join(dir_, "run", name)
         restores = sum(event["event"] == "restored" for event in journal(store))
         work = list(lost(store, id_, events))
-        count_ = max(commits(store), default=0)
+        count_ = len(commits(store))
         why = "the same"
         if state != "COMPLETED":
             unended.append("%s (job %s) is %s" % (name, id_, state))
@@ -183,10 +183,10 @@ def main(dir_, stores):
     left = text(dir_, "left").splitlines()
     print("      interruptions: " + ", ".join("%s %d" % item for item in sorted(kinds.items())))
     print("      work lost: %.1f s in %d restores, at the most %.1f s" % (sum(all_lost), all_restores, max(all_lost, default=0)))
-    good &= verdict(all_restores > 0, "%d interruptions, %d generations, %d restores" %
+    good &= verdict(all_restores > 0, "%d interruptions, %d generations committed, %d restores" %
                     (sum(kinds.values()), generations, all_restores), "nothing was tried")
     good &= verdict(not unended, "%d jobs have ended" % len(jobs), "; ".join(unended))
-    good &= verdict(not wrong, "no result is wrong", "; ".join(wrong))
+    good &= verdict(not wrong, "wrong results: %d" % len(wrong), "; ".join(wrong))
     good &= verdict(not anew, "no job began anew", "; ".join(anew))
     good &= verdict(not left, "nothing is left on the nodes", "; ".join(left))
     return 0 if good else 1
