@@ -74,8 +74,9 @@ int request_checkpoint(const struct cli *cli, const struct job *job, const char 
 
 	if (is_inside(job))
 		return cr_error_set(err, EINVAL,
-				    "job %s cannot ask for its own checkpoint: run scheckpoint outside of it",
-				    cli->target.name);
+				    "job %s cannot ask for this itself: inside of it there is 'scheckpoint create "
+				    "%u', the job named by its id and alone; everything else is for outside of it",
+				    cli->target.name, job->id);
 	if (control_ask(job, ask, cli->deadline, &answer, err) < 0)
 		return explain(cli, job, err);
 	state = json_string_value(json_object_get(answer, "state"));
