@@ -68,6 +68,17 @@ wait_restarts() {
 	wait_field "$1" Restarts "$2" "$3" && wait_state "$1" RUNNING "$3"
 }
 
+# wait_restarted JOBID COUNT SECONDS - until the job has been put back into the queue so often, or more often
+wait_restarted() {
+	wait_until "$3" _restarted "$1" "$2" && return
+	echo "job $1: Restarts is $(job_field "$1" Restarts) after $3 s, not $2 (state $(job_field "$1" JobState))" >&2
+	return 1
+}
+
+_restarted() {
+	[ "$(job_field "$1" Restarts)" -ge "$2" ]
+}
+
 # wait_file USER FILE PATTERN SECONDS - until a line of FILE (as n0 sees it) matches the extended regexp PATTERN
 wait_file() {
 	wait_until "$4" on n0 "$1" grep -qE -- "$3" "$2" 2>/dev/null && return
@@ -124,8 +135,9 @@ need_spank_cr() {
 
 # ---- jobs with checkpoints; JOB's are alice's unless SUBMIT_USER says otherwise ----
 
-# store JOB - where its generations are
+# store JOB - where its generations are; an array's task has them under its own job id
 store() {
+	[[ $1 != *_* ]] || set -- "$(job_field "$1" JobId)"
 	echo "/shared/checkpoints/${SUBMIT_USER:-alice}/$1/batch.0"
 }
 
@@ -160,7 +172,7 @@ crinit_log() {
 # wait_restored JOB RESTARTS SECONDS - until it runs for the RESTARTSth time after its first, from a checkpoint. Its state
 # is not asked for: it may end at once.
 wait_restored() {
-	wait_field "$1" Restarts "$2" "$3"
+	wait_restarted "$1" "$2" "$3"
 	wait_until "$3" _restored "$1" "$2" && return
 	echo "job $1 was not restored; what crinit says:" >&2
 	crinit_log "$1" >&2
@@ -176,13 +188,14 @@ _restored() {
 
 # requeue JOB... - requeue them all, and wait until each goes on from the checkpoint that was taken then
 requeue() {
-	local job count=()
+	local job
+	local -A count=()
 	for job; do
-		count[job]=$(job_field "$job" Restarts)
+		count[$job]=$(job_field "$job" Restarts)
 		on n0 root scontrol requeue "$job"
 	done
 	for job; do
-		wait_restored "$job" $((count[job] + 1)) 40
+		wait_restored "$job" $((count[$job] + 1)) 40
 	done
 }
 

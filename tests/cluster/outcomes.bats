@@ -28,10 +28,10 @@ while not os.path.exists(\"go.\" + os.environ[\"SLURM_JOB_ID\"]):
     time.sleep(0.1)
 work()
 "'
-# an element of an array: its own checkpoint makes it go on as itself
-ELEMENT='me=$SLURM_ARRAY_TASK_ID
+# a task of an array: its own checkpoint makes it go on as itself
+TASK='me=$SLURM_ARRAY_TASK_ID
 	until [ -e "go.${SLURM_ARRAY_JOB_ID}_$me" ]; do sleep 0.1; done
-	echo "element $me"'
+	echo "task $me"'
 
 work_submit() {
 	submit --mem=500M --oversubscribe --output=work.%j "$@" "$WORK"
@@ -76,9 +76,9 @@ setup_file() {
 	jobs+=("waited restored $job")
 	jobs+=("after waiting $(submit --dependency="afterok:$job" --output=after.%j 'cat ends.'"$job")")
 	jobs+=("never waiting $(submit --dependency="afternotok:$job" --output=after.%j 'echo never')")
-	array=$(submit --array=3,5 --checkpoint=1h --oversubscribe --mem=100M --output=ends.%A_%a "$ELEMENT")
+	array=$(submit --array=3,5 --checkpoint=1h --oversubscribe --mem=100M --output=ends.%A_%a "$TASK")
 	jobs+=("array restored ${array}_3" "array restored ${array}_5")
-	# more than a batch script: two nodes, two components, all of a node, a warning before the limit
+	# more than a batch script: two nodes, two components, a warning before the limit
 	jobs+=("nodes restored $(wide_submit --nodes=2 --output=ends.%j)")
 	jobs+=("het restored $(wide_submit --output=ends.%j : --ntasks=1 --mem=100M --oversubscribe)")
 	jobs+=("warned restored $(wide_submit --output=ends.%j --time=2 --signal=B:USR1@60)")
@@ -207,10 +207,10 @@ cpu_between() {
 	[ "$(job_field "$(kind_job never waiting)" Reason)" = DependencyNeverSatisfied ]
 }
 
-@test "each element of an array has its own checkpoints" {
+@test "each task of an array has its own checkpoints" {
 	for job in $(kind_job array restored); do
 		wait_state "$job" COMPLETED 60
-		[ "$(on n0 alice cat "ends.$job")" = "element ${job#*_}" ]
+		[ "$(on n0 alice cat "ends.$job")" = "task ${job#*_}" ]
 	done
 }
 
