@@ -214,7 +214,7 @@ check_dist() {
 	fi
 	# shellcheck disable=SC2016 # expanded over there
 	check_run "build: make distcheck" build.dist rootfs_run "$(rootfs_path base)" "$dir" \
-		sh -c 'cd /build/obj && rm -rf spank_cr-*/ && make -j"$(nproc)" distcheck && rm -f spank_cr-*.tar.*' || true
+		sh -c 'cd /build/obj && rm -rf spank_cr-*/ && CK_TIMEOUT_MULTIPLIER=5 make -j"$(nproc)" distcheck && rm -f spank_cr-*.tar.*' || true
 }
 
 check_sanitizers() {
