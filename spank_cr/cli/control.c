@@ -178,29 +178,12 @@ static int relay_step(const struct job *job, const char *verb, int64_t deadline,
 		      struct cr_error *err)
 {
 	char self[PATH_MAX], jobid[32], host[sizeof(job->batch_host) + 16], timeout[32], id[16];
-	const char *const step[] = {CR_SLURM_BINDIR "/srun",
-				    jobid,
-				    host,
-				    "--overlap",
-				    "--nodes=1",
-				    "--ntasks=1",
-				    "--cpus-per-task=1",
-				    "--mem=0",
-				    "--gres=none",
-				    "--cpu-bind=none",
-				    "--mem-bind=none",
-				    "--mpi=none",
-				    "--propagate=NONE",
-				    "--chdir=/",
-				    "--input=none",
-				    "--quiet",
-				    "--",
-				    self,
-				    "agent",
-				    timeout,
-				    verb,
-				    id,
-				    NULL};
+	const char *const step[] = {CR_SLURM_BINDIR "/srun", jobid, host, "--overlap",
+				    /* must be there for a heterogeneous job, and for no other one */
+				    job->is_het ? "--het-group=0" : "--overlap", "--nodes=1", "--ntasks=1",
+				    "--cpus-per-task=1", "--mem=0", "--gres=none", "--cpu-bind=none",
+				    "--mem-bind=none", "--mpi=none", "--propagate=NONE", "--chdir=/",
+				    "--input=none", "--quiet", "--", self, "agent", timeout, verb, id, NULL};
 	const char *argv[CLI_AS_ARGS + sizeof(step) / sizeof(*step)] = {NULL};
 	int64_t left = (deadline - clock_ms() - RELAY_MARGIN_MS) / 1000;
 	struct cli_as as;

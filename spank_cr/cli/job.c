@@ -132,31 +132,36 @@ int job_read(const char *text, struct job *job, struct cr_error *err)
 }
 
 /* Of a heterogeneous job all components are shown; the batch script is the first one's. */
-static void component_choose(char *text)
+static bool component_choose(char *text)
 {
 	char *next = strstr(text, "\n\nJobId=");
 	uint32_t id, leader, offset;
 
-	if (next && sscanf(text, "JobId=%u HetJobId=%u HetJobOffset=%u JobName=", &id, &leader, &offset) == 3 &&
-	    offset == 0)
+	if (sscanf(text, "JobId=%u HetJobId=%u HetJobOffset=%u JobName=", &id, &leader, &offset) != 3 ||
+	    offset != 0)
+		return false;
+	if (next)
 		*next = '\0';
+	return true;
 }
 
 int job_query(const struct target *target, int64_t deadline, struct job *job, struct cr_error *err)
 {
 	const char *const argv[] = {CR_SLURM_BINDIR "/scontrol", "show", "job", target->name, NULL};
 	cleanup_output struct proc_output output = {0};
+	bool is_het;
 
 	if (proc_run(argv, deadline, &output, err) < 0)
 		return -1;
 	if (output.status)
 		return cr_error_set(err, ENOENT, "job %s: scontrol: %s", target->name, proc_complaint(&output));
-	component_choose(output.text[0]);
+	is_het = component_choose(output.text[0]);
 	if (strstr(output.text[0], "\n\nJobId="))
 		return cr_error_set(err, EINVAL, "job %s has several tasks: name one of them, as in %u_1",
 				    target->name, target->job);
 	if (job_read(output.text[0], job, err) < 0)
 		return cr_error_prefix(err, "job %s", target->name);
+	job->is_het = is_het;
 	return 0;
 }
 

@@ -24,6 +24,7 @@ struct job {
 	uid_t uid;
 	bool is_batch;
 	bool is_requeue; /* Slurm may start it again */
+	bool is_het;	 /* the first component of a heterogeneous job */
 	char state[32];	 /* "RUNNING", … */
 	char user[64];
 	char batch_host[256]; /* "" while it has none */
