@@ -99,7 +99,7 @@ requeue_all() {
 	mapfile -t restored < <(awk '$2 == "restored" { print $3 }' "$BATS_FILE_TMPDIR/jobs")
 	for job in "${restored[@]}"; do
 		wait_state "$job" RUNNING 60
-		on n0 alice scheckpoint create "$job"
+		wait_until 20 on n0 alice scheckpoint create "$job"
 	done
 	requeue "${restored[@]}"
 }
