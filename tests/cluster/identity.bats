@@ -131,7 +131,7 @@ waited() {
 	on "$node" root grep -E "spank_cr: .*job $job: generation 1 is restored without group 2222" /var/log/slurm/slurmd.log
 	finish "$job"
 	[ "$(on n0 alice sh -c "head -1 'out.$job'; tail -1 'out.$job'" | sort -u)" = 1001 ]
-	taken=$(submit --checkpoint=1h --output=out.%j --error=errors.%j "id -G; $COUNT")
+	taken=$(submit --checkpoint=1h --checkpoint-fallback=fresh --output=out.%j --error=errors.%j "id -G; $COUNT")
 	wait_file alice "out.$taken" '^5$' 30
 	[ "$(on n0 alice head -1 "out.$taken")" = "1001 2222" ]
 	on n0 root sh -c 'groupdel since && scontrol reconfigure'
