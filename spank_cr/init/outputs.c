@@ -200,11 +200,14 @@ int outputs_restore(struct outputs *outputs, struct source *source, struct outpu
 
 	restored->n = 0;
 	restored->was[0] = restored->was[1] = -1;
-	/* before anything is changed */
-	if (script_restore(files->job, files->m, source, err) < 0)
+	/* a new job's may be another one: before anything is changed */
+	if (files->job->from_now && script_restore(files->job, files->m, source, err) < 0)
 		return -1;
 	if ((copy && directories_make(d, err) < 0) || streams_put(files, source, restored, err) < 0 ||
 	    files_change(files, source, err) < 0 || (copy && directories_finish(d, err) < 0))
+		return -1;
+	/* what it says of an old one's is in the stderr that the job goes on with */
+	if (!files->job->from_now && script_restore(files->job, files->m, source, err) < 0)
 		return -1;
 	return script_inherit(files->job, files->m, restored, err);
 }

@@ -86,13 +86,22 @@ END_TEST
 static pid_t forker_start(void)
 {
 	char *const argv[] = {(char *)"true", NULL};
-	pid_t pid = fork();
-	int status;
+	int ready[2], status;
+	pid_t pid;
+	char byte;
 
-	if (pid != 0)
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	if (pid != 0) {
+		ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+		close(ready[0]);
+		close(ready[1]);
 		return pid;
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGUSR1, note);
+	if (write(ready[1], "r", 1) != 1)
+		_exit(1);
 	for (;;) {
 		pid = fork();
 		if (pid == 0) {
