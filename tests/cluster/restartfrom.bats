@@ -27,7 +27,7 @@ warm() {
 
 setup_file() {
 	have_spank_cr || return 0
-	warm timeout stay --time=1 --checkpoint-on-complete=keep
+	warm timeout stay --time=1 --checkpoint-keep=9 --checkpoint-on-complete=keep
 	warm completed end --no-requeue --checkpoint-on-complete=keep
 	warm gone end
 	warm failed fail
