@@ -350,7 +350,6 @@ static int candidates_print(struct survey *s, struct cr_error *err)
 		return -1;
 	}
 	newest_tell(s, generations, n);
-	SAY("looked");
 	if (cr_restart_over(&s->restart, why, sizeof(why))) {
 		last_say(s, "stop", true, why);
 		return 0;
@@ -363,6 +362,8 @@ static int candidates_print(struct survey *s, struct cr_error *err)
 	snprintf(why, sizeof(why), "none of its checkpoints can be used: %.600s", s->last);
 	if (s->had > 0)
 		last_say(s, "last", false, why);
+	/* and not before: without it T takes a plan that ends, or hangs, for one that knows nothing */
+	SAY("looked");
 	/* nobody waits for what is not going to be tried */
 	wait = cr_restart_wait(&s->restart, cr_time_now_ns() / 1000000);
 	if (wait > 0 && (s->had == 0 || s->good > 0 || s->job->fallback == CR_FALLBACK_FRESH))
