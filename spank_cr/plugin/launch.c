@@ -37,7 +37,7 @@
 #include "unfit.h"
 
 #define CANDIDATES 16 /* generations that a launch tries at the most */
-#define PLAN_WORK  60 /* seconds that crinit plan may take besides the wait for storage */
+#define PLAN_WORK  60 /* seconds that crinit plan may take besides the waits for storage and the fence */
 
 struct plan {
 	bool ready;
@@ -125,7 +125,8 @@ static int plan_make(const struct launch_job *job, const char *lacks, const char
 				    .lacks_net = lacks_net,
 				    .each = plan_line,
 				    .arg = plan,
-				    .patience = options.config.store_wait + PLAN_WORK};
+				    .patience =
+					    options.config.store_wait + options.config.fence + PLAN_WORK};
 	int rc;
 
 	memset(plan, 0, sizeof(*plan));
