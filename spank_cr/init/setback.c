@@ -35,6 +35,8 @@ static bool journal_write(struct job *job, const char *event)
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		/* T reads until the pipe is closed, and this may outlive us in storage that hangs */
+		close(STDOUT_FILENO);
 		if (job_open(job, false, &err) < 0 ||
 		    cr_journal_each(&job->store, run_line, &job->run, &err) < 0 ||
 		    job_journal_append(job, event, job->generation, NULL, job->why, -1, &err) < 0)
