@@ -401,6 +401,12 @@ static int dir_check(const struct job *job, struct cr_error *err)
 	return cr_fs_check_owned(job->dir, getuid(), err);
 }
 
+/* The site's for this user, on storage that is there. One of the job's own choice may be anywhere. */
+static bool never_made(const struct job *job)
+{
+	return strcmp(job->dir, job->site_dir) == 0 && shared_lacks(job->dir, job->token_dir, "/");
+}
+
 /* Returns 1 when the store is open, 0 when there is none, -1 when that cannot be told, although it was waited for.
  */
 static int store_find(struct survey *s, struct cr_error *err)
@@ -419,8 +425,12 @@ static int store_find(struct survey *s, struct cr_error *err)
 			return 0;
 		if (!told)
 			SAY("note job %u: waiting for its checkpoints: %s", s->job->id, err->text);
-		if (!patient(s))
+		if (patient(s))
+			continue;
+		if (err->errnum != ENOENT || !never_made(s->job))
 			return -1;
+		SAY("note job %u: %s was never made: no start of the job had checkpoints", s->job->id, s->job->dir);
+		return 0;
 	}
 }
 

@@ -3,6 +3,8 @@
 
 #include "shared.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,4 +56,35 @@ bool shared_is(const char *path, const char *store)
 		if ((uint32_t)fs.f_type == network[i])
 			return true;
 	return false;
+}
+
+/* Something besides . and .., and it can be told. */
+static bool filled(const char *path)
+{
+	DIR *dir = opendir(path);
+	int n = 0;
+
+	if (!dir)
+		return false;
+	while (n < 3 && readdir(dir))
+		n++;
+	closedir(dir);
+	return n > 2;
+}
+
+bool shared_lacks(const char *dir, const char *common, const char *root)
+{
+	size_t length = strlen(common);
+	struct stat st, top;
+	char parent[PATH_MAX], *slash;
+
+	if (lstat(dir, &st) == 0 || errno != ENOENT || length < 2)
+		return false;
+	if (snprintf(parent, sizeof(parent), "%s", dir) >= (int)sizeof(parent) || !(slash = strrchr(parent, '/')))
+		return false;
+	*slash = '\0';
+	if (strncmp(parent, common, length) != 0 || (parent[length] && parent[length] != '/'))
+		return false;
+	return stat(parent, &st) == 0 && S_ISDIR(st.st_mode) && stat(root, &top) == 0 && st.st_dev != top.st_dev &&
+	       filled(parent);
 }
