@@ -443,7 +443,8 @@ static int blocked(struct survey *s, const struct cr_error *err)
 	s->blocked = err->text;
 	if (rc < 0)
 		unreadable(s, &away);
-	else if (rc == 0)
+	/* a request to go elsewhere needs a store, and at its first start a job of --restart-from has none */
+	else if (rc == 0 && !(s->job->from && job_open(s->job, true, &away) == 0))
 		SAY("looked");
 	else if (!claim(s->job))
 		return 0;
