@@ -323,7 +323,7 @@ static int attempts(struct launch_job *job, struct cr_budget *budget, const stru
 	}
 	job->from_now = 0;
 	attempts_end(job, plan, relay);
-	if (options.origin.job && !plan->last.is)
+	if (options.origin.job)
 		return cr_error_set(err, ENOENT, "none of it can be restored here");
 	return net_choose(job, NULL, budget, err) < 0 ? -1 : attempt(job, budget, NULL, relay, err);
 }

@@ -27,6 +27,11 @@ void setback_apply(const struct launch_job *job, const struct setback *setback, 
 	const struct request request = {.verb = "setback", .setback = "hold", .why = setback->why};
 	char refused[768] = "";
 
+	/* its beginning is not the script's first line; that it has none is told elsewhere */
+	if (setback->fallback == CR_FALLBACK_FRESH && options.origin.job) {
+		slurm_error(LOG "job %u: %s", job->id, setback->why);
+		return;
+	}
 	if (setback->fallback == CR_FALLBACK_FRESH) {
 		slurm_error(LOG "job %u: %s; it starts from the beginning; its checkpoints stay in %s/%u", job->id,
 			    setback->why, job->dir, job->id);
