@@ -429,7 +429,8 @@ static int store_find(struct survey *s, struct cr_error *err)
 			continue;
 		if (err->errnum != ENOENT || !never_made(s->job))
 			return -1;
-		SAY("note job %u: %s was never made: no start of the job had checkpoints", s->job->id, s->job->dir);
+		SAY("note job %u: %s was never made: no start of the job had checkpoints", s->job->id,
+		    s->job->dir);
 		return 0;
 	}
 }

@@ -125,8 +125,7 @@ static int plan_make(const struct launch_job *job, const char *lacks, const char
 				    .lacks_net = lacks_net,
 				    .each = plan_line,
 				    .arg = plan,
-				    .patience =
-					    options.config.store_wait + options.config.fence + PLAN_WORK};
+				    .patience = options.config.store_wait + options.config.fence + PLAN_WORK};
 	int rc;
 
 	memset(plan, 0, sizeof(*plan));
@@ -371,39 +370,38 @@ static int launch_plan(struct launch_job *job, struct cr_budget *budget, struct 
 }
 
 /* Returns 1 in the process that execs the program supervised, -1 in T when there will be no supervision. */
-static int launch_supervised(struct launch_job *job, struct cr_error *err)
+static int launch_supervised(struct launch_job *job, struct plan *plan, struct cr_error *err)
 {
 	struct relay relay = {.crinit = -1, .notary = -1, .wire = -1, .signals = -1};
 	struct cr_budget budget;
-	struct plan plan;
 	int lock = -1, rc;
 
-	if (launch_plan(job, &budget, &plan, err) < 0)
+	if (launch_plan(job, &budget, plan, err) < 0)
 		return -1;
-	if (plan.fenced[0]) {
+	if (plan->fenced[0]) {
 		/* the files that it would write to are the newer start's now, the one for this line among them */
-		slurm_info(LOG "job %u does not run here: %s", job->id, plan.fenced);
+		slurm_info(LOG "job %u does not run here: %s", job->id, plan->fenced);
 		relay_end(SIGKILL);
 	}
-	if (!plan.refused[0] && (lock = cr_runtime_lock(&job->runtime, err)) < 0)
+	if (!plan->refused[0] && (lock = cr_runtime_lock(&job->runtime, err)) < 0)
 		return -1;
 	if (relay_init(&relay, err) < 0)
 		return -1;
-	if (plan.stop.is)
-		setback_apply(job, &plan.stop, &relay);
-	if (plan.delay > 0)
-		setback_delay(job, plan.delay, &relay);
-	job->from_now = plan.unfit.source;
-	if (plan.unfit.generation)
-		unfit_requeue(job, &plan.unfit, &relay);
-	if (plan.refused[0]) {
-		if (plan.last.is)
-			setback_apply(job, &plan.last, &relay);
+	if (plan->stop.is)
+		setback_apply(job, &plan->stop, &relay);
+	if (plan->delay > 0)
+		setback_delay(job, plan->delay, &relay);
+	job->from_now = plan->unfit.source;
+	if (plan->unfit.generation)
+		unfit_requeue(job, &plan->unfit, &relay);
+	if (plan->refused[0]) {
+		if (plan->last.is)
+			setback_apply(job, &plan->last, &relay);
 		relay_restore_mask();
-		return cr_error_set(err, ENOTSUP, "%.700s", plan.refused);
+		return cr_error_set(err, ENOTSUP, "%.700s", plan->refused);
 	}
 	relay.notary = notary_start(job, err);
-	rc = relay.notary < 0 ? -1 : attempts(job, &budget, &plan, &relay, err);
+	rc = relay.notary < 0 ? -1 : attempts(job, &budget, plan, &relay, err);
 	if (rc != 0) {
 		if (rc < 0 && job->notary >= 0) {
 			close(job->notary); /* and so it ends */
@@ -430,23 +428,37 @@ static int info_tell(spank_t sp, struct cr_error *err)
 	return 0;
 }
 
+/* The job is worth more than the checkpoint, and what is in its checkpoints more than a start from the beginning,
+ * which would write over what they go on with. Returns when there are none, as far as this node can tell. */
+static void launch_failed(struct launch_job *job, const struct plan *plan, const struct cr_error *err)
+{
+	enum cr_fallback fallback =
+		plan->last.is ? plan->last.fallback : (enum cr_fallback)options.config.fallback;
+
+	if (job->restart > 0 && (!plan->looked || plan->last.is))
+		setback_launch(job, fallback, err);
+}
+
 int launch_task(spank_t sp)
 {
 	struct launch_job job;
+	struct plan plan = {0};
 	struct cr_error err;
-	int rc = -1;
+	int rc;
 
 	if (!launch_applies(sp))
 		return ESPANK_SUCCESS;
+	rc = launch_job_read(sp, &job, &err);
 	if (!options.configured)
-		cr_error_set(&err, EINVAL, "the plugin's arguments in plugstack.conf are wrong on this node");
-	else if (launch_job_read(sp, &job, &err) == 0 && info_tell(sp, &err) == 0) {
+		rc = cr_error_set(&err, EINVAL, "the plugin's arguments in plugstack.conf are wrong on this node");
+	if (rc == 0 && (rc = info_tell(sp, &err)) == 0) {
 		scope_tell(sp);
-		rc = launch_supervised(&job, &err);
+		rc = launch_supervised(&job, &plan, &err);
 	}
 	if (rc == 1 && job.private_net)
 		launch_env_private(sp);
 	if (rc < 0) {
+		launch_failed(&job, &plan, &err);
 		origin_fail(&err);
 		(void)spank_unsetenv(sp, LAUNCH_INFO_ENV);
 		/* the job is worth more than the checkpoint; the line reaches slurmd's log and the job's stderr */

@@ -17,6 +17,10 @@
  * what comes of it. Returns only when the job is to start from its beginning. */
 void setback_apply(const struct launch_job *job, const struct setback *setback, struct relay *relay);
 
+/* The same, for what T has failed at before it was known what the job could go on from, if anything; job may be
+ * read in part. */
+void setback_launch(struct launch_job *job, enum cr_fallback fallback, const struct cr_error *err);
+
 /* Have the job started again in so many seconds. Returns when it goes on at once. */
 void setback_delay(const struct launch_job *job, int64_t seconds, struct relay *relay);
 

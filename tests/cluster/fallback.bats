@@ -23,12 +23,14 @@ setup_file() {
 	counting script
 	counting once
 	counting elsewhere
-	for name in "${SPOILT[@]}" away script once elsewhere; do
+	counting killed
+	counting typo
+	for name in "${SPOILT[@]}" away script once elsewhere killed typo; do
 		wait_file alice "out.$(job "$name")" '^5$' 60
 		on n0 alice scheckpoint create "$(job "$name")"
 		on n0 root scontrol requeuehold "$(job "$name")"
 	done
-	for name in "${SPOILT[@]}" away script once elsewhere; do
+	for name in "${SPOILT[@]}" away script once elsewhere killed typo; do
 		wait_field "$(job "$name")" JobState PENDING 30
 	done
 	dying dies
@@ -252,4 +254,35 @@ _twice() {
 
 _restored_at_last() {
 	on n0 root jq -e 'select(.event == "restored")' "$(store "$1")/journal.jsonl" >/dev/null
+}
+
+@test "the plan is killed while it waits for a manifest: the job is held, and does not start from its beginning" {
+	job=$(job killed)
+	in_store killed 'chmod 0 00000*/manifest.json'
+	on n0 root scontrol release "$job"
+	wait_until 60 _plan_waits "$job"
+	on "$(job_field "$job" BatchHost)" root pkill -KILL -f "^crinit plan --job=$job "
+	held "$job"
+	on n0 alice cat "errors.$job"
+	on n0 alice grep -q "spank_cr: .*not known which checkpoints there are: .*is held" "errors.$job"
+	[ "$(on n0 alice cat "starts.$job")" = started ]
+}
+
+_plan_waits() {
+	on "$(job_field "$1" BatchHost)" root grep -q "job $1: generation .* cannot be read .* the job waits" /var/log/slurm/slurmd.log
+}
+
+@test "plugstack.conf is wrong on the node: the job is held; mended and released it goes on" {
+	job=$(job typo)
+	site_arguments restart_sooner=1
+	on n0 root scontrol release "$job"
+	held "$job"
+	on n0 alice cat "errors.$job"
+	on n0 alice grep -q "spank_cr: .*nothing can be restored on .*plugstack.conf are wrong on this node; it is held" "errors.$job"
+	site_arguments_reset
+	on n0 root scontrol release "$job"
+	wait_until 60 _restored "$job" "$(job_field "$job" Restarts)"
+	finish "$job"
+	counted "out.$job"
+	[ "$(on n0 alice cat "starts.$job")" = started ]
 }

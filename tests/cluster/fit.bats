@@ -235,6 +235,11 @@ back_on_n1() {
 	on n2 root mount --bind /dev/null /usr/sbin/criu
 	release "$gone"
 	sent_away "$gone" 'criu cannot be run on this node'
+	# nor is it the node for a new job that is to begin from that
+	begins=$(submit --restart-from="$gone" --output=out.%j --error=errors.%j --job-name=begins "$COUNT")
+	wait_journal "$begins" '.event == "requeue" and .node == "n2" and .reason == "unfit"'
+	wait_field "$begins" ExcNodeList n2 30
+	on n0 alice grep -E 'spank_cr: .*criu cannot be run on this node.*; the job is requeued' "errors.$begins"
 	n1_free
 	back_on_n1 "$older" 2
 	back_on_n1 "$gone" 2
