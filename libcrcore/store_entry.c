@@ -95,9 +95,13 @@ static int scan(const char *dir, const char *prefix, mode_t type, cr_store_each 
 		kind = entry_parse(name, &generation);
 		if (kind == ENTRY_OTHER)
 			continue;
-		/* it may go while we look: a prune, a commit */
-		if (fstatat(dirfd(stream), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    (st.st_mode & S_IFMT) != type)
+		if (fstatat(dirfd(stream), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			/* it may go while we look: a prune, a commit; but what cannot be looked at is there */
+			if (errno != ENOENT)
+				return cr_error_sys(err, errno, "%s/%s", dir, entry->d_name);
+			continue;
+		}
+		if ((st.st_mode & S_IFMT) != type)
 			continue;
 		if (each(kind, generation, arg, err) < 0)
 			return -1;

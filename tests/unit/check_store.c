@@ -225,6 +225,32 @@ START_TEST(order)
 }
 END_TEST
 
+/* Storage that answers with an error for a moment: that is no empty store. */
+START_TEST(what_cannot_be_looked_at_is_there)
+{
+	struct cr_error err = {0};
+	uint32_t *generations, generation;
+	size_t n;
+
+	open_store();
+	commit(1, 1);
+	/* its names can be read, and no more */
+	ck_assert_int_eq(chmod(unit_dir, 0755), 0);
+	ck_assert_int_eq(chmod(unit_path("4711"), 0755), 0);
+	ck_assert_int_eq(chmod(store.dir, 0444), 0);
+	if (geteuid() == 0)
+		ck_assert_int_eq(seteuid(UNIT_NOBODY), 0);
+	ck_assert_int_eq(cr_store_list(&store, &generations, &n, &err), -1);
+	unit_assert_error(&err, EACCES, "/000001");
+	ck_assert_int_eq(cr_store_next(&store, &generation, &err), -1);
+	unit_assert_error(&err, EACCES, "/000001");
+	if (getuid() == 0)
+		ck_assert_int_eq(seteuid(0), 0);
+	ck_assert_int_eq(chmod(store.dir, 0700), 0);
+	ck_assert_str_eq(listed(), "1");
+}
+END_TEST
+
 START_TEST(next)
 {
 	struct cr_journal_event event = {.event = "failed", .generation = 40, .node = "n1", .time = "t", .ms = -1};
@@ -669,8 +695,9 @@ START_TEST(times)
 }
 END_TEST
 
-UNIT_MAIN("store", {opening, true}, {open_refuses, true}, {open_planted, true}, {order, true}, {next, true},
-	  {begin_and_commit, true}, {commit_fails, true}, {commit_of_pack_fails, true},
-	  {commit_takes_its_pack_back, true}, {aborting, true}, {pruning, true}, {pruning_packs, true},
-	  {packs_of_the_unknown, true}, {setting_aside, true}, {pruning_what_was_set_aside, true},
-	  {clearing, true}, {sweeping, true}, {leftovers, true}, {times, false})
+UNIT_MAIN("store", {opening, true}, {open_refuses, true}, {open_planted, true}, {order, true},
+	  {what_cannot_be_looked_at_is_there, true}, {next, true}, {begin_and_commit, true}, {commit_fails, true},
+	  {commit_of_pack_fails, true}, {commit_takes_its_pack_back, true}, {aborting, true}, {pruning, true},
+	  {pruning_packs, true}, {packs_of_the_unknown, true}, {setting_aside, true},
+	  {pruning_what_was_set_aside, true}, {clearing, true}, {sweeping, true}, {leftovers, true},
+	  {times, false})
