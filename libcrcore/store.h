@@ -107,6 +107,9 @@ struct cr_journal_event {
 };
 int cr_journal_append(const struct cr_store *s, const struct cr_journal_event *event, struct cr_error *err);
 
+/* The reason of a "start" that slurmctld has confirmed: starts of before that were counted higher are over. */
+#define CR_JOURNAL_CONFIRMED "confirmed"
+
 /* Call each for every readable line, oldest first; lines torn by a crash are skipped. A return other than 0
  * ends the walk and is returned. No journal is an empty one. The event's strings live until each returns. */
 int cr_journal_each(const struct cr_store *s, int (*each)(const struct cr_journal_event *event, void *arg),

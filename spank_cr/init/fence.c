@@ -11,7 +11,6 @@
 #include "cleanup.h"
 #include "slurm.h"
 
-#define CONFIRMED   "confirmed" /* by slurmctld: starts of before that were counted higher are over */
 #define PATIENCE_MS 15000
 #define MARGIN_S    2 /* between a look's time and its end */
 
@@ -32,7 +31,18 @@ static bool is(const struct cr_journal_event *event, const char *name)
 
 static bool is_confirmed(const struct cr_journal_event *event)
 {
-	return is(event, "start") && event->reason && strcmp(event->reason, CONFIRMED) == 0;
+	return is(event, "start") && event->reason && strcmp(event->reason, CR_JOURNAL_CONFIRMED) == 0;
+}
+
+/* After these, nothing of that start runs: it has ended, or never came to run anything. */
+static bool is_end(const struct cr_journal_event *event)
+{
+	static const char *const names[] = {"over", "requeue", "held", "delayed", "gave-up"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (is(event, names[i]))
+			return true;
+	return false;
 }
 
 static int view_line(const struct cr_journal_event *event, void *arg)
@@ -40,8 +50,11 @@ static int view_line(const struct cr_journal_event *event, void *arg)
 	struct view *v = arg;
 	bool runs = is(event, "fresh") || is(event, "restored");
 
-	if ((is(event, "over") || is(event, "requeue")) && event->restart == v->newest)
+	if (is_end(event) && event->restart == v->newest)
 		v->over = true;
+	/* it could not be put off */
+	if (is(event, "restoring") && event->restart == v->newest)
+		v->over = false;
 	if (!runs && !is(event, "start"))
 		return 0;
 	if (is_confirmed(event))
@@ -118,29 +131,35 @@ static bool slurm_confirms(const struct job *job)
 }
 
 /* The highest number that anything in the store has, also one that an older start is at now. */
-static uint32_t mark_read(const struct job *job)
+static int mark_read(const struct job *job, uint32_t *mark, struct cr_error *err)
 {
-	uint32_t next = 0;
+	uint32_t next;
 
-	return cr_store_next(&job->store, &next, NULL) < 0 ? 0 : next - 1;
+	if (cr_store_next(&job->store, &next, err) < 0)
+		return -1;
+	*mark = next - 1;
+	return 0;
 }
 
 int fence_claim(struct job *job, bool *over, struct cr_error *err)
 {
 	struct view v;
+	uint32_t mark;
 	bool lost;
 
 	*over = true;
 	/* there is none before the first */
 	if (job->restart == 0)
 		return 0;
-	*err = (struct cr_error){0};
-	lost = view_read(&v, job, err) < 0 && err->errnum == FENCE_LOST;
+	lost = view_read(&v, job, err) < 0;
+	/* no line then: with a mark that is too low, everything that the starts before made would be late */
+	if ((lost && err->errnum != FENCE_LOST) || mark_read(job, &mark, err) < 0)
+		return -1;
 	/* the same count elsewhere, earlier: slurmctld has started it a second time, here */
 	if (lost && v.newest > job->restart && !slurm_confirms(job))
 		return -1;
 	*over = v.over || !v.node[0];
-	return job_journal_append(job, "start", mark_read(job), lost ? CONFIRMED : NULL, NULL, -1, err);
+	return job_journal_append(job, "start", mark, lost ? CR_JOURNAL_CONFIRMED : NULL, NULL, -1, err);
 }
 
 int64_t fence_patience(const struct job *job)

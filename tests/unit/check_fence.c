@@ -134,6 +134,28 @@ START_TEST(claims)
 }
 END_TEST
 
+/* A mark that is too low would make everything late that the starts before made. */
+START_TEST(claim_unread)
+{
+	setup();
+	generation_make(3);
+	/* fails with another error than that there is none */
+	ck_assert_int_eq(symlink("packs", unit_path("7/batch.0/packs")), 0);
+	ck_assert_int_eq(fence_claim(&job, &over, &err), -1);
+	unit_assert_error(&err, ENOTDIR, "packs");
+	ck_assert(!unit_exists("7/batch.0/journal.jsonl"));
+	ck_assert_int_eq(unlink(unit_path("7/batch.0/packs")), 0);
+	/* nor is a journal that cannot be read an empty one */
+	ck_assert_int_eq(symlink("journal.jsonl", unit_path("7/batch.0/journal.jsonl")), 0);
+	ck_assert_int_eq(fence_claim(&job, &over, &err), -1);
+	unit_assert_error(&err, ELOOP, "journal.jsonl");
+	ck_assert_int_eq(unlink(unit_path("7/batch.0/journal.jsonl")), 0);
+	unit_assert_ok(fence_claim(&job, &over, &err), &err);
+	ck_assert(!late(3, 0));
+	ck_assert(late(4, 0));
+}
+END_TEST
+
 /* slurmctld does not know of this job, or there is none here: what the journal says counts */
 START_TEST(claim_refused)
 {
@@ -196,6 +218,8 @@ static bool was_over(void)
 
 START_TEST(ended)
 {
+	static const char *const nothing_ran[] = {"held", "delayed", "gave-up"};
+
 	setup();
 	line("fresh", 0, "n2", 0, NULL);
 	ck_assert(!was_over());
@@ -207,6 +231,16 @@ START_TEST(ended)
 	ck_assert(was_over());
 	line("over", 2, "n1", 3, NULL);
 	ck_assert(!was_over());
+	/* nor did one that was held, put off or given up */
+	for (size_t i = 0; i < 3; i++) {
+		line(nothing_ran[i], job.restart - 1, "n1", 3, NULL);
+		ck_assert(was_over());
+		ck_assert(!was_over());
+	}
+	/* but one that was to be put off and was not may be in the middle of a restore */
+	line("delayed", job.restart - 1, "n1", 3, NULL);
+	line("restoring", job.restart - 1, "n1", 3, NULL);
+	ck_assert(!was_over());
 	ck_assert_int_eq(fence_patience(&job), 0);
 	job.fence = 10;
 	ck_assert_int_gt(fence_patience(&job), 10);
@@ -214,4 +248,4 @@ START_TEST(ended)
 END_TEST
 
 UNIT_MAIN("fence", {ended, true}, {alone, true}, {started_elsewhere, true}, {same_count, true}, {confirmed, true},
-	  {claims, true}, {claim_refused, true}, {settles, true}, {published_late, true})
+	  {claims, true}, {claim_unread, true}, {claim_refused, true}, {settles, true}, {published_late, true})
