@@ -4,6 +4,7 @@
 #include "restart.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,6 +49,7 @@ static struct cr_restart_worn *worn_get(struct cr_restart *r, uint32_t generatio
 static void start_open(struct cr_restart *r, const struct cr_journal_event *e, uint32_t generation)
 {
 	r->open = true;
+	r->run = e->run;
 	r->restored = r->ended = r->stopped = r->newer = false;
 	r->generation = generation;
 	r->clock_ms = e->clock_ms;
@@ -130,22 +132,36 @@ static void start_close(struct cr_restart *r)
 
 static void forget(struct cr_restart *r, bool gave_up)
 {
-	const struct cr_restart_limits limits = r->limits;
-	int64_t base = r->base_ms;
+	const struct cr_restart old = *r;
 
-	cr_restart_init(r, &limits);
-	r->base_ms = base;
+	cr_restart_init(r, &old.limits);
+	r->base_ms = old.base_ms;
+	r->completed = old.completed;
+	r->started = old.started;
+	r->told = old.told;
 	r->gave_up = gave_up;
 }
 
 /* ---- events ---- */
+
+bool cr_restart_late(const struct cr_journal_event *e, uint32_t *started)
+{
+	bool start = strcmp(e->event, "start") == 0;
+
+	if (start && e->reason && strcmp(e->reason, CR_JOURNAL_CONFIRMED) == 0)
+		*started = e->restart;
+	else if ((start || strcmp(e->event, "fresh") == 0 || strcmp(e->event, "restored") == 0) &&
+		 e->restart > *started)
+		*started = e->restart;
+	return e->restart < *started;
+}
 
 /* A restore is open from its attempt on; what is restored from a newer generation tells of the start before. */
 static void event_restore(struct cr_restart *r, const struct cr_journal_event *e)
 {
 	bool again = r->open && !r->restored && r->generation == e->generation && !r->ended;
 
-	if (r->open && !again && e->generation > r->generation) {
+	if (r->open && !again && e->generation > r->generation && e->run >= r->run) {
 		r->newer = true;
 		reach_add(r, e->clock_ms);
 	}
@@ -182,6 +198,11 @@ int cr_restart_event(const struct cr_journal_event *e, void *restart)
 	struct cr_restart *r = restart;
 	const char *name = e->event;
 
+	if (cr_restart_late(e, &r->started))
+		return 0;
+	r->told = e->restart;
+	if (strcmp(name, "completed") == 0 && e->run > r->completed)
+		r->completed = e->run;
 	if (strcmp(name, "restoring") == 0 || strcmp(name, "restored") == 0) {
 		event_restore(r, e);
 	} else if (strcmp(name, "fresh") == 0) {
@@ -205,11 +226,15 @@ int cr_restart_event(const struct cr_journal_event *e, void *restart)
 	return 0;
 }
 
-void cr_restart_newest(struct cr_restart *r, uint32_t generation, int64_t clock_ms)
+void cr_restart_newest(struct cr_restart *r, const struct cr_manifest *newest)
 {
-	if (r->open && generation > r->generation) {
+	bool counts = newest && newest->run > r->completed && newest->run >= r->run;
+
+	if (counts && newest->restart > r->told)
+		r->told = newest->restart;
+	if (counts && r->open && newest->generation > r->generation) {
 		r->newer = true;
-		reach_add(r, clock_ms);
+		reach_add(r, newest->monotonic_ns / 1000000);
 	}
 	start_close(r);
 }
@@ -233,6 +258,16 @@ bool cr_restart_over(const struct cr_restart *r, char *why, size_t size)
 	if (r->starts <= r->limits.cap)
 		return false;
 	snprintf(why, size, "it was started %d times in a row and has not got any further", r->starts);
+	return true;
+}
+
+bool cr_restart_silent(const struct cr_restart *r, uint32_t restart, char *why, size_t size)
+{
+	if (restart <= r->told || restart - r->told <= (uint32_t)r->limits.cap)
+		return false;
+	snprintf(why, size,
+		 "it was started %" PRIu32 " times and left neither a checkpoint nor a line in its journal",
+		 restart - r->told);
 	return true;
 }
 

@@ -40,19 +40,23 @@ struct cr_restart {
 	/* the newest start: what is known of it */
 	bool open, restored, ended, stopped;
 	uint32_t generation; /* 0: from the beginning */
+	uint32_t run;	     /* what it adds to; generations of earlier ones are none of its doing */
 	int64_t clock_ms, time_ms;
 	char node[64];
 	int64_t reach_ms; /* of its end; -1: not known */
 	int64_t life_ms;
 	bool newer; /* it has committed something */
 	/* all of them */
-	int64_t base_ms; /* the clock at which this run began; -1: not known */
-	int64_t far_ms;	 /* the farthest that a start ended by itself; -1: none did */
-	int starts;	 /* in a row that got nowhere */
-	int row;	 /* deaths soon after a start, in a row */
-	int64_t died_ms; /* the newest of them; UTC */
-	bool delayed;	 /* the wait after it was asked for */
-	bool gave_up;	 /* the job was ended for this, and has got nowhere since */
+	int64_t base_ms;    /* the clock at which this run began; -1: not known */
+	int64_t far_ms;	    /* the farthest that a start ended by itself; -1: none did */
+	int starts;	    /* in a row that got nowhere */
+	int row;	    /* deaths soon after a start, in a row */
+	int64_t died_ms;    /* the newest of them; UTC */
+	bool delayed;	    /* the wait after it was asked for */
+	bool gave_up;	    /* the job was ended for this, and has got nowhere since */
+	uint32_t completed; /* the newest run that came to its end; what it left is not to be restored */
+	uint32_t started;   /* the newest start, for cr_restart_late */
+	uint32_t told;	    /* the newest start that has left anything: an event, a checkpoint */
 	struct cr_restart_worn {
 		uint32_t generation;
 		int deaths;
@@ -63,17 +67,26 @@ struct cr_restart {
 
 void cr_restart_init(struct cr_restart *r, const struct cr_restart_limits *limits);
 
-/* The next event; one that does not matter is passed over. Fits cr_journal_each: always 0. */
+/* In a walk over all events, oldest first: was this one written by a start that was over to Slurm, as a newer one
+ * had begun, on a node that was cut off? Then it says nothing of the job. started: the newest start so far; 0 at
+ * first. */
+bool cr_restart_late(const struct cr_journal_event *event, uint32_t *started);
+
+/* The next event; one that does not matter, or comes late, is passed over. Fits cr_journal_each: always 0. */
 int cr_restart_event(const struct cr_journal_event *event, void *restart);
 
-/* After the last event: the newest checkpoint there is, and its CLOCK_MONOTONIC. generation 0: none. */
-void cr_restart_newest(struct cr_restart *r, uint32_t generation, int64_t clock_ms);
+/* After the last event: the newest checkpoint there is, of whatever run; NULL: none. */
+void cr_restart_newest(struct cr_restart *r, const struct cr_manifest *newest);
 
 /* Is this generation not to be used any more? Then why says so. */
 bool cr_restart_spent(const struct cr_restart *r, uint32_t generation, char *why, size_t size);
 
 /* Is the job not to be started any more? Then why says so. */
 bool cr_restart_over(const struct cr_restart *r, char *why, size_t size);
+
+/* The same when nothing that could be counted was written: a store that is full, or may only be read. restart: how
+ * often Slurm has started it again. */
+bool cr_restart_silent(const struct cr_restart *r, uint32_t restart, char *why, size_t size);
 
 /* Seconds from now (UTC, ms) that the start has to wait; 0: none. */
 int64_t cr_restart_wait(const struct cr_restart *r, int64_t now_ms);

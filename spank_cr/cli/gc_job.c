@@ -19,6 +19,7 @@
 #include "duration.h"
 #include "fs.h"
 #include "record.h"
+#include "restart.h"
 #include "store.h"
 
 /* A part while it is looked at. */
@@ -88,10 +89,18 @@ static int64_t part_time(const char *dir)
 
 enum fate { FATE_UNKNOWN, FATE_COMPLETED, FATE_FAILED, FATE_KEPT };
 
+struct ending {
+	enum fate fate;
+	uint32_t started;
+};
+
 static int fate_line(const struct cr_journal_event *event, void *arg)
 {
-	enum fate *fate = arg;
+	struct ending *ending = arg;
+	enum fate *fate = &ending->fate;
 
+	if (cr_restart_late(event, &ending->started))
+		return 0;
 	if (!strcmp(event->event, "completed"))
 		*fate = event->reason && !strcmp(event->reason, "keep") ? FATE_KEPT : FATE_COMPLETED;
 	else if (!strcmp(event->event, "ended"))
@@ -162,15 +171,15 @@ static int part_remove(const struct part *part, struct cr_error *err)
 static int part_collect(struct part *part, struct cr_error *err)
 {
 	const struct cr_config *config = part->gc->config;
-	enum fate fate = FATE_UNKNOWN;
+	struct ending ending = {.fate = FATE_UNKNOWN};
 
 	if (part->gc->now - part_time(part->store.dir) > config->max_age)
 		return part_remove(part, err);
-	if (cr_journal_each(&part->store, fate_line, &fate, err) < 0)
+	if (cr_journal_each(&part->store, fate_line, &ending, err) < 0)
 		return -1;
-	if (fate == FATE_COMPLETED && config->on_complete)
+	if (ending.fate == FATE_COMPLETED && config->on_complete)
 		return part_clear(part, "of a completed job", err);
-	if (fate == FATE_FAILED && config->on_failure)
+	if (ending.fate == FATE_FAILED && config->on_failure)
 		return part_clear(part, "of a failed job", err);
 	return cr_store_leftovers(&part->store, leftover, part, err);
 }

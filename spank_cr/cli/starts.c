@@ -108,20 +108,6 @@ void starts_print(const json_t *starts)
 
 /* ---- what comes ---- */
 
-struct past {
-	struct cr_restart restart;
-	uint32_t completed;
-};
-
-static int past_line(const struct cr_journal_event *event, void *arg)
-{
-	struct past *past = arg;
-
-	if (strcmp(event->event, "completed") == 0 && event->run > past->completed)
-		past->completed = event->run;
-	return cr_restart_event(event, &past->restart);
-}
-
 static int store_find(const char *dir, const json_t *record, struct cr_store *store, struct cr_error *err)
 {
 	uint32_t job = (uint32_t)json_integer_value(json_object_get(record, "job"));
@@ -133,8 +119,7 @@ static int store_find(const char *dir, const json_t *record, struct cr_store *st
 }
 
 /* 1: the job's, and read; 0: of a run that was complete; -1: it cannot be read. */
-static int generation_read(const struct cr_store *store, const struct past *past, uint32_t generation,
-			   int64_t *clock_ms)
+static int generation_read(const struct cr_store *store, struct cr_restart *r, uint32_t generation)
 {
 	__attribute__((cleanup(cr_manifest_clear))) struct cr_manifest m = {0};
 	char path[PATH_MAX];
@@ -143,8 +128,10 @@ static int generation_read(const struct cr_store *store, const struct past *past
 	cr_store_path(store, generation, path);
 	if (cr_manifest_read(&m, path, &err) < 0)
 		return -1;
-	*clock_ms = m.monotonic_ns / 1000000;
-	return m.run > past->completed;
+	/* only the first one counts */
+	if (r->open)
+		cr_restart_newest(r, &m);
+	return m.run > r->completed;
 }
 
 static void next_say(const struct cr_restart *r, const struct cr_config *config, bool over, const char *why,
@@ -165,36 +152,31 @@ int starts_next(const struct cli *cli, const char *dir, const json_t *record, ch
 	cleanup_free uint32_t *generations = NULL;
 	char why[256], passed[300] = "";
 	struct cr_config config;
-	struct past past = {0};
+	struct cr_restart r;
 	struct cr_store store;
-	int64_t clock_ms = 0;
 	size_t n, had = 0;
 
 	if (cr_config_read(&config, cli->config, NULL) < 0)
 		cr_config_init(&config); /* with --dir, on a machine that has none */
-	cr_restart_init(&past.restart, &(struct cr_restart_limits){.soon = config.restart_soon,
-								   .tries = config.restart_tries,
-								   .cap = config.restart_cap,
-								   .delay = config.restart_delay});
+	cr_restart_init(&r, &(struct cr_restart_limits){.soon = config.restart_soon,
+							.tries = config.restart_tries,
+							.cap = config.restart_cap,
+							.delay = config.restart_delay});
 	if (store_find(dir, record, &store, err) < 0 || cr_store_list(&store, &generations, &n, err) < 0 ||
-	    cr_journal_each(&store, past_line, &past, err) < 0)
+	    cr_journal_each(&store, cr_restart_event, &r, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n && past.restart.open; i++) {
-		int rc = generation_read(&store, &past, generations[i], &clock_ms);
-
-		if (rc >= 0)
-			cr_restart_newest(&past.restart, rc ? generations[i] : 0, clock_ms);
-	}
-	cr_restart_newest(&past.restart, 0, 0);
-	if (cr_restart_over(&past.restart, why, sizeof(why))) {
-		next_say(&past.restart, &config, true, why, buf, size);
+	for (size_t i = 0; i < n && r.open; i++)
+		(void)generation_read(&store, &r, generations[i]);
+	cr_restart_newest(&r, NULL);
+	if (cr_restart_over(&r, why, sizeof(why))) {
+		next_say(&r, &config, true, why, buf, size);
 		return 0;
 	}
 	for (size_t i = 0; i < n; i++) {
-		int rc = generation_read(&store, &past, generations[i], &clock_ms);
+		int rc = generation_read(&store, &r, generations[i]);
 
 		had += rc != 0;
-		if (rc > 0 && !cr_restart_spent(&past.restart, generations[i], why, sizeof(why))) {
+		if (rc > 0 && !cr_restart_spent(&r, generations[i], why, sizeof(why))) {
 			snprintf(buf, size, "generation %u%s%s", generations[i], *passed ? " instead of " : "",
 				 passed);
 			return 0;
@@ -204,7 +186,7 @@ int starts_next(const struct cli *cli, const char *dir, const json_t *record, ch
 				 rc < 0 ? "its manifest cannot be read" : why);
 	}
 	if (had > 0)
-		next_say(&past.restart, &config, false, passed, buf, size);
+		next_say(&r, &config, false, passed, buf, size);
 	else
 		snprintf(buf, size, "from the beginning");
 	return 0;

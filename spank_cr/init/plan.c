@@ -63,11 +63,9 @@ static int strangers_set_aside(const struct job *job, struct cr_error *err)
 
 /* What is learnt on the way through the generations. */
 struct survey {
-	struct job *job;    /* whose generations they are */
-	struct job *own;    /* the one that is to go on with one */
-	const char *kind;   /* of the lines: "", or "source " for those of another job */
-	uint32_t started;   /* the newest start that the journal has come to */
-	uint32_t completed; /* the newest run that came to its end */
+	struct job *job;  /* whose generations they are */
+	struct job *own;  /* the one that is to go on with one */
+	const char *kind; /* of the lines: "", or "source " for those of another job */
 	struct cr_fit_node node;
 	const char *blocked; /* why this node can restore nothing at all, or NULL */
 	struct cr_restart restart;
@@ -76,21 +74,6 @@ struct survey {
 	int had;	/* that are of this job, and not of a run that was complete */
 	char last[640]; /* why the newest of them is not used */
 };
-
-/* The newest run that came to its end; what it left is not to be restored. */
-static int completed_line(const struct cr_journal_event *event, void *arg)
-{
-	struct survey *s = arg;
-
-	if (strcmp(event->event, "start") == 0 && event->restart > s->started)
-		s->started = event->restart;
-	/* of an older start, on a node that Slurm had given up on: the newer one was at work meanwhile */
-	if (event->restart < s->started)
-		return 0;
-	if (strcmp(event->event, "completed") == 0 && event->run > s->completed)
-		s->completed = event->run;
-	return 0;
-}
 
 static void pass_over(struct survey *s, uint32_t generation, const char *why)
 {
@@ -240,7 +223,7 @@ static void candidate_look(struct survey *s, uint32_t generation)
 		s->had--;
 		SAY("note job %u: generation %u was made on %s by a start of the job that was over to Slurm",
 		    job->id, generation, m.node);
-	} else if (m.run <= s->completed) {
+	} else if (m.run <= s->restart.completed) {
 		s->had--;
 		SAY("note job %u: generation %u is of a run that was complete", job->id, generation);
 	} else if (cr_restart_spent(&s->restart, generation, why, sizeof(why))) {
@@ -274,13 +257,12 @@ static void newest_tell(struct survey *s, const uint32_t *generations, size_t n)
 		cr_store_path(&s->job->store, generations[i], dir);
 		sound = cr_manifest_read(&m, dir, &err) == 0 && m.generation == generations[i];
 		if (sound)
-			cr_restart_newest(&s->restart, m.run > s->completed ? m.generation : 0,
-					  m.monotonic_ns / 1000000);
+			cr_restart_newest(&s->restart, &m);
 		cr_manifest_clear(&m);
 		if (sound)
 			return;
 	}
-	cr_restart_newest(&s->restart, 0, 0);
+	cr_restart_newest(&s->restart, NULL);
 }
 
 static int store_read(struct survey *s, uint32_t **generations, size_t *n, struct cr_error *err)
@@ -289,7 +271,6 @@ static int store_read(struct survey *s, uint32_t **generations, size_t *n, struc
 
 	s->job->run = 0;
 	return cr_store_list(store, generations, n, err) < 0 ||
-			       cr_journal_each(store, completed_line, s, err) < 0 ||
 			       cr_journal_each(store, fresh_line, &s->job->run, err) < 0 ||
 			       cr_journal_each(store, cr_restart_event, &s->restart, err) < 0
 		       ? -1
@@ -320,7 +301,7 @@ static void source_print(struct survey *own)
 	struct cr_error err;
 	size_t n = 0;
 
-	/* that its run was complete is no reason against it: s.completed stays 0 */
+	/* that its run was complete is no reason against it: s.restart knows of none */
 	s.blocked = own->blocked;
 	s.patience_ns = own->patience_ns;
 	if (ancestor_open(own->job, &job, &err) < 0 || cr_store_list(&job.store, &generations, &n, &err) < 0) {
@@ -350,7 +331,8 @@ static int candidates_print(struct survey *s, struct cr_error *err)
 		return -1;
 	}
 	newest_tell(s, generations, n);
-	if (cr_restart_over(&s->restart, why, sizeof(why))) {
+	if (cr_restart_over(&s->restart, why, sizeof(why)) ||
+	    cr_restart_silent(&s->restart, s->job->restart, why, sizeof(why))) {
 		last_say(s, "stop", true, why);
 		return 0;
 	}

@@ -26,12 +26,17 @@ static void begin(const char *option)
 	unit_assert_ok(cr_store_open(&store, unit_dir, 4711, "batch.0", geteuid(), true, &err), &err);
 }
 
-static void event(const char *name)
+static void event_of(uint32_t restart, const char *name)
 {
-	struct cr_journal_event e = {.event = name, .node = "n1", .time = "t", .ms = -1};
+	struct cr_journal_event e = {.event = name, .restart = restart, .node = "n1", .time = "t", .ms = -1};
 	struct cr_error err = {0};
 
 	unit_assert_ok(cr_journal_append(&store, &e, &err), &err);
+}
+
+static void event(const char *name)
+{
+	event_of(0, name);
 }
 
 static void make(const char *name)
@@ -117,6 +122,29 @@ START_TEST(how_it_ended)
 		json_decref(gc.removed);
 		unit_assert_ok(cr_fs_remove_tree(unit_path("4711"), &err), &err);
 	}
+}
+END_TEST
+
+/* On a node that was cut off, while the job goes on elsewhere. */
+START_TEST(an_older_starts_end)
+{
+	static const char *const ends[] = {"completed", "ended"};
+
+	begin("on_failure=remove");
+	make("000001");
+	event("fresh");
+	for (size_t i = 0; i < 2; i++) {
+		event_of(1, "start");
+		event(ends[i]);
+		ck_assert_int_eq(run(), 0);
+		event_of(1, "restored");
+		event(ends[i]);
+		ck_assert_int_eq(run(), 0);
+		ck_assert(there("000001"));
+	}
+	event_of(1, "completed");
+	ck_assert_int_eq(run(), 10);
+	json_decref(gc.removed);
 }
 END_TEST
 
@@ -210,5 +238,5 @@ START_TEST(earlier_jobs)
 }
 END_TEST
 
-UNIT_MAIN("gc", {leftovers, true}, {how_it_ended, true}, {old_age, true}, {what_is_empty, true},
-	  {whose_it_is_not, true}, {earlier_jobs, true})
+UNIT_MAIN("gc", {leftovers, true}, {how_it_ended, true}, {an_older_starts_end, true}, {old_age, true},
+	  {what_is_empty, true}, {whose_it_is_not, true}, {earlier_jobs, true})

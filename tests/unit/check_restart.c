@@ -11,12 +11,16 @@ static struct cr_restart r;
 static char why[256];
 static int64_t now; /* of the nodes' clock, s */
 static int64_t job; /* of the job's own, s */
+static uint32_t run;
+static uint32_t restart;
 
 static void begin(void)
 {
 	cr_restart_init(&r, &limits);
 	now = 1800000000;
 	job = 5000; /* what a node's uptime happened to be */
+	run = 1;
+	restart = 0;
 }
 
 static void event_on(const char *node, const char *name, uint32_t generation)
@@ -25,6 +29,8 @@ static void event_on(const char *node, const char *name, uint32_t generation)
 	const struct cr_journal_event e = {
 		.event = name,
 		.generation = generation,
+		.run = run,
+		.restart = restart,
 		.node = node,
 		.time = cr_time_format(now * 1000000000, when, sizeof(when)),
 		.clock_ms = job * 1000,
@@ -69,19 +75,28 @@ static bool over(void)
 	return cr_restart_over(&r, why, sizeof(why));
 }
 
+/* The newest generation, of this run. */
+static void newest(uint32_t generation, int64_t clock_ms)
+{
+	const struct cr_manifest m = {
+		.generation = generation, .run = run, .restart = restart, .monotonic_ns = clock_ms * 1000000};
+
+	cr_restart_newest(&r, generation ? &m : NULL);
+}
+
 /* So far; the events go on afterwards. */
-static struct cr_restart ask(uint32_t newest, int64_t at)
+static struct cr_restart ask(uint32_t generation, int64_t at)
 {
 	struct cr_restart saved = r;
 
-	cr_restart_newest(&r, newest, at * 1000);
+	newest(generation, at * 1000);
 	return saved;
 }
 
 START_TEST(nothing_has_happened)
 {
 	begin();
-	cr_restart_newest(&r, 0, 0);
+	newest(0, 0);
 	ck_assert(!spent(1));
 	ck_assert(!over());
 	ck_assert_int_eq(cr_restart_wait(&r, now * 1000), 0);
@@ -105,7 +120,7 @@ START_TEST(a_first_death_is_no_reason_and_a_second_one_is)
 	restore(7, 9000);
 	pass(299);
 	event("ended", 7);
-	cr_restart_newest(&r, 7, 9000000);
+	newest(7, 9000000);
 	ck_assert(spent(7));
 	ck_assert_str_eq(why, "the job was over within 5m of each of 2 restores from it");
 	ck_assert(!spent(6));
@@ -122,7 +137,7 @@ START_TEST(a_late_death_is_none_of_the_generation)
 		pass(300);
 		event("ended", 7);
 	}
-	cr_restart_newest(&r, 7, 9000000);
+	newest(7, 9000000);
 	ck_assert(!spent(7));
 	ck_assert_int_eq(r.row, 0);
 	ck_assert_int_eq(cr_restart_wait(&r, now * 1000), 0);
@@ -140,7 +155,7 @@ START_TEST(the_jobs_clock_counts_not_the_nodes)
 		now -= 100000; /* somebody sets the clock */
 		event("ended", 7);
 	}
-	cr_restart_newest(&r, 7, 9000000);
+	newest(7, 9000000);
 	ck_assert(spent(7));
 	/* and a wait is never longer than it may be */
 	ck_assert_int_eq(cr_restart_wait(&r, 0), 60);
@@ -159,7 +174,7 @@ START_TEST(a_newer_checkpoint_forgives)
 	restore(6, 8000);
 	pass(5000); /* beyond where it died */
 	event("ended", 9);
-	cr_restart_newest(&r, 9, 12000000);
+	newest(9, 12000000);
 	ck_assert(!spent(7));
 	ck_assert(!over());
 	ck_assert_int_eq(r.starts, 0);
@@ -215,7 +230,7 @@ START_TEST(from_the_beginning_again_and_again)
 	event("fresh", 0);
 	pass(1);
 	event("ended", 0);
-	cr_restart_newest(&r, 0, 0);
+	newest(0, 0);
 	ck_assert(over());
 }
 END_TEST
@@ -234,7 +249,7 @@ START_TEST(a_cap_of_none)
 	restore(3, 8000);
 	pass(1);
 	event("ended", 3);
-	cr_restart_newest(&r, 3, 8000000);
+	newest(3, 8000000);
 	ck_assert(over());
 	ck_assert(spent(3));
 	ck_assert_int_eq(cr_restart_wait(&r, now * 1000), 0);
@@ -250,7 +265,7 @@ START_TEST(what_slurm_or_a_user_wanted_is_nobodys_fault)
 		pass(1);
 		event("stopped", 7);
 	}
-	cr_restart_newest(&r, 7, 9000000);
+	newest(7, 9000000);
 	ck_assert(!spent(7));
 	ck_assert(!over());
 	ck_assert_int_eq(r.row, 0);
@@ -269,7 +284,7 @@ START_TEST(killed_before_it_could_say_so)
 		pass(20);
 	}
 	event("stopping", 0);
-	cr_restart_newest(&r, 7, 9000000);
+	newest(7, 9000000);
 	ck_assert(!spent(7));
 	ck_assert(!over());
 	/* nobody ended it after all, and it ends by itself */
@@ -278,7 +293,7 @@ START_TEST(killed_before_it_could_say_so)
 	event("stopping", 0);
 	pass(5);
 	event("ended", 0);
-	cr_restart_newest(&r, 0, 0);
+	newest(0, 0);
 	ck_assert_int_eq(r.starts, 1);
 	ck_assert_int_eq(r.row, 1);
 }
@@ -310,7 +325,7 @@ START_TEST(lost_nodes)
 	ck_assert(spent(7));
 	r = saved;
 	/* not when it had gone on in between */
-	cr_restart_newest(&r, 8, 9500000);
+	newest(8, 9500000);
 	ck_assert(!spent(7));
 	ck_assert_int_eq(r.starts, 0);
 }
@@ -323,7 +338,7 @@ START_TEST(lost_in_the_middle_of_a_restore)
 	pass(100);
 	event("restoring", 7);
 	event("restoring", 7);
-	cr_restart_newest(&r, 7, 9000000);
+	newest(7, 9000000);
 	ck_assert(spent(7));
 	ck_assert(cr_restart_wait(&r, now * 1000) > 0);
 }
@@ -342,7 +357,7 @@ START_TEST(a_restore_that_failed_was_no_start)
 		event("restored", 6);
 		event("stopped", 6);
 	}
-	cr_restart_newest(&r, 6, 8000000);
+	newest(6, 8000000);
 	ck_assert(!spent(7));
 	ck_assert(!over());
 }
@@ -386,7 +401,7 @@ START_TEST(who_was_held_begins_anew)
 		event("ended", 7);
 	}
 	event("held", 7);
-	cr_restart_newest(&r, 7, 9000000);
+	newest(7, 9000000);
 	ck_assert(!spent(7));
 	ck_assert(!over());
 	ck_assert_int_eq(cr_restart_wait(&r, now * 1000), 0);
@@ -404,7 +419,7 @@ START_TEST(what_completed_is_over)
 	}
 	restore(7, 9000);
 	event("completed", 7);
-	cr_restart_newest(&r, 0, 0);
+	newest(0, 0);
 	ck_assert(!spent(7));
 	ck_assert(!over());
 }
@@ -422,13 +437,116 @@ START_TEST(ways_out)
 	/* nor an end that Slurm answers with another start */
 	event("fresh", 0);
 	event("gave-up", 0);
-	cr_restart_newest(&r, 7, 9000000);
+	newest(7, 9000000);
 	ck_assert_int_eq(cr_restart_fallback(&r, CR_FALLBACK_FAIL, true), CR_FALLBACK_HOLD);
 	restore(7, 9000);
 	pass(5000);
 	event("stopped", 8);
-	cr_restart_newest(&r, 8, 14000000);
+	newest(8, 14000000);
 	ck_assert_int_eq(cr_restart_fallback(&r, CR_FALLBACK_FAIL, true), CR_FALLBACK_FAIL);
+}
+END_TEST
+
+/* The generations of the run before are there yet, cannot be used, and have higher numbers and other clocks. */
+START_TEST(an_earlier_runs_checkpoints_are_no_progress)
+{
+	struct cr_restart saved;
+
+	begin();
+	event("fresh", 0);
+	pass(900000);
+	event("ended", 7);
+	for (int i = 0; i < 11; i++) {
+		run = 2;
+		job = 5000;
+		event("fresh", 0);
+		pass(1);
+		event("ended", 0);
+		saved = r;
+		run = 1;
+		newest(7, 999999000);
+		ck_assert_int_eq(r.starts, i + 1);
+		ck_assert_int_eq(r.far_ms, 900000000);
+		if (i < 10) {
+			ck_assert(!over());
+			r = saved;
+		}
+	}
+	ck_assert(over());
+	/* nor is a restore of one, which can be read again */
+	begin();
+	run = 2;
+	event("fresh", 0);
+	pass(1);
+	event("ended", 0);
+	run = 1;
+	restore(7, 905000);
+	ck_assert_int_eq(r.starts, 1);
+	/* what is made from there on is */
+	saved = ask(8, 906000);
+	ck_assert_int_eq(r.starts, 0);
+	r = saved;
+	newest(7, 905000000);
+	ck_assert_int_eq(r.starts, 2);
+}
+END_TEST
+
+/* It was cut off, and went on, while the job was started elsewhere. */
+START_TEST(what_an_older_start_says_counts_nowhere)
+{
+	begin();
+	event_on("n1", "fresh", 0);
+	pass(4000);
+	restart = 1;
+	event_on("n2", "start", 3);
+	restart = 0;
+	event_on("n1", "completed", 4);
+	ck_assert_uint_eq(r.completed, 0);
+	restart = 1;
+	for (int i = 0; i < 11; i++) {
+		restore_on("n2", 3, 9000);
+		pass(1);
+		event_on("n2", "ended", 3);
+		restart = 0;
+		event_on("n1", "completed", 4);
+		event_on("n1", "stopped", 4);
+		restart = 1;
+	}
+	ck_assert_uint_eq(r.completed, 0);
+	newest(3, 9000000);
+	ck_assert(over());
+	event_on("n2", "completed", 3);
+	ck_assert_uint_eq(r.completed, 1);
+	/* which is remembered, also when the job is requeued and held after it */
+	event_on("n2", "held", 3);
+	ck_assert_uint_eq(r.completed, 1);
+	newest(3, 9000000);
+	ck_assert_int_eq(r.starts, 0);
+}
+END_TEST
+
+/* A store that is full, or that may only be read. */
+START_TEST(starts_that_leave_nothing)
+{
+	begin();
+	ck_assert(!cr_restart_silent(&r, 10, why, sizeof(why)));
+	ck_assert(cr_restart_silent(&r, 11, why, sizeof(why)));
+	ck_assert_str_eq(why, "it was started 11 times and left neither a checkpoint nor a line in its journal");
+	event("fresh", 0);
+	restart = 3;
+	event("start", 7);
+	restore(7, 9000);
+	event("held", 7);
+	newest(7, 9000000);
+	ck_assert(!cr_restart_silent(&r, 13, why, sizeof(why)));
+	ck_assert(cr_restart_silent(&r, 14, why, sizeof(why)));
+	/* only the journal cannot be written */
+	restart = 9;
+	newest(8, 10000000);
+	ck_assert(!cr_restart_silent(&r, 19, why, sizeof(why)));
+	ck_assert(cr_restart_silent(&r, 20, why, sizeof(why)));
+	/* slurmctld has lost count */
+	ck_assert(!cr_restart_silent(&r, 0, why, sizeof(why)));
 }
 END_TEST
 
@@ -444,7 +562,7 @@ START_TEST(old_journals)
 		now += 5;
 		event("ended", 7);
 	}
-	cr_restart_newest(&r, 7, 0);
+	newest(7, 0);
 	ck_assert(spent(7));
 	begin();
 	job = 0;
@@ -455,7 +573,7 @@ START_TEST(old_journals)
 	event("restored", 7);
 	now += 10000;
 	event("ended", 9);
-	cr_restart_newest(&r, 9, 0);
+	newest(9, 0);
 	ck_assert_int_eq(r.starts, 0);
 }
 END_TEST
@@ -473,7 +591,7 @@ START_TEST(more_generations_than_are_remembered)
 		if (g % 2)
 			event("nonsense", g);
 	}
-	cr_restart_newest(&r, 2 * CR_RESTART_KNOWN, 9000000);
+	newest(2 * CR_RESTART_KNOWN, 9000000);
 	ck_assert(r.n <= CR_RESTART_KNOWN);
 	ck_assert(spent(2 * CR_RESTART_KNOWN));
 }
@@ -490,7 +608,7 @@ START_TEST(what_is_no_event_of_a_start)
 	event("restore-failed", 7);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		event(names[i], 7);
-	cr_restart_newest(&r, 7, 1);
+	newest(7, 1);
 	ck_assert_int_eq(r.starts, 0);
 	ck_assert_int_eq(r.row, 0);
 }
@@ -539,5 +657,6 @@ UNIT_MAIN("restart", {nothing_has_happened, false}, {a_first_death_is_no_reason_
 	  {lost_nodes, false}, {lost_in_the_middle_of_a_restore, false},
 	  {a_restore_that_failed_was_no_start, false}, {the_wait_grows_and_is_bounded, false},
 	  {who_was_held_begins_anew, false}, {what_completed_is_over, false}, {ways_out, false},
-	  {old_journals, false}, {more_generations_than_are_remembered, false},
+	  {an_earlier_runs_checkpoints_are_no_progress, false}, {what_an_older_start_says_counts_nowhere, false},
+	  {starts_that_leave_nothing, false}, {old_journals, false}, {more_generations_than_are_remembered, false},
 	  {what_is_no_event_of_a_start, false}, {blame, false}, {times, false})
