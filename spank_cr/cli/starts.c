@@ -42,7 +42,10 @@ static int end_set(json_t *starts, const char *name, const json_t *event)
 	const char *text = json_string_value(json_object_get(event, "text"));
 	const char *end = strcmp(name, "ended") == 0 ? text : name;
 
-	if (!start || !end)
+	/* of an older one, on a node that was cut off: it says nothing of this one */
+	if (!start || !end ||
+	    json_integer_value(json_object_get(event, "restart")) <
+		    json_integer_value(json_object_get(start, "restart")))
 		return 0;
 	return json_object_set_new(start, "end", record_text(end));
 }
