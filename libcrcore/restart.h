@@ -100,6 +100,7 @@ enum cr_blame {
 	CR_BLAME_NOBODY,     /* not known: once more, then an older generation */
 	CR_BLAME_GENERATION, /* it is damaged: an older one */
 	CR_BLAME_NODE,	     /* memory, disk, a port in use: once more, then another node */
+	CR_BLAME_FENCED,     /* it did not: Slurm has started the job again elsewhere, and it is not to run here */
 };
 enum cr_blame cr_restart_blame(int errnum, const char *text);
 

@@ -167,6 +167,11 @@ static int restore_wait(struct loop *l, struct report *r)
 
 		if (poll(&p, 1, 1000) < 0 && errno != EINTR)
 			return -1;
+		fence_serve(l);
+		if (l->over) {
+			r->type = REPORT_FENCED;
+			return 0;
+		}
 		rc = dispatch_report(l, r);
 		if (rc == 1 && r->type == REPORT_COST)
 			cr_cost_add(&l->cost, r->value, (int64_t)r->extra);
@@ -191,6 +196,11 @@ int loop_restore(struct job *job)
 	}
 	/* any failure ends this process, and the kernel all that was restored with it, before it could run */
 	if (restore_wait(&l, &r) < 0 || r.type != REPORT_RESTORED) {
+		if (r.type == REPORT_FENCED) {
+			if (!l.over)
+				fence_lost(&l, r.text);
+			r.value = CR_BLAME_FENCED;
+		}
 		cr_wire_send(job->wire, CR_WIRE_FAILED, (int)r.value, r.text, NULL);
 		return 1;
 	}

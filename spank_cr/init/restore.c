@@ -8,10 +8,11 @@
  *   private      /tmp, /var/tmp, /dev/shm
  *   look         at the directories of --checkpoint-rollback, then at the files the job was writing: what cannot
  *                be put back ends the attempt before anything is changed
+ *   fence        a newer start of the job has these files by now: then this one ends
  *   rollback     these directories
  *   outputs      these files go back to their size and content, stdout and stderr to their content
  *   criu restore
- *   (before anything runs) no task may hold a capability; pids go on where they were; limits, priorities and
+ *   (before anything runs) the fence once more; no task may hold a capability; pids go on where they were; limits, priorities and
  *                processors as they were; programs that want to know have their signal
  */
 
@@ -30,6 +31,7 @@
 #include "caps.h"
 #include "cleanup.h"
 #include "criu.h"
+#include "fence.h"
 #include "fs.h"
 #include "hook.h"
 #include "identity.h"
@@ -94,6 +96,12 @@ static int tasks_check(const struct restore *r, struct cr_error *err)
 	return 0;
 }
 
+/* 0 also when the journal cannot be read now: that is no reason to end a job. */
+static int fence_pass(const struct job *job, struct cr_error *err)
+{
+	return fence_check(job, err) < 0 && err->errnum == FENCE_LOST ? -1 : 0;
+}
+
 /* What is not let go of again is a network that drops everything, and a job that hangs in it. */
 static int net_release(const struct restore *r, struct cr_error *err)
 {
@@ -117,6 +125,11 @@ static int on_action(const char *action, void *arg)
 	if (strcmp(action, "pre-resume") != 0)
 		return 0;
 	/* criu goes on whatever is answered here: crinit ends the whole namespace before this call returns */
+	if (fence_pass(r->job, &r->err) < 0) {
+		report_send(r->fd, REPORT_FENCED, r->job->generation, 0, 0, r->err.text);
+		for (;;)
+			pause();
+	}
 	if (source_failed(&r->source, &r->err) || tasks_check(r, &r->err) < 0 || net_release(r, &r->err) < 0) {
 		report_send(r->fd, REPORT_FORGED, r->job->generation, 0, 0, r->err.text);
 		for (;;)
@@ -210,7 +223,9 @@ static int tree_restore(struct restore *r, struct cr_error *err)
 					  .reason = r->m.reason,
 					  .checkpoint_time = r->m.time});
 	inside_started(r->job);
-	rc = files_restore(r, &rollback, &outputs, &restored, err);
+	rc = fence_pass(r->job, err);
+	if (rc == 0)
+		rc = files_restore(r, &rollback, &outputs, &restored, err);
 	rollback_end(&rollback);
 	outputs_close(&outputs);
 	if (rc == 0)
@@ -240,7 +255,7 @@ static int restore_run(struct restore *r, struct cr_error *err)
 	rc = source_open(&r->source, r->owner, &r->m, r->dir, err);
 	if (rc == 0) {
 		rc = tree_restore(r, err);
-		if (rc < 0)
+		if (rc < 0 && err->errnum != FENCE_LOST)
 			source_blame(&r->source, err);
 	}
 	source_close(&r->source);
@@ -271,7 +286,13 @@ void restore_work(struct job *job, int fd)
 	int64_t from = cr_time_clock_ns(CLOCK_MONOTONIC_RAW), ms;
 	struct cr_error err;
 
-	if ((job->from_now && ancestor_open(job, &ancestor, &err) < 0) || restore_run(&r, &err) < 0) {
+	bool failed =
+		(job->from_now && ancestor_open(job, &ancestor, &err) < 0) || restore_run(&r, &err) < 0;
+
+	/* what lies in the store is the newer start's: nothing is written there, nothing is set aside */
+	if ((failed && err.errnum == FENCE_LOST) || (!failed && fence_pass(job, &err) < 0)) {
+		report_send(fd, REPORT_FENCED, job->generation, 0, 0, err.text);
+	} else if (failed) {
 		criu_log_keep(job, "restore");
 		job_journal(job, "restore-failed", job->from_now ? 0 : job->generation, NULL, err.text, -1);
 		report_send(fd, REPORT_FAILED, job->generation, cr_restart_blame(err.errnum, err.text), 0,

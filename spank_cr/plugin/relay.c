@@ -89,24 +89,6 @@ static int message_wait(struct relay *relay, struct cr_wire *message, struct cr_
 	}
 }
 
-int relay_wait_started(struct relay *relay, struct cr_error *err)
-{
-	struct cr_wire message;
-	int rc = message_wait(relay, &message, err);
-
-	if (rc == 1 && message.type == CR_WIRE_STARTED)
-		return 0;
-	relay->blame = CR_BLAME_NODE;
-	if (rc == 1 && message.type == CR_WIRE_FAILED) {
-		relay->blame = (enum cr_blame)message.value;
-		cr_error_set(err, EIO, "%s", message.text);
-	} else if (rc == 0)
-		cr_error_set(err, ECHILD, "crinit ended without a word");
-	else if (rc == 1)
-		cr_error_set(err, EPROTO, "crinit sent a message of type %u", message.type);
-	return -1;
-}
-
 static void reap(pid_t pid)
 {
 	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -130,6 +112,34 @@ _Noreturn void relay_end(int status)
 		_exit(128 + sig);
 	}
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+static _Noreturn void fenced(struct relay *relay)
+{
+	close(relay->wire);
+	reap(relay->crinit);
+	relay_end(SIGKILL);
+}
+
+int relay_wait_started(struct relay *relay, struct cr_error *err)
+{
+	struct cr_wire message;
+	int rc = message_wait(relay, &message, err);
+
+	if (rc == 1 && message.type == CR_WIRE_STARTED)
+		return 0;
+	relay->blame = CR_BLAME_NODE;
+	if (rc == 1 && message.type == CR_WIRE_FAILED) {
+		relay->blame = (enum cr_blame)message.value;
+		cr_error_set(err, EIO, "%s", message.text);
+		/* nothing else is tried: the files are the newer start's, the one for a line of this among them */
+		if (relay->blame == CR_BLAME_FENCED)
+			fenced(relay);
+	} else if (rc == 0)
+		cr_error_set(err, ECHILD, "crinit ended without a word");
+	else if (rc == 1)
+		cr_error_set(err, EPROTO, "crinit sent a message of type %u", message.type);
+	return -1;
 }
 
 _Noreturn void relay_run(struct relay *relay)

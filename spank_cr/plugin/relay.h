@@ -26,7 +26,8 @@ int relay_init(struct relay *relay, struct cr_error *err);
 /* The mask that T came with, for the process that goes on to the user's program. */
 void relay_restore_mask(void);
 
-/* Wait until the attempt has started (0) or failed (-1, with crinit's reason in err). Passes signals on. */
+/* Wait until the attempt has started (0) or failed (-1, with crinit's reason in err). Passes signals on. Does
+ * not return when Slurm has started the job again elsewhere. */
 int relay_wait_started(struct relay *relay, struct cr_error *err);
 
 /* Until the job ends; then end as it did. */
