@@ -146,7 +146,8 @@ static void token_wait(struct dump *d, struct cr_token *token)
 	struct cr_error err;
 	int rc;
 
-	if (job->drain_jobs < 1)
+	/* when Slurm ends the job there is no time for that */
+	if (job->drain_jobs < 1 || d->mode == DUMP_TERM)
 		return;
 	if (cr_token_open(token, *job->token_dir ? job->token_dir : job->dir, (unsigned)job->drain_jobs, job->id,
 			  job->part, (uint64_t)(cr_time_clock_ns(CLOCK_MONOTONIC) - job->saved_ns) / 1000000000,
