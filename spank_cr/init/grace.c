@@ -99,11 +99,19 @@ static void moment_look(struct loop *l, int64_t lead_ms)
 	    cr_cost_final_ms(&l->cost) > f->end * 1000 + grace_kill_ms(f->kill_wait_s) - now_ms)
 		return;
 	l->grace.begun = true;
+	l->term_ns = 0; /* it is to come */
 	l->term = TERM_FINAL;
 	l->term_fate = SLURM_GRACE;
 	snprintf(l->term_reason, sizeof(l->term_reason), "preempt");
 	job_log(l->job, 1, "preempted, and killed in %" PRId64 " s: the last checkpoint begins",
 		f->end + grace_kill_ms(f->kill_wait_s) / 1000 - now_ms / 1000);
+}
+
+void grace_failed(struct loop *l)
+{
+	if (!l->grace.again)
+		l->grace.begun = false;
+	l->grace.again = true;
 }
 
 void grace_begin(struct loop *l)

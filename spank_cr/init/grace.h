@@ -36,6 +36,7 @@ struct grace {
 	bool learn;    /* a checkpoint is wanted, to know how long one takes */
 	bool measured; /* and was */
 	bool begun;    /* the last one was */
+	bool again;    /* and failed: once more, and not a third time */
 };
 
 #endif

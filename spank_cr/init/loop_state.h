@@ -143,6 +143,9 @@ void grace_refuse(struct loop *l);
 /* The job is being preempted, and goes on until its grace time is over. */
 void grace_begin(struct loop *l);
 
+/* The last checkpoint of the grace time has failed. */
+void grace_failed(struct loop *l);
+
 /* Warn once when the time that Slurm would grant is too short; in grace time, begin the last checkpoint in time.
  */
 void grace_serve(struct loop *l);

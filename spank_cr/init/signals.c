@@ -91,7 +91,8 @@ void signals_read_wire(struct loop *l)
 void signals_term_pass(struct loop *l, bool ending)
 {
 	term_stop(l);
-	l->ending = l->ending || ending;
+	/* a program that was told nothing has not been told to go */
+	l->ending = l->ending || (ending && (l->term_root || l->term_rest));
 	signals_pass(l, SIGTERM, l->term_root, l->term_rest);
 	l->term_root = l->term_rest = false;
 	l->term = TERM_NONE;

@@ -147,11 +147,11 @@ void term_arrived(struct loop *l)
 {
 	struct cr_error err;
 
+	/* Slurm counts from the first one on, which may come after a last checkpoint was begun in grace time */
+	if (!l->ending && (l->term == TERM_NONE || !l->term_ns))
+		l->term_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	if (l->term != TERM_NONE)
 		return;
-	/* Slurm counts from the first one on */
-	if (!l->ending)
-		l->term_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	l->term = TERM_ASKING;
 	facts_yield(l); /* this is urgent */
 	if (!l->drained)
@@ -192,6 +192,9 @@ void term_thawed(struct loop *l)
 
 void term_failed(struct loop *l, bool gone_early)
 {
+	/* begun before Slurm's SIGTERM: that one is to come */
+	if (l->term == TERM_RUNS && !l->term_root && !l->term_rest)
+		grace_failed(l);
 	/* the job is being ended and there is no newer checkpoint: the program gets what Slurm meant for it */
 	if (l->term == TERM_RUNS || (gone_early && (l->term == TERM_ASKING || l->term == TERM_FINAL)))
 		signals_term_pass(l, true);
