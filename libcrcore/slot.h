@@ -14,27 +14,32 @@
 
 #include "cost.h"
 
-/* What is known of earlier starts, told in the order in which it happened. Times are CLOCK_REALTIME in ns. */
+/* What is known of earlier starts, told in the order in which it happened. Times are CLOCK_REALTIME in ns.
+ * clock_ms is the CLOCK_MONOTONIC of whoever says so, the job's or the node's, 0: not known. Of the two the one by
+ * which less has passed counts: a clock that was set, or another one, takes nothing from the job. */
 struct cr_slot_past {
 	int64_t ran_ms;	  /* over all of them */
 	uint32_t restart; /* the start that was heard of last */
 	int64_t last_ns;  /* and when; 0: of none */
+	int64_t clock_ms;
 };
 
 /* A checkpoint says how long the job had run by then. */
-void cr_slot_checkpoint(struct cr_slot_past *past, uint32_t restart, int64_t time_ns, int64_t ran_ms);
+void cr_slot_checkpoint(struct cr_slot_past *past, uint32_t restart, int64_t time_ns, int64_t clock_ms,
+			int64_t ran_ms);
 
 /* Something happened in a start of the job: it ran until then at the least. What is older than what is known
  * already is nothing new. Between two starts it did not run. */
-void cr_slot_event(struct cr_slot_past *past, uint32_t restart, int64_t time_ns);
+void cr_slot_event(struct cr_slot_past *past, uint32_t restart, int64_t time_ns, int64_t clock_ms);
 
 struct cr_slot {
 	int64_t start_s, end_s; /* CLOCK_REALTIME; end 0: there is none, start 0: not known */
 	int64_t now_ms;
 	unsigned turn;	 /* 0 to 999, another for each job: those that started together do not write together */
 	bool requeue;	 /* the job is to go on in another slot, and may */
+	int64_t limit_s; /* its time limit, as Slurm has it; 0: not known, then it is from start to end */
 	int64_t total_s; /* that it may run over all of its starts; 0: no limit */
-	int64_t ran_ms;	 /* that it has run over all of them */
+	int64_t past_ms; /* that it has run over those before this one */
 };
 
 /* CLOCK_REALTIME in ms; 0: never. */

@@ -8,13 +8,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "ran.h"
-
 #define SECOND_NS     INT64_C(1000000000)
 #define ASK_AHEAD_MS  10000 /* the limit may have been changed */
 #define ASK_AGE_S     20
 #define ASK_SELDOM_S  600
 #define MOVED_S	      30 /* an end that is so much later is another one */
+#define RETRIES	      2
+#define RETRY_PAUSE_S 2
 #define LIMIT_TRIES   3
 #define LIMIT_PAUSE_S 20
 
@@ -36,13 +36,14 @@ static void plan_make(struct loop *l)
 	const struct facts *f = &l->facts.known;
 	struct cr_slot slot = {
 		.start_s = f->start,
+		.limit_s = f->limit_s > 0 && f->limit_s != FACTS_UNLIMITED ? f->limit_s : 0,
 		.end_s = f->preempted ? 0 : f->end, /* the grace of a preemption is grace.c's */
 		.now_ms = cr_time_now_ns() / 1000000,
 		.turn = (l->job->id * UINT32_C(2654435761) >> 8) % 1000,
 		/* what the environment says of the time limit does not say whether the job may be requeued */
 		.requeue = l->job->timelimit && (f->asked == 0 || (f->requeue && !f->het)),
 		.total_s = l->job->total_time,
-		.ran_ms = ran_ms(l->job),
+		.past_ms = l->job->ran_ms,
 	};
 
 	cr_slot_plan(&slot, &l->cost, &l->deadline.plan);
@@ -148,7 +149,10 @@ bool deadline_take(struct loop *l, enum dump_mode *mode, const char **reason)
 	int64_t now_ms = cr_time_now_ns() / 1000000;
 
 	*mode = DUMP_RUNNING;
-	if (!d->plan.last_ms || is_begun(l))
+	if (!d->plan.last_ms || is_begun(l) || cr_time_clock_ns(CLOCK_MONOTONIC) < d->again_ns)
+		return false;
+	/* the limit may have been changed, or moved by a suspension; one that does not answer is not waited for */
+	if (facts_asking(l) && !facts_fresh(l, ASK_AGE_S) && !l->facts.failures)
 		return false;
 	if (now_ms >= d->plan.last_ms) {
 		*mode = d->plan.requeue ? DUMP_LIMIT : DUMP_RUNNING;
@@ -164,12 +168,17 @@ bool deadline_take(struct loop *l, enum dump_mode *mode, const char **reason)
 	return true;
 }
 
+int64_t deadline_lead_ms(const struct loop *l)
+{
+	return l->facts.known.end * 1000 - l->deadline.plan.last_ms;
+}
+
 bool deadline_near(const struct loop *l)
 {
 	const struct deadline *d = &l->deadline;
-	int64_t now_ms = cr_time_now_ns() / 1000000, lead = l->facts.known.end * 1000 - d->plan.last_ms;
+	int64_t now_ms = cr_time_now_ns() / 1000000;
 
-	return d->plan.last_ms && !is_begun(l) && now_ms >= d->plan.last_ms - lead;
+	return d->plan.last_ms && !is_begun(l) && now_ms >= d->plan.last_ms - deadline_lead_ms(l);
 }
 
 void deadline_committed(struct loop *l)
@@ -179,6 +188,13 @@ void deadline_committed(struct loop *l)
 	facts_want(l, ASK_SELDOM_S);
 }
 
+void deadline_resumed(struct loop *l)
+{
+	/* slurmctld may have said that the limit is another one by now: a later one has its own last checkpoint */
+	l->facts.failures = 0;
+	facts_want(l, 0);
+}
+
 void deadline_failed(struct loop *l)
 {
 	struct deadline *d = &l->deadline;
@@ -186,5 +202,11 @@ void deadline_failed(struct loop *l)
 	d->failures++;
 	if (d->ours || is_blocked(l))
 		lost_tell(l);
+	/* it may pass, and there may be time for another one */
+	if (d->ours && d->failures <= RETRIES &&
+	    l->facts.known.end * 1000 - cr_time_now_ns() / 1000000 > deadline_lead_ms(l) / 2) {
+		d->begun_for_s = 0;
+		d->again_ns = cr_time_clock_ns(CLOCK_MONOTONIC) + RETRY_PAUSE_S * SECOND_NS;
+	}
 	d->ours = false;
 }

@@ -23,6 +23,7 @@ struct deadline {
 	int64_t begun_for_s; /* the end for which the last checkpoint was begun; 0: not yet */
 	bool learnt;	     /* one to learn from was begun */
 	bool ours;	     /* the running one is the deadline's */
+	int64_t again_ns;    /* CLOCK_MONOTONIC; the last one has failed, and is not begun again before */
 	unsigned failures;   /* since the last one that was committed */
 	bool told_lost, told_terms;
 	int limits; /* how often a lower time limit was asked for */
@@ -40,8 +41,12 @@ bool deadline_take(struct loop *l, enum dump_mode *mode, const char **reason);
 /* Is the last one so near that one of the interval's would only be in its way? */
 bool deadline_near(const struct loop *l);
 
-/* What became of a checkpoint. */
+/* How long before the limit the last one begins. */
+int64_t deadline_lead_ms(const struct loop *l);
+
+/* What became of a checkpoint; resumed: of one after which the job was to end. */
 void deadline_committed(struct loop *l);
+void deadline_resumed(struct loop *l);
 void deadline_failed(struct loop *l);
 
 #endif

@@ -26,6 +26,7 @@ static void clients_reply(struct loop *l, const struct report *r)
 
 static void dump_failed(struct loop *l, const struct report *r)
 {
+	l->answered = true;
 	/* an error shows in the job's stderr: when it is news, not at every interval */
 	job_log(l->job, verdict_news(l->told, r->text) ? 0 : 1, "no checkpoint: %s", r->text);
 	clients_reply(l, r);
@@ -82,6 +83,7 @@ static void report_dump(struct loop *l, const struct report *r)
 		l->paused_ms = r->value;
 		break;
 	case REPORT_COMMITTED:
+		l->answered = true;
 		l->told[0] = '\0';
 		l->committed = r->generation;
 		l->newest = *r;
@@ -110,8 +112,11 @@ static void report_dump(struct loop *l, const struct report *r)
 			ending_set(l, l->root_status);
 		if (l->mode == DUMP_TERM)
 			signals_term_pass(l, true);
+		else if (l->term == TERM_NONE && (l->term_root || l->term_rest))
+			term_arrived(l); /* it came while the tree was held, and the worker had given up */
 		else
 			term_failed(l, false);
+		deadline_resumed(l);
 		job_log(l->job, 1, "nobody ended the job after generation %u: it goes on", r->generation);
 		break;
 	default:
@@ -130,6 +135,8 @@ static void worker_gone(struct loop *l)
 	l->stall.over = false;
 	clockwork_ended(&l->clock);
 	pause_pass(l);
+	if (!l->answered && !l->over)
+		deadline_failed(l);
 	/* it ended before it could say what Slurm wants; another would hang as well */
 	if (!l->holding && !l->over)
 		term_failed(l, stalled);
@@ -254,7 +261,7 @@ static void worker_begin(struct loop *l, enum dump_mode mode, const struct slurm
 	l->turns++;
 	l->begun_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	l->mode = mode;
-	l->drained = l->holding = l->interrupted = l->finish = false;
+	l->drained = l->holding = l->interrupted = l->finish = l->answered = false;
 	l->stall = (struct stall){0};
 	drag_begun(&l->drag, l->job->root, l->clock.ran_ns);
 	if (worker_start_dump(&l->worker, l->job, mode, state, &err) == 0)
@@ -266,7 +273,7 @@ static void worker_begin(struct loop *l, enum dump_mode mode, const struct slurm
 
 static void dump_begin(struct loop *l, enum dump_mode mode, const char *reason, enum control_verb verb)
 {
-	const struct slurm_state state = {.fate = SLURM_UNKNOWN, .reason = reason};
+	const struct slurm_state state = {.fate = SLURM_UNKNOWN, .reason = reason, .lead_ms = deadline_lead_ms(l)};
 
 	worker_begin(l, mode, &state, verb);
 }

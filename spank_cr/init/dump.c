@@ -350,7 +350,7 @@ static int slot_end(struct dump *d)
 {
 	struct cr_error err;
 
-	if (d->mode != DUMP_LIMIT || handover_requeue(d->job, &err) == 0)
+	if (d->mode != DUMP_LIMIT || handover_requeue(d->job, d->state.lead_ms, &err) == 0)
 		return 0;
 	job_log(d->job, 0, "the job is not requeued before its time limit, and goes on until then: %s", err.text);
 	return -1;

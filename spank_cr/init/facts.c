@@ -74,6 +74,7 @@ static int job_ask(const struct job *job, struct facts *f, struct cr_error *err)
 	    facts_read_job(f, text, job->id, err) < 0)
 		return -1;
 	f->asked = cr_time_now_ns() / SECOND_NS;
+	facts_settle(f, f->asked);
 	/* the time limit is what matters most: without the terms it is an answer all the same */
 	if (terms_ask(job, f, text, &terms) < 0)
 		job_log(job, 1, "slurmctld does not tell its configuration: %s", terms.text);

@@ -27,6 +27,7 @@ struct facts {
 	int64_t asked;	    /* when the job was last told of; 0: never, what there is stems from its environment */
 	int64_t start, end; /* of this start of the job: end by its time limit; 0: there is none, or not known */
 	int64_t limit_s;    /* the time limit; FACTS_UNLIMITED, or -1: not known */
+	int64_t left_s;	    /* until then, by slurmctld's clock; FACTS_UNLIMITED, or -1: not known */
 	int64_t grace_s;    /* GraceTime of its partition; -1: not known */
 	int64_t kill_wait_s; /* KillWait; -1: not known */
 	int64_t over_s;	     /* OverTimeLimit, the partition's or the site's; FACTS_UNLIMITED, or -1: not known */
@@ -85,6 +86,10 @@ bool facts_serve(struct loop *l);
 /* ---- reading; what is not in a text stays as it is ---- */
 
 void facts_init(struct facts *f);
+
+/* The answer came at now_s: when this node's clock does not agree with what is left by slurmctld's, start and end
+ * are moved to this node's. */
+void facts_settle(struct facts *f, int64_t now_s);
 
 /* NAME=value lines of the job's environment. */
 void facts_read_environment(struct facts *f, const char *text);

@@ -14,10 +14,11 @@
 #include "slurm.h"
 
 #define LINE_SIZE 65536
+#define CLOCKS_S  3 /* by which two clocks may differ */
 
 void facts_init(struct facts *f)
 {
-	*f = (struct facts){.limit_s = -1, .grace_s = -1, .kill_wait_s = -1, .over_s = -1};
+	*f = (struct facts){.limit_s = -1, .left_s = -1, .grace_s = -1, .kill_wait_s = -1, .over_s = -1};
 }
 
 /* Returns -1 for what is no number. */
@@ -69,6 +70,37 @@ void facts_read_environment(struct facts *f, const char *text)
 	word_set(f->partition, text, "SLURM_JOB_PARTITION");
 }
 
+/* A start's first second shows as 00:00:00. */
+static int64_t left(const char *line, int64_t limit_s)
+{
+	char value[64];
+	int64_t ran = 0;
+
+	if (limit_s < 0 || limit_s == FACTS_UNLIMITED)
+		return limit_s;
+	slurm_value(line, "RunTime", value, sizeof(value));
+	if (strcmp(value, "00:00:00") != 0 && cr_duration_parse(value, &ran, NULL) < 0)
+		return -1;
+	return ran < limit_s ? limit_s - ran : 0;
+}
+
+void facts_settle(struct facts *f, int64_t now_s)
+{
+	int64_t off;
+
+	/* of a preempted job end is another moment; one that is suspended does not come nearer to its own */
+	if (!f->start || !f->end || f->preempted || f->suspended || f->left_s <= 0 || f->left_s == FACTS_UNLIMITED)
+		return;
+	/* something else than the limit ends it */
+	if (f->end - f->start < f->limit_s)
+		return;
+	off = now_s + f->left_s - f->end;
+	if (off >= -CLOCKS_S && off <= CLOCKS_S)
+		return;
+	f->start += off;
+	f->end += off;
+}
+
 int facts_read_job(struct facts *f, const char *text, uint32_t id, struct cr_error *err)
 {
 	static char line[LINE_SIZE];
@@ -87,6 +119,7 @@ int facts_read_job(struct facts *f, const char *text, uint32_t id, struct cr_err
 	} else {
 		f->limit_s = cr_duration_parse(value, &limit, NULL) == 0 ? limit : -1;
 	}
+	f->left_s = left(line, f->limit_s);
 	f->requeue = strcmp(slurm_value(line, "Requeue", value, sizeof(value)), "1") == 0;
 	f->suspended = strcmp(slurm_value(line, "JobState", value, sizeof(value)), "SUSPENDED") == 0;
 	f->het = !is_none(slurm_value(line, "HetJobId", value, sizeof(value)));

@@ -9,7 +9,7 @@
 #include "job.h"
 
 /* Have Slurm requeue the job, for a worker. 0 also when Slurm is ending the job already, for whatever reason. -1
- * when it goes on. */
-int handover_requeue(const struct job *job, struct cr_error *err);
+ * when it goes on, as it does when by slurmctld's clock much more than lead_ms is left of its time limit. */
+int handover_requeue(const struct job *job, int64_t lead_ms, struct cr_error *err);
 
 #endif

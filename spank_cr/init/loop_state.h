@@ -55,8 +55,9 @@ struct loop {
 	struct fence fence;
 	enum dump_mode mode; /* of the running worker */
 	bool restoring;
-	bool drained; /* the worker's tree is thawed: it only writes */
-	bool holding; /* a final checkpoint is committed, the tree frozen */
+	bool drained;  /* the worker's tree is thawed: it only writes */
+	bool answered; /* it has said what became of its checkpoint */
+	bool holding;  /* a final checkpoint is committed, the tree frozen */
 	int signals;
 	enum term term;		   /* a SIGTERM */
 	bool stop_root, stop_rest; /* SIGTSTP for the program, when criu is done with it */

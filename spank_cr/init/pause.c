@@ -53,7 +53,9 @@ void pause_look(struct loop *l)
 		l->ask.end_ns += gap;
 	if (l->facts.pid)
 		l->facts.deadline_ns += gap;
+	/* and its time limit has moved */
+	l->facts.answered_ns = 0;
 	/* how long the tree was frozen is what the worker has seen: all of it */
-	l->interrupted = l->worker.pid != 0 && !l->drained;
+	l->interrupted = l->interrupted || (l->worker.pid != 0 && !l->drained);
 	job_log(l->job, 1, "the job did not run for %lld s", (long long)(gap / 1000000000));
 }

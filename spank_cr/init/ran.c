@@ -20,7 +20,7 @@ static void checkpoint_read(const struct job *job, struct cr_slot_past *past)
 		return;
 	cr_store_path(&job->store, generations[0], dir);
 	if (cr_manifest_read(&m, dir, NULL) == 0 && m.ran_ms > 0)
-		cr_slot_checkpoint(past, m.restart, cr_time_parse(m.time), m.ran_ms);
+		cr_slot_checkpoint(past, m.restart, cr_time_parse(m.time), m.monotonic_ns / 1000000, m.ran_ms);
 	cr_manifest_clear(&m);
 }
 
@@ -29,7 +29,7 @@ static int event_read(const struct cr_journal_event *event, void *arg)
 	int64_t time_ns = cr_time_parse(event->time);
 
 	if (time_ns > 0)
-		cr_slot_event(arg, event->restart, time_ns);
+		cr_slot_event(arg, event->restart, time_ns, event->clock_ms);
 	return 0;
 }
 

@@ -12,8 +12,8 @@
  *   rollback     these directories
  *   outputs      these files go back to their size and content, stdout and stderr to their content
  *   criu restore
- *   (before anything runs) the fence once more; no task may hold a capability; pids go on where they were; limits, priorities and
- *                processors as they were; programs that want to know have their signal
+ *   (before anything runs) the fence once more; no task may hold a capability; pids go on where they were; limits,
+ * priorities and processors as they were; programs that want to know have their signal
  */
 
 #include <errno.h>
@@ -286,8 +286,7 @@ void restore_work(struct job *job, int fd)
 	int64_t from = cr_time_clock_ns(CLOCK_MONOTONIC_RAW), ms;
 	struct cr_error err;
 
-	bool failed =
-		(job->from_now && ancestor_open(job, &ancestor, &err) < 0) || restore_run(&r, &err) < 0;
+	bool failed = (job->from_now && ancestor_open(job, &ancestor, &err) < 0) || restore_run(&r, &err) < 0;
 
 	/* what lies in the store is the newer start's: nothing is written there, nothing is set aside */
 	if ((failed && err.errnum == FENCE_LOST) || (!failed && fence_pass(job, &err) < 0)) {

@@ -21,6 +21,7 @@ enum slurm_fate {
 struct slurm_state {
 	enum slurm_fate fate;
 	const char *reason; /* requeue, preempt, timelimit, nodefail, term: a constant */
+	int64_t lead_ms;    /* of the checkpoint before the time limit: how long before it */
 };
 
 /* Ask; at most timeout_ms. Never fails: no answer is SLURM_UNKNOWN. */

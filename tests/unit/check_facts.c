@@ -50,6 +50,7 @@ START_TEST(running)
 	ck_assert_int_eq(f.start, 1795646809);
 	ck_assert_int_eq(f.end, 1795647109);
 	ck_assert_int_eq(f.limit_s, 300);
+	ck_assert_int_eq(f.left_s, 297);
 	ck_assert(f.requeue);
 	ck_assert(!f.suspended);
 	ck_assert_str_eq(f.name, "7");
@@ -94,6 +95,38 @@ START_TEST(limits)
 		ck_assert(f.requeue == cases[i].requeue);
 		ck_assert(f.suspended == cases[i].suspended);
 	}
+}
+END_TEST
+
+static struct facts settled(const char *text, int64_t now_s)
+{
+	struct facts f = fresh();
+	struct cr_error err;
+
+	ck_assert_int_eq(facts_read_job(&f, text, 7, &err), 0);
+	facts_settle(&f, now_s);
+	return f;
+}
+
+START_TEST(clocks_that_differ)
+{
+	static const char usual[] = JOB("7", "", "RUNNING", "1", "00:05:00", "1795646809", "1795647109");
+	/* it was suspended for 100 s */
+	static const char later[] = JOB("7", "", "RUNNING", "1", "00:05:00", "1795646809", "1795647209");
+
+	ck_assert_int_eq(settled(usual, 1795646812).end, 1795647109);
+	ck_assert_int_eq(settled(usual, 1795646815).end, 1795647109);
+	/* this node is an hour ahead, a minute behind */
+	ck_assert_int_eq(settled(usual, 1795650412).end, 1795650709);
+	ck_assert_int_eq(settled(usual, 1795650412).start, 1795650409);
+	ck_assert_int_eq(settled(usual, 1795646752).end, 1795647049);
+	ck_assert_int_eq(settled(later, 1795646912).end, 1795647209);
+	/* nothing follows from these */
+	ck_assert_int_eq(settled(JOB("7", "", "SUSPENDED", "1", "00:05:00", "1795646809", "1795647109"), 5).end,
+			 1795647109);
+	ck_assert_int_eq(settled(JOB("7", "", "RUNNING", "1", "UNLIMITED", "1795646809", "Unknown"), 5).end, 0);
+	ck_assert_int_eq(settled(JOB("7", "", "RUNNING", "1", "00:05:00", "1795646809", "1795646899"), 5).end,
+			 1795646899);
 }
 END_TEST
 
@@ -248,5 +281,6 @@ START_TEST(cut_texts)
 }
 END_TEST
 
-UNIT_MAIN("facts", {running, false}, {limits, false}, {preempted, false}, {arrays, false}, {no_job, false},
-	  {terms, false}, {other_terms, false}, {environment, false}, {cut_texts, false})
+UNIT_MAIN("facts", {running, false}, {limits, false}, {clocks_that_differ, false}, {preempted, false},
+	  {arrays, false}, {no_job, false}, {terms, false}, {other_terms, false}, {environment, false},
+	  {cut_texts, false})

@@ -13,9 +13,9 @@ START_TEST(nothing_has_happened)
 
 	ck_assert_int_eq(past.ran_ms, 0);
 	/* the first word of a start is when it began */
-	cr_slot_event(&past, 0, 1000 * S);
+	cr_slot_event(&past, 0, 1000 * S, 0);
 	ck_assert_int_eq(past.ran_ms, 0);
-	cr_slot_event(&past, 0, 1010 * S);
+	cr_slot_event(&past, 0, 1010 * S, 0);
 	ck_assert_int_eq(past.ran_ms, 10000);
 }
 END_TEST
@@ -24,13 +24,13 @@ START_TEST(time_in_the_queue_does_not_count)
 {
 	struct cr_slot_past past = {0};
 
-	cr_slot_event(&past, 0, 1000 * S);
-	cr_slot_event(&past, 0, 1060 * S);
-	cr_slot_event(&past, 1, 5000 * S);
+	cr_slot_event(&past, 0, 1000 * S, 0);
+	cr_slot_event(&past, 0, 1060 * S, 0);
+	cr_slot_event(&past, 1, 5000 * S, 0);
 	ck_assert_int_eq(past.ran_ms, 60000);
-	cr_slot_event(&past, 1, 5001 * S);
-	cr_slot_event(&past, 4, 9000 * S);
-	cr_slot_event(&past, 4, 9000 * S + S / 2);
+	cr_slot_event(&past, 1, 5001 * S, 0);
+	cr_slot_event(&past, 4, 9000 * S, 0);
+	cr_slot_event(&past, 4, 9000 * S + S / 2, 0);
 	ck_assert_int_eq(past.ran_ms, 61500);
 }
 END_TEST
@@ -39,20 +39,20 @@ START_TEST(a_checkpoint_knows)
 {
 	struct cr_slot_past past = {0};
 
-	cr_slot_checkpoint(&past, 3, 1000 * S, 777000);
+	cr_slot_checkpoint(&past, 3, 1000 * S, 0, 777000);
 	/* the journal tells it all again, from the first start on */
-	cr_slot_event(&past, 0, 10 * S);
-	cr_slot_event(&past, 0, 20 * S);
-	cr_slot_event(&past, 3, 900 * S);
-	cr_slot_event(&past, 3, 1000 * S);
+	cr_slot_event(&past, 0, 10 * S, 0);
+	cr_slot_event(&past, 0, 20 * S, 0);
+	cr_slot_event(&past, 3, 900 * S, 0);
+	cr_slot_event(&past, 3, 1000 * S, 0);
 	ck_assert_int_eq(past.ran_ms, 777000);
 	/* until the node was lost, as far as it is known */
-	cr_slot_event(&past, 3, 1030 * S);
+	cr_slot_event(&past, 3, 1030 * S, 0);
 	ck_assert_int_eq(past.ran_ms, 807000);
-	cr_slot_event(&past, 4, 2000 * S);
-	cr_slot_event(&past, 4, 2005 * S);
+	cr_slot_event(&past, 4, 2000 * S, 0);
+	cr_slot_event(&past, 4, 2005 * S, 0);
 	ck_assert_int_eq(past.ran_ms, 812000);
-	cr_slot_checkpoint(&past, 3, 1000 * S, -5);
+	cr_slot_checkpoint(&past, 3, 1000 * S, 0, -5);
 	ck_assert_int_eq(past.ran_ms, 0);
 }
 END_TEST
@@ -61,13 +61,35 @@ START_TEST(clocks_that_go_back)
 {
 	struct cr_slot_past past = {0};
 
-	cr_slot_event(&past, 0, 1000 * S);
-	cr_slot_event(&past, 0, 900 * S);
-	cr_slot_event(&past, 0, 1001 * S);
+	cr_slot_event(&past, 0, 1000 * S, 0);
+	cr_slot_event(&past, 0, 900 * S, 0);
+	cr_slot_event(&past, 0, 1001 * S, 0);
 	ck_assert_int_eq(past.ran_ms, 1000);
-	cr_slot_event(&past, 1, 500 * S);
-	cr_slot_event(&past, 1, 502 * S);
+	cr_slot_event(&past, 1, 500 * S, 0);
+	cr_slot_event(&past, 1, 502 * S, 0);
 	ck_assert_int_eq(past.ran_ms, 3000);
+}
+END_TEST
+
+START_TEST(a_clock_that_is_set)
+{
+	struct cr_slot_past past = {0};
+
+	cr_slot_event(&past, 0, 1000 * S, 50000);
+	cr_slot_event(&past, 0, 5000 * S, 60000);
+	ck_assert_int_eq(past.ran_ms, 10000);
+	/* the node's clock, then the job's, which another node's was: nothing is known by them */
+	cr_slot_event(&past, 0, 5001 * S, 9000000);
+	cr_slot_event(&past, 0, 5003 * S, 1000);
+	ck_assert_int_eq(past.ran_ms, 13000);
+	/* on behalf of an older one */
+	cr_slot_event(&past, 0, 5004 * S, 0);
+	ck_assert_int_eq(past.ran_ms, 14000);
+	cr_slot_event(&past, 0, 5006 * S, 100);
+	ck_assert_int_eq(past.ran_ms, 16000);
+	cr_slot_checkpoint(&past, 1, 6000 * S, 70000, 20000);
+	cr_slot_event(&past, 1, 9000 * S, 75000);
+	ck_assert_int_eq(past.ran_ms, 25000);
 }
 END_TEST
 
@@ -166,7 +188,7 @@ START_TEST(total_time)
 		struct cr_slot_plan p;
 
 		slot.total_s = cases[i].total_s;
-		slot.ran_ms = cases[i].ran_s * 1000;
+		slot.past_ms = (cases[i].ran_s - 10) * 1000;
 		slot.end_s = cases[i].end_s;
 		p = planned(slot, &cost);
 		ck_assert_msg(p.limit_min == cases[i].limit_min && p.requeue == cases[i].requeue,
@@ -177,7 +199,7 @@ END_TEST
 
 START_TEST(a_limit_that_was_set_is_right)
 {
-	struct cr_slot slot = {.now_ms = 1000010000, .start_s = 1000000, .total_s = 1816, .ran_ms = 10000};
+	struct cr_slot slot = {.now_ms = 1000010000, .start_s = 1000000, .total_s = 1816};
 	struct cr_cost cost = {0};
 
 	slot.end_s = slot.start_s + planned(slot, &cost).limit_min * 60;
@@ -186,7 +208,36 @@ START_TEST(a_limit_that_was_set_is_right)
 }
 END_TEST
 
+START_TEST(no_clock_changes_the_limit)
+{
+	struct cr_slot slot = {.now_ms = 1000010000,
+			       .start_s = 1000000,
+			       .end_s = 1003600,
+			       .limit_s = 3600,
+			       .requeue = true,
+			       .total_s = 36000,
+			       .past_ms = 3600000};
+	struct cr_cost cost = {0};
+
+	ck_assert(planned(slot, &cost).requeue);
+	ck_assert_int_eq(planned(slot, &cost).limit_min, 0);
+	/* the node's clock is set, or it was never right */
+	for (int64_t off = -100000000; off <= 100000000; off += 50000000) {
+		slot.now_ms = 1000010000 + off;
+		ck_assert(planned(slot, &cost).requeue);
+		ck_assert_int_eq(planned(slot, &cost).limit_min, 0);
+	}
+	/* after a suspension the end is later than by the limit */
+	slot.end_s += 1000;
+	slot.past_ms = 34200000;
+	ck_assert_int_eq(planned(slot, &cost).limit_min, 30);
+	slot.limit_s = 1800;
+	ck_assert_int_eq(planned(slot, &cost).limit_min, 0);
+	ck_assert(!planned(slot, &cost).requeue);
+}
+END_TEST
+
 UNIT_MAIN("slot", {nothing_has_happened, false}, {time_in_the_queue_does_not_count, false},
-	  {a_checkpoint_knows, false}, {clocks_that_go_back, false}, {no_time_limit, false},
-	  {what_is_not_known_is_learnt, false}, {what_is_known_decides, false}, {total_time, false},
-	  {a_limit_that_was_set_is_right, false})
+	  {a_checkpoint_knows, false}, {clocks_that_go_back, false}, {a_clock_that_is_set, false},
+	  {no_time_limit, false}, {what_is_not_known_is_learnt, false}, {what_is_known_decides, false},
+	  {total_time, false}, {a_limit_that_was_set_is_right, false}, {no_clock_changes_the_limit, false})
