@@ -3,15 +3,18 @@
 
 #include "fence.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ask.h"
 #include "cleanup.h"
 #include "slurm.h"
 
 #define PATIENCE_MS 15000
+#define PAUSE_MS    500
 #define MARGIN_S    2 /* between a look's time and its end */
 
 /* ---- what the journal says ---- */
@@ -141,6 +144,19 @@ static int mark_read(const struct job *job, uint32_t *mark, struct cr_error *err
 	return 0;
 }
 
+/* Without the line of one that slurmctld has confirmed, the next look would end it. */
+static int start_append(const struct job *job, uint32_t mark, bool confirmed, struct cr_error *err)
+{
+	int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + PATIENCE_MS * INT64_C(1000000);
+
+	while (job_journal_append(job, "start", mark, confirmed ? CR_JOURNAL_CONFIRMED : NULL, NULL, -1, err) < 0) {
+		if (!confirmed || cr_time_clock_ns(CLOCK_MONOTONIC) > end)
+			return -1;
+		poll(NULL, 0, PAUSE_MS);
+	}
+	return 0;
+}
+
 int fence_claim(struct job *job, bool *over, struct cr_error *err)
 {
 	struct view v;
@@ -159,7 +175,7 @@ int fence_claim(struct job *job, bool *over, struct cr_error *err)
 	if (lost && v.newest > job->restart && !slurm_confirms(job))
 		return -1;
 	*over = v.over || !v.node[0];
-	return job_journal_append(job, "start", mark, lost ? CR_JOURNAL_CONFIRMED : NULL, NULL, -1, err);
+	return start_append(job, mark, lost, err);
 }
 
 int64_t fence_patience(const struct job *job)

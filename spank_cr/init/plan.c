@@ -353,13 +353,19 @@ static int candidates_print(struct survey *s, struct cr_error *err)
 	return s->good;
 }
 
-/* Returns false, having said so, when Slurm has started the job again elsewhere: then it is not to run here. */
+/* Returns false, having said so, when it is not to run here: Slurm has started the job again elsewhere, or that
+ * cannot be told. */
 static bool claim(struct job *job)
 {
-	struct cr_error err;
+	struct cr_error err, look;
 	bool over = true;
 
 	if (fence_claim(job, &over, &err) < 0) {
+		/* slurmctld has confirmed this start, and the journal cannot be told */
+		if (err.errnum != FENCE_LOST && fence_check(job, &look) < 0 && look.errnum == FENCE_LOST) {
+			(void)refuse(&err);
+			return false;
+		}
 		if (err.errnum == FENCE_LOST)
 			SAY("fenced %s", err.text);
 		else
