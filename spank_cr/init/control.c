@@ -89,6 +89,16 @@ bool control_later(const struct control *c)
 	return c->turns_due > 0;
 }
 
+void control_refuse_moves(struct control *c, const char *text)
+{
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *client = &c->clients[i];
+
+		if (client->fd >= 0 && !client->taken && client->verb == CONTROL_VACATE && client->moving.to[0])
+			control_reply_error(client, text);
+	}
+}
+
 struct moved control_moving(const struct control *c)
 {
 	for (int i = 0; i < CONTROL_CLIENTS; i++) {

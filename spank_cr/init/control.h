@@ -62,6 +62,9 @@ void control_take(struct control *c, enum control_verb verb);
 
 /* Has somebody asked who has hung up by now, as all have who asked that way? */
 bool control_later(const struct control *c);
+/* It cannot be noted any more where those who ask for a vacate now want the job to go. */
+void control_refuse_moves(struct control *c, const char *text);
+
 /* Where those who have asked for the vacate that begins now want the job to go. */
 struct moved control_moving(const struct control *c);
 

@@ -289,6 +289,8 @@ static void final_begin(struct loop *l)
 /* The tree stands still since the last checkpoint, which is what whoever asks for one now wants. */
 static void held_answer(struct loop *l)
 {
+	control_refuse_moves(&l->control,
+			     "its last checkpoint is made already, and the job goes where Slurm puts it");
 	control_take(&l->control, CONTROL_CREATE);
 	control_take(&l->control, CONTROL_VACATE);
 	clients_reply(l, &l->newest);
