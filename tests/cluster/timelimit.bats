@@ -23,6 +23,7 @@ setup_file() {
 	minute sum --nodelist=n1 --checkpoint-timelimit=requeue --checkpoint-total-time=2m "$COUNT"
 	minute total --nodelist=n1 --time=10 --checkpoint-total-time=1m "$COUNT"
 	minute later --nodelist=n1 "$COUNT"
+	minute paused --nodelist=n1 --checkpoint-timelimit=requeue "$COUNT"
 	# shellcheck disable=SC2016 # expanded in the job
 	minute blocked --nodelist=n1 --checkpoint-timelimit=requeue './blocker seccomp "ready.$SLURM_JOB_ID"'
 	# shellcheck disable=SC2016
@@ -60,6 +61,14 @@ at() {
 	on n0 root scontrol update jobid="$(job later)" TimeLimit=10
 }
 
+@test "a job that is suspended past its limit has that later" {
+	local id
+	id=$(job paused)
+	wait_file alice "$(store "$id")/crinit.log" 'the time limit is at' 30
+	on n0 root scontrol suspend "$id"
+	wait_field "$id" JobState SUSPENDED 20
+}
+
 @test "a job that cannot be checkpointed says early what will be lost, and when; one with --no-requeue that it will end" {
 	grep -q 'spank_cr: --checkpoint-timelimit=requeue: with --no-requeue the job will end at its time limit' \
 		"$BATS_FILE_TMPDIR/once.said"
@@ -89,6 +98,21 @@ at() {
 	[ "$(on n0 alice grep -c 'will be lost' "errors.$(job blocked)")" = 1 ]
 	[ "$(newest "$(job blocked)")" = 0 ]
 	[ "$(job_field "$(job blocked)" Restarts)" = 0 ]
+}
+
+@test "and does not requeue itself before that, when it goes on" {
+	local id n
+	id=$(job paused)
+	# it was suspended after some seconds
+	[ "$(date +%s)" -gt $(($(started paused) + 60)) ]
+	n=$(lines "count.$id")
+	on n0 root scontrol resume "$id"
+	# some seconds of work
+	wait_until 40 _longer "count.$id" $((n + 50))
+	[ "$(job_field "$id" JobState) $(job_field "$id" Restarts)" = "RUNNING 0" ]
+	[ "$(records "$id" 'map(select(.reason == "timelimit")) | length')" = 0 ]
+	finish "$id"
+	counted "count.$id"
 }
 
 @test "the extended job has not taken its last checkpoint, and ends as it wants" {
