@@ -5,10 +5,11 @@
 # often   is being checkpointed all the time
 # late    was about to commit a checkpoint, and wakes up when the job goes on on n2 already
 # held    was about to look at its checkpoints, to go on on n1, and wakes up then, too
+# back    was being restored on n1
 
 load helpers
 
-JOBS=(often late held)
+JOBS=(often late held back)
 
 setup_file() {
 	have_spank_cr || return 0
@@ -19,10 +20,16 @@ setup_file() {
 	submit_as often --checkpoint="$OFTEN" --output=out.%j "$COUNT"
 	submit_as late --output=out.%j "python3 churn.py 20 stop.\$SLURM_JOB_ID | tail -n 1 >end.\$SLURM_JOB_ID"
 	submit_as held --output=out.%j "$COUNT"
-	for name in often held; do
+	submit_as back --output=out.%j "$COUNT"
+	for name in often held back; do
 		wait_file alice "out.$(job $name)" '^10$' 60
 	done
 	on n0 alice scheckpoint create "$(job late)"
+	on n0 alice scheckpoint create "$(job back)"
+	hold_restores n1
+	on n0 root scontrol requeue "$(job back)"
+	wait_until 120 restoring n1 "$(job back)"
+	let_plans n1
 	hold_plans n1
 	on n0 root scontrol requeue "$(job held)"
 	wait_held n1 "$(job held)" 60
@@ -35,6 +42,15 @@ setup_file() {
 		wait_restored "$(job $name)" 1 120
 	done
 	wait_restored "$(job held)" 2 120
+	wait_restored "$(job back)" 2 120
+}
+
+# restoring NODE JOB - criu is to restore it there, and was stopped
+restoring() {
+	# shellcheck disable=SC2016 # expanded over there
+	on "$1" root bash -c '
+		main=$(pgrep -o -f -- "^crinit restore .*--job=$1 ") && worker=$(pgrep -P "$main" -x crworker) &&
+			criu=$(pgrep -P "$worker" -f "criu-held.* restore") && grep -q "^State:.T" "/proc/$criu/status"' bash "$2"
 }
 
 setup() {
@@ -119,6 +135,17 @@ on_n2() {
 	on_n2 "$job" 2
 }
 
+@test "a restore that is at it ends, and says nothing of it" {
+	local job
+	job=$(job back)
+	[ "$(journal "$job" '.[] | select(.event == "start") | "\(.restart) \(.node)"')" = "1 n1
+2 n2" ]
+	wait_until 30 _no_processes n1 "$job"
+	wait_until 10 on n1 root grep "job $job: .*Slurm has started this job again on n2 (restart 2, this is 1 on n1)" /var/log/slurm/slurmd.log
+	[ "$(journal "$job" '[.[] | select(.node == "n1" and .restart == 1) | .event] | unique | join(",")')" = "restoring,start" ]
+	on_n2 "$job" 2
+}
+
 @test "when the node is back the jobs go on where they are, and nothing is left of them on it" {
 	local name
 	"$TESTBED" join-node n1
@@ -128,11 +155,11 @@ on_n2() {
 		[ "$(job_field "$(job $name)" BatchHost)" = n2 ]
 	done
 	requeue "$(job often)" "$(job late)"
-	for name in often held; do
+	for name in often held back; do
 		wait_longer "out.$(job $name)" 20
 	done
-	finish "$(job often)" "$(job late)" "$(job held)"
-	for name in often held; do
+	finish "$(job often)" "$(job late)" "$(job held)" "$(job back)"
+	for name in often held back; do
 		counted "out.$(job $name)"
 	done
 	on n0 alice grep -x intact "end.$(job late)"
