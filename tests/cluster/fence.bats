@@ -149,7 +149,7 @@ on_n2() {
 @test "when the node is back the jobs go on where they are, and nothing is left of them on it" {
 	local name
 	"$TESTBED" join-node n1
-	nodes_ready 60
+	nodes_ready 120
 	for name in "${JOBS[@]}"; do
 		nothing_left n1 "$(job $name)"
 		[ "$(job_field "$(job $name)" BatchHost)" = n2 ]
