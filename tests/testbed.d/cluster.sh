@@ -39,7 +39,7 @@ cluster_up() {
 	[ -n "${TESTBED_STORE_SIZE:-}" ] || [ ! -e "$STATE/run/store" ] || cluster_stop
 	[ -n "$nodes" ] || nodes=$(cluster_size)
 	[ "$nodes" -gt 0 ] || nodes=2
-	if [ "$(cluster_size)" != "$nodes" ] || ! cluster_alive n0; then
+	if [ "$(cluster_size)" != "$nodes" ] || ! cluster_alive n0 || ! cluster_same_kind; then
 		cluster_stop
 		cluster_start_fresh "$nodes"
 	elif [ "$(cat "$STATE/run/stamp" 2>/dev/null)" != "$(cluster_stamp)" ]; then
@@ -50,6 +50,11 @@ cluster_up() {
 	cluster_ready
 }
 
+# cluster_same_kind - with slurmdbd slurmctld has its cluster's number from there: none goes on from the other's state
+cluster_same_kind() {
+	[ "$(cat "$STATE/run/accounting" 2>/dev/null)" = "${TESTBED_ACCOUNTING:-}" ]
+}
+
 cluster_alive() {
 	node_alive "$1"
 }
@@ -58,6 +63,7 @@ cluster_alive() {
 cluster_reinstall() {
 	lock_take
 	[ "$(cluster_size)" -gt 0 ] || die "the cluster is down"
+	cluster_same_kind || die "the cluster was started with another TESTBED_ACCOUNTING: tests/testbed up makes a new one"
 	cluster_prepare
 	cluster_restart
 	cluster_ready
@@ -86,6 +92,7 @@ cluster_start_fresh() {
 	done
 	cluster_start_dead
 	cluster_stamp >"$STATE/run/stamp"
+	echo "${TESTBED_ACCOUNTING:-}" >"$STATE/run/accounting"
 }
 
 # cluster_restart - all nodes stopped and started with new layers under their disks
