@@ -229,6 +229,10 @@ restoring() {
 	right twice
 }
 
+_restored_again() {
+	[ "$(journal "$1" '[.[] | select(.event == "restored" and .restart > 1)] | length')" -gt 0 ]
+}
+
 @test "a node dies during a dump and a drain, and the next one during a restore: the last checkpoint before counts" {
 	local name
 	only_n1
@@ -247,11 +251,13 @@ restoring() {
 	"$TESTBED" start-node n1
 	nodes_ready 60
 	"$TESTBED" kill-node n2
-	wait_restored "$(job drain)" 2 120
-	wait_restored "$(job dump)" 2 120
+	# a start that was lost in its restore is reason enough to put off the next one
+	for name in dump drain; do
+		wait_until 180 _restored_again "$(job $name)"
+	done
 	"$TESTBED" start-node n2
 	for name in dump drain; do
-		[ "$(journal "$(job $name)" '.[] | select(.event == "restored" and .restart == 2).generation')" = 1 ]
+		[ "$(journal "$(job $name)" '[.[] | select(.event == "restored" and .restart > 1)] | last.generation')" = 1 ]
 		kept $name
 	done
 	right dump drain
