@@ -10,7 +10,10 @@
 SOAK_MINUTES=${SOAK_MINUTES:-60}
 SOAK_STORE=2000M
 SOAK_EVERY=15s # --checkpoint=
-SOAK_DIR=/shared/home/alice/soak
+# bob's jobs: what a user may have in pipes on a machine (fs.pipe-user-pages-soft) would otherwise be short for the tests
+# of alice's beside it, and for criu
+export SUBMIT_USER=bob
+SOAK_DIR=/shared/home/bob/soak
 # what is done, the more often the more it is named. criu is killed while it restores, not in a dump: in the milliseconds
 # in which its code is in a task, that dies with it (doc/store.md)
 SOAK_DEEDS=(node node requeue requeue vacate preempt preempt full full writer worker reader criu crinit)
@@ -88,15 +91,15 @@ soak_script() {
 soak_prepare() {
 	local name memory cpus how options command
 	# shellcheck disable=SC2016 # expanded over there
-	on n0 alice bash -ec 'rm -rf soak; mkdir -p soak/source soak/programs soak/run'
-	tar -C "$CLONE/tests/soak" -c . | on n0 alice tar -C soak/source -x
-	tar -C "$CLONE/tests/cluster" -c programs hold.c | on n0 alice tar -C soak -x
-	tar -C "$CLONE" -c libcrcore | on n0 alice tar -C soak/programs -x
-	on n0 alice bash -ec 'cd soak/programs
+	on n0 bob bash -ec 'rm -rf soak; mkdir -p soak/source soak/programs soak/run'
+	tar -C "$CLONE/tests/soak" -c . | on n0 bob tar -C soak/source -x
+	tar -C "$CLONE/tests/cluster" -c programs hold.c | on n0 bob tar -C soak -x
+	tar -C "$CLONE" -c libcrcore | on n0 bob tar -C soak/programs -x
+	on n0 bob bash -ec 'cd soak/programs
 		gcc -std=gnu11 -O2 -Wall -pthread -o threads threads.c; gcc -std=gnu11 -O2 -Wall -o hold ../hold.c
 		gcc -std=gnu11 -O2 -Wall -fopenmp -o loops loops.c'
 	while read -r name memory cpus how options command <&4; do
-		on n0 alice mkdir -p "soak/run/$name/books" "soak/run/$name.alone"
+		on n0 bob mkdir -p "soak/run/$name/books" "soak/run/$name.alone"
 		[ "$how" != alone ] || soak_alone "$name" "$command"
 	done 4< <(soak_jobs)
 }
@@ -104,7 +107,7 @@ soak_prepare() {
 # soak_alone NAME COMMAND - left in peace, on n0
 soak_alone() {
 	# shellcheck disable=SC2016 # expanded over there
-	on n0 alice timeout 300 bash -c 'cd "soak/run/$1.alone" && touch go && exec bash -c "$2" >out 2>errors </dev/null' \
+	on n0 bob timeout 300 bash -c 'cd "soak/run/$1.alone" && touch go && exec bash -c "$2" >out 2>errors </dev/null' \
 		bash "$1" "$(soak_script "$2")" || die "$1 does not work undisturbed, see $SOAK_DIR/run/$1.alone"
 }
 
@@ -157,7 +160,7 @@ soak_calmed() {
 }
 
 soak_all_run() {
-	[ "$(on n0 root squeue -h -t running -u alice -o %i | wc -l)" = ${#SOAK_IDS[@]} ]
+	[ "$(on n0 root squeue -h -t running -u bob -o %i | wc -l)" = ${#SOAK_IDS[@]} ]
 }
 
 # soak_again - a job whose crinit was killed has failed: somebody starts it again
@@ -168,7 +171,7 @@ soak_again() {
 		on n0 root scontrol requeue "$id" || true
 	done
 	# Slurm holds a job that it could not launch
-	for id in $(on n0 root squeue -h -u alice -t pending -o '%i %r' | awk '/[Hh]eld/ { print $1 }'); do
+	for id in $(on n0 root squeue -h -u bob -t pending -o '%i %r' | awk '/[Hh]eld/ { print $1 }'); do
 		soak_say "job $id is held, and released"
 		on n0 root scontrol release "$id" || true
 	done
@@ -176,7 +179,7 @@ soak_again() {
 
 # soak_in_state REGEXP - our jobs in those states
 soak_in_state() {
-	on n0 root squeue -h -t all -u alice -o '%i %t' | awk -v states="^($1)\$" '$2 ~ states { print $1 }'
+	on n0 root squeue -h -t all -u bob -o '%i %t' | awk -v states="^($1)\$" '$2 ~ states { print $1 }'
 }
 
 # soak_node - a node loses its power for a while: Slurm notices, or does not
@@ -196,7 +199,7 @@ soak_requeue() {
 
 soak_vacate() {
 	soak_event vacate "$1"
-	on n0 alice scheckpoint vacate "$1"
+	on n0 bob scheckpoint vacate "$1"
 }
 
 # soak_preempt - somebody takes a node, or both
@@ -204,7 +207,7 @@ soak_preempt() {
 	local nodes=(--nodelist="$3") urgent
 	[ $(($4 % 3)) != 0 ] || nodes=(--nodes=2)
 	soak_event preempt "${nodes[*]#--}"
-	urgent=$(SUBMIT_USER=bob submit --partition=urgent --exclusive --output=/dev/null "${nodes[@]}" "sleep $(($4 % 4))")
+	urgent=$(SUBMIT_USER=alice submit --partition=urgent --exclusive --output=/dev/null "${nodes[@]}" "sleep $(($4 % 4))")
 	wait_state "$urgent" COMPLETED 120 || on n0 root scancel "$urgent"
 }
 
@@ -212,7 +215,7 @@ soak_preempt() {
 soak_full() {
 	soak_event full "$4"
 	mount -o "remount,size=$(soak_used)k" "$STATE/shared/checkpoints"
-	on n0 alice scheckpoint create "$1" || true
+	on n0 bob scheckpoint create "$1" || true
 	on n0 root scontrol requeue "$2" || true
 	sleep "$4"
 	mount -o "remount,size=$SOAK_STORE" "$STATE/shared/checkpoints"
@@ -257,7 +260,7 @@ soak_catch() {
 		pids+=($!)
 	done
 	if [ "$1" = create ]; then
-		on n0 alice scheckpoint create "$2" || true
+		on n0 bob scheckpoint create "$2" || true
 	else
 		soak_event requeue "$2"
 		on n0 root scontrol requeue "$2" || true
@@ -319,7 +322,7 @@ soak_calm() {
 soak_finish() {
 	local name id how
 	# shellcheck disable=SC2016 # expanded over there
-	on n0 alice bash -c 'for dir in soak/run/*; do touch "$dir/go"; done'
+	on n0 bob bash -c 'for dir in soak/run/*; do touch "$dir/go"; done'
 	wait_until 300 soak_all_ended || soak_say "not all of them have ended"
 	while read -r name id how <&4; do
 		echo "$name $id $how $(job_field "$id" JobState)"
@@ -328,7 +331,7 @@ soak_finish() {
 }
 
 soak_all_ended() {
-	[ -z "$(on n0 root squeue -h -u alice)" ]
+	[ -z "$(on n0 root squeue -h -u bob)" ]
 }
 
 # soak_left - what is still there of any of them
@@ -346,8 +349,8 @@ soak_left() {
 soak_keep() {
 	local node
 	rm -rf "$LOG/run" "$LOG/store"
-	cp -a "$STATE/shared/home/alice/soak/run" "$LOG/run"
-	(cd "$STATE/shared/checkpoints/alice" && find . \( -name '*.log' -o -name '*.jsonl' -o -name manifest.json \) -print0 |
+	cp -a "$STATE/shared/home/bob/soak/run" "$LOG/run"
+	(cd "$STATE/shared/checkpoints/bob" && find . \( -name '*.log' -o -name '*.jsonl' -o -name manifest.json \) -print0 |
 		tar --null -T - -c) | (mkdir -p "$LOG/store" && tar -C "$LOG/store" -x)
 	for node in n0 n1 n2; do
 		cp "$STATE/nodes/$node/upper/var/log/slurm/"slurm{d,ctld}.log "$LOG/" 2>/dev/null || true
@@ -359,7 +362,7 @@ soak_report() {
 	local rc=0
 	on n0 root mkdir -p /root/soak
 	tar -C "$LOG" -c jobs events left run | on n0 root tar -C /root/soak -x
-	on n0 root python3 "$SOAK_DIR/source/report.py" /root/soak /shared/checkpoints/alice | tee "$LOG/report" || rc=$?
+	on n0 root python3 "$SOAK_DIR/source/report.py" /root/soak /shared/checkpoints/bob | tee "$LOG/report" || rc=$?
 	echo "soak: all of it is in $LOG"
 	return "$rc"
 }
