@@ -14,7 +14,8 @@
 #include "slurm.h"
 
 #define LINE_SIZE 65536
-#define CLOCKS_S  3 /* by which two clocks may differ */
+#define CLOCKS_S  3			     /* by which two clocks may differ */
+#define YEAR_S	  (INT64_C(365) * 24 * 3600) /* what slurmctld's backfill makes of no limit */
 
 void facts_init(struct facts *f)
 {
@@ -64,8 +65,7 @@ void facts_read_environment(struct facts *f, const char *text)
 	if (n > 0)
 		f->start = n;
 	n = number(slurm_value(text, "SLURM_JOB_END_TIME", value, sizeof(value)));
-	/* without a limit it is a year away */
-	if (n > f->start)
+	if (n > f->start && n - f->start < YEAR_S)
 		f->end = n;
 	word_set(f->partition, text, "SLURM_JOB_PARTITION");
 }
@@ -113,11 +113,10 @@ int facts_read_job(struct facts *f, const char *text, uint32_t id, struct cr_err
 	f->end = moment(slurm_value(line, "EndTime", value, sizeof(value)));
 	f->preempted = moment(slurm_value(line, "PreemptTime", value, sizeof(value)));
 	slurm_value(line, "TimeLimit", value, sizeof(value));
-	if (strcmp(value, "UNLIMITED") == 0) {
+	f->limit_s = cr_duration_parse(value, &limit, NULL) == 0 ? limit : -1;
+	if (strcmp(value, "UNLIMITED") == 0 || f->limit_s >= YEAR_S) {
 		f->limit_s = FACTS_UNLIMITED;
 		f->end = f->preempted ? f->end : 0;
-	} else {
-		f->limit_s = cr_duration_parse(value, &limit, NULL) == 0 ? limit : -1;
 	}
 	f->left_s = left(line, f->limit_s);
 	f->requeue = strcmp(slurm_value(line, "Requeue", value, sizeof(value)), "1") == 0;

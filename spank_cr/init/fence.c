@@ -149,7 +149,8 @@ static int start_append(const struct job *job, uint32_t mark, bool confirmed, st
 {
 	int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + PATIENCE_MS * INT64_C(1000000);
 
-	while (job_journal_append(job, "start", mark, confirmed ? CR_JOURNAL_CONFIRMED : NULL, NULL, -1, err) < 0) {
+	while (job_journal_append(job, "start", mark, confirmed ? CR_JOURNAL_CONFIRMED : NULL, NULL, -1, err) <
+	       0) {
 		if (!confirmed || cr_time_clock_ns(CLOCK_MONOTONIC) > end)
 			return -1;
 		poll(NULL, 0, PAUSE_MS);

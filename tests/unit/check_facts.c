@@ -125,6 +125,9 @@ START_TEST(clocks_that_differ)
 	ck_assert_int_eq(settled(JOB("7", "", "SUSPENDED", "1", "00:05:00", "1795646809", "1795647109"), 5).end,
 			 1795647109);
 	ck_assert_int_eq(settled(JOB("7", "", "RUNNING", "1", "UNLIMITED", "1795646809", "Unknown"), 5).end, 0);
+	/* no limit, started by slurmctld's backfill */
+	ck_assert_int_eq(settled(JOB("7", "", "RUNNING", "1", "365-00:00:00", "1795646809", "1827182809"), 5).end,
+			 0);
 	ck_assert_int_eq(settled(JOB("7", "", "RUNNING", "1", "00:05:00", "1795646809", "1795646899"), 5).end,
 			 1795646899);
 }
@@ -252,6 +255,8 @@ START_TEST(environment)
 	facts_read_environment(&f, "");
 	ck_assert_int_eq(f.start, 5);
 	facts_read_environment(&f, "SLURM_JOB_END_TIME=4\n");
+	ck_assert_int_eq(f.end, 0);
+	facts_read_environment(&f, "SLURM_JOB_START_TIME=1795646809\nSLURM_JOB_END_TIME=1827182809\n");
 	ck_assert_int_eq(f.end, 0);
 }
 END_TEST
