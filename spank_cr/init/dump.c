@@ -146,8 +146,7 @@ static void token_wait(struct dump *d, struct cr_token *token)
 	struct cr_error err;
 	int rc;
 
-	/* when Slurm ends the job there is no time for that */
-	if (job->drain_jobs < 1 || d->mode == DUMP_TERM)
+	if (job->drain_jobs < 1)
 		return;
 	if (cr_token_open(token, *job->token_dir ? job->token_dir : job->dir, (unsigned)job->drain_jobs, job->id,
 			  job->part, (uint64_t)(cr_time_clock_ns(CLOCK_MONOTONIC) - job->saved_ns) / 1000000000,
@@ -155,8 +154,9 @@ static void token_wait(struct dump *d, struct cr_token *token)
 		job_log(job, 1, "draining without a token: %s", err.text);
 		return;
 	}
+	/* when Slurm ends the job there is no time for that; what a drain that was given up has left there goes */
 	if (d->mode != DUMP_RUNNING)
-		token->patience_ms = TOKEN_PATIENCE_FINAL_MS;
+		token->patience_ms = d->mode == DUMP_TERM ? 0 : TOKEN_PATIENCE_FINAL_MS;
 	while ((rc = cr_token_try(token, &err)) == 0 && !cr_token_overdue(token) && !hurry_look(d))
 		poll(NULL, 0, CR_TOKEN_POLL_MS);
 	if (d->mode == DUMP_RUNNING)
