@@ -86,6 +86,10 @@ failed() {
 	counted "out.$job"
 }
 
+_ending() {
+	[[ $(job_field "$1" JobState) =~ ^(COMPLETING|CANCELLED)$ ]]
+}
+
 @test "storage hangs while a job is restored: it waits, scancel ends one that does, and the other goes on" {
 	local job other id
 	hold_plans n1
@@ -108,10 +112,13 @@ failed() {
 		wait_until 60 on n1 root test -e "$FLAG.held"
 	done
 	on n0 alice scancel "$other"
-	wait_state "$other" CANCELLED 60
+	# its process cannot be killed while the kernel waits for the storage
+	wait_until 20 _ending "$other"
 	not _restored "$job" 1
 	not _restored "$other" 1
 	on n1 root rm "$FLAG"
+	wait_state "$other" CANCELLED 60
+	not _restored "$other" 1
 	let_plans n1
 	wait_restored "$job" 1 60
 	wait_longer "out.$job" 20
