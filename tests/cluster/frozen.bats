@@ -118,7 +118,6 @@ _ending() {
 	not _restored "$other" 1
 	on n1 root rm "$FLAG"
 	wait_state "$other" CANCELLED 60
-	not _restored "$other" 1
 	let_plans n1
 	wait_restored "$job" 1 60
 	wait_longer "out.$job" 20
