@@ -25,24 +25,26 @@ void cr_cost_add(struct cr_cost *cost, int64_t freeze_ms, int64_t total_ms)
 		cost->n = CR_COST_SAMPLES;
 }
 
+/* What the last few took together. */
+static struct cr_cost_sample samples_sum(const struct cr_cost *cost)
+{
+	struct cr_cost_sample sum = {0};
+
+	for (unsigned i = 0; i < samples_count(cost); i++) {
+		sum.freeze_ms += cost->samples[i].freeze_ms;
+		sum.total_ms += cost->samples[i].total_ms;
+	}
+	return sum;
+}
+
 int64_t cr_cost_freeze_ms(const struct cr_cost *cost)
 {
-	unsigned n = samples_count(cost);
-	int64_t sum = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		sum += cost->samples[i].freeze_ms;
-	return n ? sum / n : -1;
+	return cost->n ? samples_sum(cost).freeze_ms / samples_count(cost) : -1;
 }
 
 int64_t cr_cost_total_ms(const struct cr_cost *cost)
 {
-	unsigned n = samples_count(cost);
-	int64_t sum = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		sum += cost->samples[i].total_ms;
-	return n ? sum / n : -1;
+	return cost->n ? samples_sum(cost).total_ms / samples_count(cost) : -1;
 }
 
 void cr_cost_add_drain(struct cr_cost *cost, double before, double during, int64_t drain_ms)
