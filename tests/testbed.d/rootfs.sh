@@ -13,7 +13,7 @@ ROOTFS_BASE_PACKAGES=(
 	slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge criu tini
 	build-essential autoconf automake libtool pkg-config
 	libslurm-dev libmunge-dev libcap-dev libjansson-dev libsodium-dev libzstd-dev libxxhash-dev
-	libarchive-dev libelf-dev check
+	libarchive-dev libelf-dev libprotobuf-c-dev protobuf-c-compiler check
 	bats python3 python3-numpy lammps openmpi-bin jq
 	procps psmisc iproute2 util-linux strace tar
 	clang-format clang-tidy cppcheck shellcheck mandoc
@@ -21,11 +21,12 @@ ROOTFS_BASE_PACKAGES=(
 ROOTFS_COMPAT_PACKAGES=(
 	build-essential autoconf automake libtool pkg-config
 	libslurm-dev libmunge-dev libcap-dev libjansson-dev libsodium-dev libzstd-dev libxxhash-dev
-	libarchive-dev libelf-dev check
+	libarchive-dev libelf-dev libprotobuf-c-dev protobuf-c-compiler check
 )
 ROOTFS_PROGRAMS_PACKAGES=(
 	openjdk-21-jre-headless r-base-core octave nodejs golang-go libopenblas0-pthread sqlite3
 	mpich libmpich-dev libopenmpi-dev parallel screen btrfs-progs
+	valgrind python3-joblib numactl
 )
 ROOTFS_ACCOUNTING_PACKAGES=(slurmdbd mariadb-server)
 ROOTFS_APT=(-y -q --no-install-recommends -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
@@ -64,18 +65,29 @@ rootfs_verb() {
 	rootfs_path "$1"
 }
 
-# rootfs_make NAME - build it unless it is there
+# rootfs_make NAME - build it unless it is there; one at a time, whoever asks: several states share ROOTFS
 rootfs_make() {
-	local name=$1 path temp log began=$SECONDS
-	path=$(rootfs_path "$name")
+	local path fd rc=0
+	path=$(rootfs_path "$1")
 	[ ! -d "$path" ] || return 0
+	mkdir -p "$ROOTFS"
+	exec {fd}>"$ROOTFS/$1.lock"
+	flock "$fd"
+	[ -d "$path" ] || rootfs_build "$1" "$path" || rc=$?
+	exec {fd}>&-
+	return "$rc"
+}
+
+# rootfs_build NAME PATH - by who holds its lock
+rootfs_build() {
+	local name=$1 path=$2 temp log began=$SECONDS
 	case $name in
 	criu-sid | fuzz | programs | accounting) rootfs_make base ;;
 	*) host_keyring ;;
 	esac
 	host_need_tools
 	host_need debootstrap:debootstrap gpgv:gpgv
-	mkdir -p "$ROOTFS" "$STATE/debs" "$STATE/log"
+	mkdir -p "$STATE/debs" "$STATE/log"
 	rm -rf "$ROOTFS/$name-"*.tmp
 	temp=$path.tmp
 	log=$STATE/log/rootfs-$name.log
