@@ -107,7 +107,7 @@ config_slurm_conf() {
 	SchedulerParameters=sched_interval=1,sched_min_interval=100000,batch_sched_delay=0,bf_interval=1
 	NodeName=n[1-$nodes] CPUs=$CONFIG_CPUS RealMemory=$memory State=UNKNOWN
 	# jobs that say --oversubscribe share the processors
-	PartitionName=main Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE PriorityTier=1 OverSubscribe=YES:8
+	PartitionName=main Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE PriorityTier=1 OverSubscribe=YES:16
 	PartitionName=urgent Nodes=n[1-$nodes] MaxTime=INFINITE PriorityTier=10
 	# jobs there that urgent ones preempt have some time more, or are not started again
 	PartitionName=grace Nodes=n[1-$nodes] MaxTime=INFINITE PriorityTier=1 GraceTime=30

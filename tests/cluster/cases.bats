@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# cases.bats - what a job may have at the moment of a checkpoint, a directory of cases/ each, all side by side
+#
+# A case makes a file ready, waits for a file go, and writes result; cases/README.md has the form. Each is run in peace
+# on n0, and as a job on n1: asked whether it can be checkpointed, vacated to n2, checkpointed there, its node lost, gone
+# on with on n1. What it says in outcome must become of it: the result of the peaceful run after both restores, or a
+# refusal before the freeze, in our words, and that result without one.
+
+load helpers
+
+CASES=$BATS_TEST_DIRNAME/cases
+
+setup_file() {
+	have_spank_cr || return 0
+	chosen >"$BATS_FILE_TMPDIR/chosen"
+	prepare
+	only_n1
+	each submit_one
+	each wait_ready
+	on n0 root scontrol update nodename=n2 state=resume
+	on n0 root scontrol update nodename=n1 state=drain reason="the jobs are to go on on n2"
+	each_of_four vacate
+	each wait_back 1
+	each_of_four create
+	each meddle
+	on n0 root scontrol update nodename=n1 state=resume
+	"$TESTBED" kill-node n2
+	each wait_back 2
+	each open_gate
+	each alone
+	each wait_result
+	all_started
+}
+
+# chosen - the names of the cases, or of them what CASE names; those that hold a node back longest first
+chosen() {
+	local dir name
+	for dir in "$CASES"/*/; do
+		name=$(basename "$dir")
+		[[ -z ${CASE:-} || " $CASE " == *" $name "* ]] || continue
+		echo "$name"
+	done
+}
+
+# each CMD ARG... - CMD NAME ARG... for each chosen case
+each() {
+	local cmd=$1 name
+	shift
+	while read -r name <&4; do
+		"$cmd" "$name" "$@"
+	done 4<"$BATS_FILE_TMPDIR/chosen"
+}
+
+# each_of_four CMD - the same, four at a time
+each_of_four() {
+	local name n=0
+	while read -r name <&4; do
+		[ $((n++)) -lt 4 ] || wait -n || true
+		"$1" "$name" 3>&- 4<&- &
+	done 4<"$BATS_FILE_TMPDIR/chosen"
+	wait
+}
+
+# prepare - directories for both runs, programs compiled; what a case's own setup does
+prepare() {
+	tar -C "$BATS_TEST_DIRNAME" -c cases | on n0 alice sh -c 'rm -rf cases; tar -x'
+	# shellcheck disable=SC2016 # expanded over there
+	on n0 alice bash -ec 'cd cases
+		for name; do
+			for source in "$name"/*.c; do
+				[ ! -e "$source" ] || gcc -std=gnu11 -O1 -Wall -pthread -o "${source%.c}" "$source"
+			done
+			mkdir -p run; cp -a "$name" "run/$name"; cp -a "$name" "run/$name.alone"
+			for dir in "run/$name" "run/$name.alone"; do
+				[ ! -e "$name/setup" ] || (cd "$dir" && bash ./setup)
+			done
+		done' bash $(cat "$BATS_FILE_TMPDIR/chosen")
+}
+
+# options NAME - what its file opts says
+options() {
+	cat "$CASES/$1/opts" 2>/dev/null || true
+}
+
+submit_one() {
+	local dir=/shared/home/alice/cases/run/$1
+	# shellcheck disable=SC2046 # several options
+	submit --job-name="$1" --checkpoint=1h --oversubscribe --mem=80M $(options "$1") --chdir="$dir" --output=out \
+		--error=errors "$(cat "$CASES/$1/job.sh")" >"$BATS_FILE_TMPDIR/$1.id"
+}
+
+# trouble NAME TEXT... - what its test will tell
+trouble() {
+	local name=$1
+	shift
+	echo "$*" >>"$BATS_FILE_TMPDIR/$name.trouble"
+}
+
+in_trouble() {
+	[ -e "$BATS_FILE_TMPDIR/$1.trouble" ]
+}
+
+# refused NAME - is it to be?
+refused() {
+	grep -q '^refused ' "$CASES/$1/outcome"
+}
+
+wait_ready() {
+	wait_until 60 on n0 alice test -e "cases/run/$1/ready" || trouble "$1" "it is not ready"
+}
+
+# vacate NAME - is it said to be fine? Then to the other node with it; one that is refused stays where it is
+vacate() {
+	local rc=0
+	in_trouble "$1" && return
+	on n0 alice scheckpoint able "$(job "$1")" >"$BATS_FILE_TMPDIR/$1.able" 2>&1 || rc=$?
+	echo "$rc" >"$BATS_FILE_TMPDIR/$1.able.status"
+	rc=0
+	on n0 alice scheckpoint vacate "$(job "$1")" >"$BATS_FILE_TMPDIR/$1.vacate" 2>&1 || rc=$?
+	if refused "$1"; then
+		[ "$rc" != 0 ] || trouble "$1" "it was vacated"
+	elif [ "$rc" != 0 ]; then
+		trouble "$1" "not vacated: $(cat "$BATS_FILE_TMPDIR/$1.vacate")"
+	fi
+}
+
+wait_back() {
+	in_trouble "$1" || refused "$1" || wait_restored "$(job "$1")" "$2" 120 >"$BATS_FILE_TMPDIR/$1.back" 2>&1 ||
+		trouble "$1" "not restored: $(cat "$BATS_FILE_TMPDIR/$1.back"; on n0 alice cat "cases/run/$1/errors")"
+}
+
+create() {
+	local why
+	in_trouble "$1" || refused "$1" || why=$(on n0 alice scheckpoint create "$(job "$1")" 2>&1) ||
+		trouble "$1" "no checkpoint after the restore: $why"
+}
+
+# meddle NAME - what somebody does to its directory after the checkpoint
+meddle() {
+	[ ! -e "$CASES/$1/meddle" ] || on n0 alice sh -c 'cd "cases/run/$1" && bash ./meddle' sh "$1" || trouble "$1" "meddle failed"
+}
+
+open_gate() {
+	on n0 alice touch "cases/run/$1/go"
+}
+
+# alone NAME - the same in peace, on n0
+alone() {
+	# shellcheck disable=SC2016 # expanded over there
+	on n0 alice timeout 60 bash -c 'cd "cases/run/$1.alone" && { until [ -e ready ]; do sleep 0.1; done; sleep 0.3; touch go; } &
+		cd "cases/run/$1.alone" && bash ./job.sh >out 2>errors </dev/null; wait' bash "$1" 3>&- || trouble "$1" "it does not work in peace"
+}
+
+wait_result() {
+	in_trouble "$1" || wait_until 60 ended "$(job "$1")" || trouble "$1" "it does not end"
+}
+
+ended() {
+	case $(job_field "$1" JobState) in
+	COMPLETED | FAILED | OUT_OF_MEMORY | CANCELLED | TIMEOUT) true ;;
+	*) false ;;
+	esac
+}
+
+setup() {
+	need_spank_cr
+}
+
+teardown_file() {
+	nodes_back
+	on n0 alice rm -rf cases
+}
+
+# holds NAME - what its outcome says became of it
+holds() {
+	local dir=cases/run/$1 kind outcome
+	[[ -z ${CASE:-} || " $CASE " == *" $1 "* ]] || skip "not among CASE"
+	echo "able: $(cat "$BATS_FILE_TMPDIR/$1.able")"
+	if in_trouble "$1"; then
+		cat "$BATS_FILE_TMPDIR/$1.trouble"
+		on n0 alice tail -n 5 "$dir/errors"
+		crinit_log "$(job "$1")"
+		return 1
+	fi
+	read -r outcome kind <"$CASES/$1/outcome"
+	"holds_$outcome" "$1" "$kind"
+	echo "in peace: $(on n0 alice cat "$dir.alone/result")"
+	echo "as a job: $(on n0 alice cat "$dir/result"; on n0 alice tail -n 5 "$dir/errors")"
+	[ -n "$(on n0 alice cat "$dir.alone/result")" ]
+	on n0 alice diff "$dir.alone/result" "$dir/result"
+	[ "$(job_field "$(job "$1")" JobState)" = COMPLETED ]
+}
+
+holds_restored() {
+	[ "$(cat "$BATS_FILE_TMPDIR/$1.able.status")" = 0 ]
+	not grep -qi warning "$BATS_FILE_TMPDIR/$1.able"
+}
+
+# holds_warned NAME TEXT - able says so, and yes
+holds_warned() {
+	[ "$(cat "$BATS_FILE_TMPDIR/$1.able.status")" = 0 ]
+	grep -q -- "$2" "$BATS_FILE_TMPDIR/$1.able"
+}
+
+# holds_refused NAME TEXT - able says no, and so does what refuses the checkpoint, before criu has frozen anything
+holds_refused() {
+	[ "$(cat "$BATS_FILE_TMPDIR/$1.able.status")" = 1 ]
+	grep -q -- "$2" "$BATS_FILE_TMPDIR/$1.able"
+	grep -q -- "$2" "$BATS_FILE_TMPDIR/$1.vacate"
+	[ "$(newest "$(job "$1")")" = 0 ]
+	[ "$(job_field "$(job "$1")" Restarts)" = 0 ]
+	on n0 root grep -q '^criu was not started' "$(store "$(job "$1")")/failed/dump.log"
+}
+
+@test "every case has a test, and every test a case" {
+	diff <(cd "$CASES" && find . -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort) \
+		<(sed -n 's/^	holds \([a-z0-9-]*\)$/\1/p' "$BATS_TEST_DIRNAME/cases.bats" | sort)
+}
+
+# ---- a test for each, in the order of their names ----
+@test "a shell with a child, a pipe and a file" {
+	holds shell
+}
+
+@test "a system call filter (seccomp)" {
+	holds seccomp
+}
