@@ -156,7 +156,7 @@ cluster_switch() {
 cluster_ready() {
 	local nodes
 	nodes=$(cluster_size)
-	if ! wait_until 60 cluster_idle "$nodes"; then
+	if ! wait_until 120 cluster_idle "$nodes"; then
 		cluster_status
 		tail -n 5 "$STATE"/nodes/n*/upper/var/log/slurm/*.log >&2 || true
 		die "the compute nodes did not become ready"

@@ -70,12 +70,12 @@ node_start() {
 	setsid bash "$TESTBED" internal node_keep "$node" "$(node_layers)" \
 		</dev/null >"$run/console" 2>&1 {LOCK_FD}>&- &
 	disown
-	wait_until 10 node_alive "$node" || node_start_failed "$node"
+	wait_until 60 node_alive "$node" || node_start_failed "$node"
 	pid=$(node_pid "$node")
 	cgroup_settle "$node"
 	ip -n "$TAG" link add "$node" type veth peer name eth0 address "$(node_mac "$node")" netns "$pid"
 	ip -n "$TAG" link set "$node" master br0 up
-	wait_until 10 [ -e "/proc/$pid/root/run/testbed/booted" ] || node_start_failed "$node"
+	wait_until 60 [ -e "/proc/$pid/root/run/testbed/booted" ] || node_start_failed "$node"
 }
 
 node_start_failed() {
@@ -117,7 +117,7 @@ node_boot() {
 	cp "$TESTBED_LIB/init" "$root/run/testbed/init"
 	mv "$STATE/run/$node/init.new" "$STATE/run/$node/init"
 	ip link set lo up
-	wait_until 10 ip link show eth0 >/dev/null 2>&1
+	wait_until 60 ip link show eth0 >/dev/null 2>&1
 	ip address add "$(node_address "$node")/24" dev eth0
 	ip link set eth0 up
 	cd "$root" || exit
