@@ -108,18 +108,70 @@ def seconds(stamp):
     return datetime.datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
 
 
-def journal(store):
-    for line in text(store, "journal.jsonl").splitlines():
+def written(*path):
+    """The lines of a file that is perhaps not there: a job that never ran has none."""
+    try:
+        return text(*path).splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def restored(store):
+    """(generation, when) of each restore that the journal tells."""
+    for line in written(store, "journal.jsonl"):
         try:
-            yield json.loads(line)
-        except ValueError:
+            event = json.loads(line)
+            if event["event"] == "restored":
+                yield event["generation"], seconds(event["time"])
+        except (ValueError, KeyError, TypeError, AttributeError):
             pass  # torn by a kill
+
+
+# what an interruption is told with, after the moment and its kind (soak_event in testbed.d/soak.sh)
+EVENTS = {
+    "node": ("node",),
+    "crinit": ("node", "job"),
+    "worker": ("node", "job"),
+    "writer": ("node", "job"),
+    "reader": ("node", "job"),
+    "criu": ("node", "job"),
+    "requeue": ("job",),
+    "vacate": ("job",),
+    "preempt": ("nodes",),
+    "full": ("seconds",),
+}
+
+
+class Event:
+    """A line of events; Wrong when it does not tell all of it."""
+
+    def __init__(self, line):
+        at, kind, *what = line.split() + [""] * max(0, 2 - len(line.split()))
+        if kind not in EVENTS or len(what) != len(EVENTS[kind]):
+            raise Wrong("%.80r" % line)
+        try:
+            self.at = float(at)
+        except ValueError:
+            raise Wrong("%.80r" % line) from None
+        self.kind, self.node, self.job = kind, None, None
+        self.__dict__.update(zip(EVENTS[kind], what))
+
+
+def read_events(is_):
+    """The events, and the lines that are none."""
+    events, bad = [], []
+    for line in is_:
+        try:
+            events.append(Event(line))
+        except Wrong as e:
+            bad.append(str(e))
+    return events, bad
 
 
 def commits(store):
     """When each generation was committed, and on which node."""
     is_ = {}
-    for line in text(store, "crinit.log").splitlines():
+    for line in written(store, "crinit.log"):
         m = re.search(STAMP + r" (\S+) info: generation (\d+) committed", line)
         if m:
             is_[int(m.group(3))] = (seconds(m.group(1)), m.group(2))
@@ -128,19 +180,19 @@ def commits(store):
 
 def ends(store):
     """When crinit said that the job has ended on a node."""
-    return [seconds(m.group(1)) for m in re.finditer(STAMP + r" \S+ info: the job ended", text(store, "crinit.log"))]
+    said = "\n".join(written(store, "crinit.log"))
+    return [seconds(m.group(1)) for m in re.finditer(STAMP + r" \S+ info: the job ended", said)]
 
 
 def lost(store, id_, events):
     """Seconds of work that each restore has lost: from the checkpoint to the interruption."""
     made, over = commits(store), ends(store)
     # crinit does not say it when it is killed
-    kills = [(float(e[0]), e[2]) for e in events if e[1] == "node" or (e[1] == "crinit" and e[3] == id_)]
-    for event in journal(store):
-        if event["event"] != "restored" or event["generation"] not in made:
+    kills = [(e.at, e.node) for e in events if e.kind == "node" or (e.kind == "crinit" and e.job == id_)]
+    for generation, now in restored(store):
+        if generation not in made:
             continue
-        at, node = made[event["generation"]]
-        now = seconds(event["time"])
+        at, node = made[generation]
         stops = [t for t in over if at <= t < now] + [t for t, what in kills if at < t < now and what == node]
         yield max(0, min(stops) - at) if stops else 0
 
@@ -151,12 +203,13 @@ def verdict(good, what, why):
 
 
 def main(dir_, stores):
-    jobs = [line.split() for line in text(dir_, "jobs").splitlines()]
-    events = [line.split() for line in text(dir_, "events").splitlines()]
+    # the state of a job that Slurm has forgotten is empty
+    jobs = [(line.split() + ["unknown"])[:4] for line in text(dir_, "jobs").splitlines()]
+    events, bad = read_events(text(dir_, "events").splitlines())
     all_restores, all_lost, generations, wrong, unended, anew, good = 0, [], 0, [], [], [], True
     for name, id_, how, state in jobs:
         store, run = os.path.join(stores, id_, "batch.0"), os.path.join(dir_, "run", name)
-        restores = sum(event["event"] == "restored" for event in journal(store))
+        restores = sum(1 for _ in restored(store))
         work = list(lost(store, id_, events))
         count_ = len(commits(store))
         why = "the same"
@@ -169,7 +222,7 @@ def main(dir_, stores):
             except (Wrong, OSError, sqlite3.Error) as e:
                 why = str(e)
                 wrong.append("%s (job %s): %s" % (name, id_, e))
-        starts = len(text(run, "starts").splitlines())
+        starts = len(written(run, "starts"))
         if starts != 1:
             anew.append("%s (job %s) %d times" % (name, id_, starts))
         print("      %-9s job %-3s %-10s generations %3d, restores %2d, work lost %5.1f s; result: %s" %
@@ -179,10 +232,11 @@ def main(dir_, stores):
         generations += count_
     kinds = {}
     for event in events:
-        kinds[event[1]] = kinds.get(event[1], 0) + 1
+        kinds[event.kind] = kinds.get(event.kind, 0) + 1
     left = text(dir_, "left").splitlines()
     print("      interruptions: " + ", ".join("%s %d" % item for item in sorted(kinds.items())))
     print("      work lost: %.1f s in %d restores, at the most %.1f s" % (sum(all_lost), all_restores, max(all_lost, default=0)))
+    good &= verdict(not bad, "each interruption is told whole", ", ".join(bad))
     good &= verdict(all_restores > 0, "%d interruptions, %d generations committed, %d restores" %
                     (sum(kinds.values()), generations, all_restores), "nothing was tried")
     good &= verdict(not unended, "%d jobs have ended" % len(jobs), "; ".join(unended))

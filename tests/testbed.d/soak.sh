@@ -298,7 +298,8 @@ soak_catch_on() {
 soak_crinit() {
 	local node pid
 	node=$(job_field "$1" BatchHost)
-	pid=$(crinit_pid "$node" "$1")
+	# it does not run now, or ends at this moment
+	[ -n "$node" ] && pid=$(crinit_pid "$node" "$1") || return
 	soak_event crinit "$node" "$1"
 	on "$node" root kill -KILL "$pid"
 	wait_until 30 soak_stopped "$1"
