@@ -113,10 +113,7 @@ class Job:
         lines = len(self.journal())
         asked = now()
         run("scontrol", "release", self.id)
-        wait_for("a restore", lambda: len(self.journal()) > lines)
-        event = self.journal()[-1]
-        if event["event"] != "restored":
-            raise RuntimeError(f"job {self.id} was not restored: {event}")
+        event = wait_for("a restore", lambda: self.restored(lines))
         self.generation = event["generation"]
         self.crinit = wait_for("crinit", crinit_pid)
         first = wait_for("the first stamp", lambda: self.beat.first_after(asked))
@@ -125,6 +122,15 @@ class Job:
             "journal_ms": event["ms"],
             "from_crinit_ms": milliseconds(first - started(self.crinit)),
         }
+
+    def restored(self, lines):
+        """the journal's event of a restore, after so many lines; None as long as there is only the start"""
+        for event in self.journal()[lines:]:
+            if event["event"] == "restored":
+                return event
+            if event["event"] != "start":
+                raise RuntimeError(f"job {self.id} was not restored: {event}")
+        return None
 
     def journal(self):
         return [json.loads(line) for line in text_of(self.dir / "journal.jsonl").splitlines()]

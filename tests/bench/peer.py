@@ -9,7 +9,7 @@ import subprocess
 
 from beat import Beat
 from node import BEATS, ENV, HERE, LOCAL
-from node import children, drop_caches, fsync, milliseconds, now, run, settle, wait_for
+from node import children, fsync, milliseconds, now, run, settle, wait_for
 
 PID = 1000  # of the program, in its namespace
 COPY = HERE / "peer"  # the images on the shared directory
@@ -61,11 +61,11 @@ class Peer:
             "image_bytes": sum(path.stat().st_size for path in images.iterdir()),
         }
 
-    def restore(self):
-        """from what dump copied to the shared directory; the program must have ended"""
+    def restore(self, cold):
+        """from what dump copied to the shared directory, after cold(); the program must have ended"""
         images = LOCAL / "back"
         shutil.rmtree(images, ignore_errors=True)
-        drop_caches()
+        cold()
         # Slurm has run criu by the time that ours begins
         run("criu", "--version")
         began = now()

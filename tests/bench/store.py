@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """store.py - what a checkpoint costs, against plain criu; runs as root on a compute node of the testbed
 
-  store.py [--pairs N] [--mib N] [--small N] freeze|dump|restore|size|change|drain|memory
+  store.py [--short] [--pairs N] [--mib N] [--small N] freeze|dump|restore|size|change|drain|memory
 
 Prints JSON: rows for report.py, and all that was measured. What is measured, and between which moments:
 
@@ -36,6 +36,8 @@ drain
          commit / the most that was done in the two seconds before any of the requests
 memory   resident memory of each of our processes without its largest anonymous mapping, which is the staging pool:
          seen every 5 ms, and by the kernel's high-water mark; with a pool of 256 MiB, for images of several sizes
+
+--short: one of everything, caches stay as they are and nothing warms up: it shows that there are figures.
 
 In dump and restore one more pair comes first and is not counted: a virtual machine's memory is slow when it is
 touched for the first time, whoever touches it.
@@ -93,6 +95,7 @@ def oracle():
 class Bench:
     def __init__(self, options):
         self.pairs, self.mib, self.small = options.pairs, options.mib, options.small
+        self.short = options.short
         self.rows, self.data = [], {}
 
     def row(self, name, what, values, reach=None, more_is_better=False):
@@ -103,7 +106,7 @@ class Bench:
 
     def in_turn(self, ours, peer):
         """pairs of both, the first of a pair taking turns; the first pair warms up"""
-        for i in range(self.pairs + 1):
+        for i in range(1 if self.short else 0, self.pairs + 1):
             if i % 2:
                 found = {"peer": peer()}
                 found["ours"] = ours()
@@ -112,6 +115,10 @@ class Bench:
                 found["peer"] = peer()
             if i > 0:
                 yield found
+
+    def cold(self):
+        if not self.short:
+            drop_caches()
 
     def ratio(self, name, what, data, key, reach):
         self.row(name, what, [d["ours"][key] / d["peer"][key] for d in data], reach)
@@ -178,11 +185,11 @@ class Bench:
         def ours():
             job.requeue_hold()
             settle()
-            drop_caches()
+            self.cold()
             return job.release()
 
         def theirs():
-            found = peer.restore()
+            found = peer.restore(self.cold)
             peer.end()
             return found
 
@@ -222,7 +229,7 @@ class Bench:
         job.create()
         for name, command, thousandths, what in CHANGES:
             data[what] = []
-            for _ in range(self.pairs if name else 2):
+            for _ in range(self.pairs if name or self.short else 2):
                 job.beat.command(command, thousandths)
                 settle()
                 found = job.create()
@@ -259,7 +266,7 @@ class Bench:
 
     def memory(self):
         self.data["memory"] = {}
-        for mib in (256, self.mib, 2 * self.mib):
+        for mib in (self.mib,) if self.short else (256, self.mib, 2 * self.mib):
             job = Job(load("random", mib), mib + POOL + ROOM, (f"--checkpoint-pool={POOL}M",))
             settle()
             self.memory_row(f"dump, {mib} MiB", job, job.create)
@@ -284,6 +291,7 @@ class Bench:
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--short", action="store_true")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--mib", type=int, default=2048)
     parser.add_argument("--small", type=int, default=512)

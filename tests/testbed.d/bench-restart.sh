@@ -14,6 +14,7 @@ BENCH_WARM=40 # rounds of javac until it is warm
 bench_restart() {
 	local pair from cold source seconds data=$BENCH_DATA/restart.data
 	[ -z "$BENCH_QUICK" ] || BENCH_WARM=5
+	[ -z "$BENCH_SHORT" ] || BENCH_WARM=1
 	bench_node sh -c "cd $BENCH_SHARED && java -m jdk.compiler/com.sun.tools.javac.Main -d . Compile.java" ||
 		die "Compile.java does not compile"
 	seconds=$EPOCHREALTIME

@@ -15,10 +15,14 @@
 #
 # What is compared is measured in pairs, one after the other, the first of a pair taking turns: what else the
 # machine does hits both alike. Results are ratios and differences, not seconds.
+#
+# --quick shows that all of it works; --short is the least of each that gives figures, for tests/testbed check, and drops
+# no caches: others share the machine.
 
 BENCH_PARTS=(launch compute freeze dump restore restart size change drain memory)
 BENCH_PAIRS=5
 BENCH_QUICK=
+BENCH_SHORT=
 # shellcheck disable=SC2034 # used by bench-*.sh
 BENCH_SECONDS=5 # of the program that computes
 BENCH_MIB=2048  # of the large workload
@@ -27,7 +31,12 @@ BENCH_SHARED=/shared/bench
 
 bench_main() {
 	local part parts=() failed=()
+	if [ "$*" = --parts ]; then
+		printf '%s\n' "${BENCH_PARTS[@]}"
+		return
+	fi
 	bench_arguments "$@"
+	BENCH_JSON=$STATE/log/bench${BENCH_SHORT:+-short}.json
 	build_possible || die "there is nothing to measure: no configure.ac"
 	for part in launch restart store; do
 		# shellcheck source=/dev/null
@@ -37,7 +46,7 @@ bench_main() {
 	export TESTBED_PROGRAMS=1 TESTBED_MEMORY=${TESTBED_MEMORY:-16000}
 	"$TESTBED" up
 	BENCH_DATA=$STATE/shared/bench/results
-	rm -rf "$STATE/shared/bench" "$STATE/log/bench.json"
+	rm -rf "$STATE/shared/bench" "$BENCH_JSON"
 	install -d -m 755 "$STATE/shared/bench" "$BENCH_DATA"
 	bench_programs
 	for part in "${parts[@]}"; do
@@ -67,9 +76,13 @@ bench_arguments() {
 			# shellcheck disable=SC2034 # used by bench-*.sh
 			BENCH_QUICK=yes BENCH_PAIRS=2 BENCH_SECONDS=1 BENCH_MIB=512 BENCH_SMALL=128
 			;;
+		--short)
+			# shellcheck disable=SC2034 # used by bench-*.sh
+			BENCH_QUICK=yes BENCH_SHORT=yes BENCH_PAIRS=1 BENCH_SECONDS=0.2 BENCH_MIB=64 BENCH_SMALL=32
+			;;
 		*)
 			[[ " ${BENCH_PARTS[*]} " == *" $1 "* ]] ||
-				die "usage: bench [--quick | --pairs N] [PART]..., each one of ${BENCH_PARTS[*]}"
+				die "usage: bench [--quick | --short | --pairs N] [PART]..., each one of ${BENCH_PARTS[*]}"
 			parts+=("$1")
 			;;
 		esac
@@ -129,6 +142,6 @@ bench_row() {
 bench_report() {
 	bench_node python3 "$BENCH_SHARED/report.py" ${BENCH_QUICK:+--quick} --pairs "$BENCH_PAIRS" \
 		--processors "$(nproc)" "$BENCH_SHARED/results" "$@" || die "no report"
-	mv "$BENCH_DATA/bench.json" "$STATE/log/bench.json"
-	say "the figures: $STATE/log/bench.json"
+	mv "$BENCH_DATA/bench.json" "$BENCH_JSON"
+	say "the figures: $BENCH_JSON"
 }
