@@ -33,7 +33,12 @@ $script"
 
 # job_field JOBID FIELD - one field of `scontrol show job`, such as JobState, Restarts, BatchHost, Reason, ExitCode
 job_field() {
-	on n0 root scontrol --oneliner show job "$1" 2>/dev/null | tr ' ' '\n' | sed -n "s/^$2=//p" | head -1
+	local job
+	job=" $(on n0 root scontrol --oneliner show job "$1" 2>/dev/null)" || true
+	[[ $job != *[[:space:]]"$2="* ]] || {
+		job=${job#*[[:space:]]"$2="}
+		echo "${job%%[[:space:]]*}"
+	}
 }
 
 # wait_until SECONDS CMD... - until CMD succeeds

@@ -2,15 +2,32 @@
 # shellcheck shell=bash
 # common.sh - words, paths and the lock that every part of the testbed uses
 
-STATE=$(realpath -m "${TESTBED_STATE:-/var/cache/spank_cr-testbed}")
+# path_plain PATH - it is absolute and has no symbolic links, nor . and ..
+path_plain() {
+	local at='' name rest=${1#/}/
+	[[ $1 = /* && $1/ != *//* && $1/ != */./* && $1/ != */../* ]] || return 1
+	while [ -n "$rest" ]; do
+		name=${rest%%/*} rest=${rest#*/}
+		at+=/$name
+		[ ! -L "$at" ] || return 1
+	done
+}
+
+STATE=${TESTBED_STATE:-/var/cache/spank_cr-testbed}
+path_plain "$STATE" || STATE=$(realpath -m "$STATE")
 
 # the root file systems; several clusters on one machine share them
 # shellcheck disable=SC2034 # used by other library files
-ROOTFS=$(realpath -m "${TESTBED_ROOTFS:-$STATE/rootfs}")
+ROOTFS=${TESTBED_ROOTFS:-$STATE/rootfs}
+path_plain "$ROOTFS" || ROOTFS=$(realpath -m "$ROOTFS")
 
-# two testbeds on one machine differ in this: it names the cgroup and the switch's network namespace
-# shellcheck disable=SC2034 # used by other library files
-TAG=tb$(printf %s "$STATE" | sha256sum | cut -c1-6)
+# two testbeds on one machine differ in this: it names the cgroup and the switch's network namespace. It is kept in STATE,
+# with the path that it is of: a copy of STATE has another
+{ read -r TAG TAG_OF <"$STATE/tag"; } 2>/dev/null || TAG_OF=
+[ "$TAG_OF" = "$STATE" ] || {
+	TAG=tb$(printf %s "$STATE" | sha256sum | cut -c1-6)
+	[ ! -w "$STATE" ] || echo "$TAG $STATE" >"$STATE/tag"
+}
 
 # the lock's descriptor: never handed to a node, or the lock would live as long as the node
 exec {LOCK_FD}</dev/null

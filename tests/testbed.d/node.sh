@@ -34,7 +34,7 @@ node_pid() {
 # node_start_time PID - field 22 of its stat; fails for a process that is gone or a zombie
 node_start_time() {
 	local stat
-	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+	{ stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
 	# shellcheck disable=SC2086
 	set -- ${stat##*) }
 	[ "$1" != Z ] && [ "$1" != X ] || return 1
@@ -185,9 +185,18 @@ node_cable_verb() {
 	ip -n "$TAG" link set "$2" "$1"
 }
 
+# node_home PASSWD USER
+node_home() {
+	local name home
+	while IFS=: read -r name _ _ _ _ home _; do
+		[ "$name" != "$2" ] || break
+	done <"$1"
+	[ "$name" = "$2" ] && echo "$home"
+}
+
 # node_sh NODE [--user USER] CMD... - in the node's namespaces and cgroup; the exit status is CMD's
 node_sh() {
-	local node=${1:-} user=root home=/root pid passwd
+	local node=${1:-} user=root home=/root pid
 	[ $# -ge 1 ] || die "usage: tests/testbed sh NODE [--user USER] CMD..."
 	shift
 	node_check "$node"
@@ -199,8 +208,7 @@ node_sh() {
 	[ $# -gt 0 ] || set -- bash -l
 	pid=$(node_pid "$node") || die "node $node is not running"
 	if [ "$user" != root ]; then
-		passwd=$(grep "^$user:" "/proc/$pid/root/etc/passwd") || die "node $node has no user $user"
-		home=$(cut -d: -f6 <<<"$passwd")
+		home=$(node_home "/proc/$pid/root/etc/passwd" "$user") || die "node $node has no user $user"
 		set -- setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"
 	fi
 	[ "$(cgroup_version)" = 1 ] || set -- sh -c "$(cgroup_enter_script)" sh "$@"
