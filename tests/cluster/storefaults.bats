@@ -143,47 +143,75 @@ caught() {
 }
 
 # caught_frozen PROCESS SECONDS - wait until criu has stopped all of the job's tasks, and so many seconds longer; then kill
-# PROCESS (criu, crworker, crwriter). It fails when one of them was not stopped at that moment. Prints the tasks' states
+# PROCESS (criu, crworker, crwriter). It fails when one of them was not stopped at that moment. Prints the tasks' states.
+# The job stands still for as long as the writer does, which therefore waits until it was seen; as above, nothing is
+# started meanwhile
 caught_frozen() {
 	# shellcheck disable=SC2016 # expanded over there
-	on n1 root timeout 30 bash -c '
+	on n1 root timeout 200 bash -c '
+		child() {
+			local pids name
+			read -r pids <"/proc/$1/task/$1/children"
+			for found in $pids; do
+				! read -r name <"/proc/$found/comm" || [ "$name" != "$2" ] || return 0
+			done
+			return 1
+		}
 		tasks() {
-			local pid
-			for pid in $(pgrep -P "$1"); do
-				case $(cat "/proc/$pid/comm" 2>/dev/null) in
-				cr*) ;;
-				*) echo "$pid"; tasks "$pid" ;;
-				esac
-			done
-		}
-		frozen() {
-			local pid pids
-			pids=$(tasks "$main")
-			[ -n "$pids" ] || return
+			local pids pid name
+			read -r pids <"/proc/$1/task/$1/children"
 			for pid in $pids; do
-				grep -qx "TracerPid:[[:space:]]*$criu" "/proc/$pid/status" || return
+				read -r name <"/proc/$pid/comm" && [[ $name != cr* ]] || continue
+				all+=("$pid")
+				tasks "$pid"
 			done
 		}
-		states() {
-			echo "$1: $(for pid in $(tasks "$main"); do
-				awk "/^(Name|State|TracerPid):/ { printf \"%s \", \$2 }" "/proc/$pid/status"
-			done 2>/dev/null)"
+		# into about: a line of each task; fails unless criu traces all of them
+		look() {
+			local pid key value rest name state tracer rc=0
+			all=() about=
+			tasks "$main"
+			for pid in "${all[@]}"; do
+				tracer=
+				while read -r key value rest; do
+					case $key in
+					Name:) name=$value ;;
+					State:) state=$value ;;
+					TracerPid:) tracer=$value ;;
+					esac
+				done <"/proc/$pid/status"
+				about+=" $name $state $tracer"
+				[ "$tracer" = "$criu" ] || rc=1
+			done
+			[ -n "$about" ] && return "$rc"
+		}
+		pause() {
+			read -rt "$1" -u "$never"
 		}
 		main=$(pgrep -o -f -- "^crinit .*--job=$1 ") || exit
-		until worker=$(pgrep -P "$main" -x crworker) && criu=$(pgrep -P "$worker" -f "criu.* dump"); do
-			sleep 0.01
+		exec {never}<> <(:) 2>/dev/null # processes go while they are looked at
+		until child "$main" crworker && worker=$found && child "$worker" crwriter && writer=$found &&
+			child "$worker" criu && criu=$found && mapfile -d "" args <"/proc/$criu/cmdline" && [ "${args[1]}" = dump ]; do
+			pause 0.01
 		done
-		until frozen 2>/dev/null; do sleep 0.01; done
-		sleep "$3"
+		kill -s STOP "$writer"
+		until look; do
+			pause 0.01
+		done
+		kill -s CONT "$writer"
+		pause "$3"
 		case $2 in
 		criu) pid=$criu ;;
 		crworker) pid=$worker ;;
-		*) pid=$(pgrep -P "$worker" -x "$2") || exit ;;
+		crwriter) pid=$writer ;;
 		esac
-		states before
-		frozen && kill -s KILL "$pid" || exit
-		sleep 0.2
-		states after' bash "$job" "$@"
+		look
+		rc=$?
+		echo "before:$about"
+		[ "$rc" = 0 ] && kill -s KILL "$pid" || exit
+		pause 0.2
+		look
+		echo "after:$about"' bash "$job" "$@"
 }
 
 # create_behind - as create, while the test does something else; created waits for it
