@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# check-cluster.sh - the cluster tests: tests/cluster/*.bats, each file on one of several clusters; and the soak
+# check-cluster.sh - the cluster tests: tests/cluster/*.bats, each file on one of several clusters; the soak and the
+# benchmarks
 #
 # The tests mostly wait, so the clusters share the machine. Their states are STATE, whose cluster is left up, and
 # STATE/cluster-N, with the same root file systems and the same build. They take the files from one queue, longest
@@ -8,12 +9,13 @@
 # all of them. What a cluster that does not come up, or dies, would have taken is left to the others.
 #
 # Real daemons that lose nodes have time limits, and so have the tests; the machine may be anybody's. A few that fail are
-# run once more, alone, when all the rest is done. What they have printed stays, and the count says how many it were.
+# run once more, alone, when all the rest is done. What they have printed stays, and the check ends with their names.
 
-CHECK_CLUSTERS=${TESTBED_CLUSTERS:-2}
+CHECK_CLUSTERS=${TESTBED_CLUSTERS:-3}
 # emulated processors have no time to spare
 [ -z "${TESTBED_IN_VM:-}" ] || CHECK_CLUSTERS=1
-CHECK_SOAK_MINUTES=10
+# the shortest in which all of its kinds of interruption have a chance; make soak is the long one
+CHECK_SOAK_MINUTES=5
 # more than so many that fail are no accident
 CHECK_REPEAT_MOST=8
 
@@ -30,16 +32,19 @@ check_cluster() {
 	for n in $(seq "$CHECK_CLUSTERS"); do
 		check_background 0 check_lane "$n"
 	done
-	check_background_end
-	check_repeat
+	check_background_end || true
+	check_background 0 check_repeat
+	check_background_end || true
 	check_items_count
 }
 
-# check_queue_fill - what is wanted, longest first: NAME COUNT, a file and how many tests of it; or soak 0
+# check_queue_fill - what is wanted, longest first: NAME COUNT, a file and how many tests of it; or soak 0, bench 0
 check_queue_fill() {
 	check_bats_filter
 	{
-		! check_wanted soak || echo "soak 0 $((CHECK_SOAK_MINUTES * 60))"
+		# the jobs start before it, and come to their ends after it
+		! check_wanted soak || echo "soak 0 $((CHECK_SOAK_MINUTES * 60 + 240))"
+		! check_wanted bench || echo "bench 0 $(check_seconds bench 0)"
 		! check_wanted cluster || check_queue_files
 	} | sort -k3,3nr | cut -d' ' -f1,2 >"$CHECK_LOGS/cluster/queue"
 }
@@ -90,6 +95,7 @@ check_lane() {
 		say "cluster$name: ${item% *}"
 		case $item in
 		soak*) check_lane_soak "$log/soak" ;;
+		bench*) check_lane_bench "$log/bench" ;;
 		*) check_lane_file "${item% *}" "$log/${item% *}" ;;
 		esac
 	done
@@ -127,6 +133,25 @@ check_lane_soak() {
 		tail -25 "$log"
 		check_fail soak "it ended early, see $log"
 	}
+	"$TESTBED" up >"$log.up" 2>&1 || true
+}
+
+# check_lane_bench LOG - each benchmark in its shortest form: there are figures, and they are numbers
+check_lane_bench() {
+	local log=$1 began=$SECONDS part
+	"$TESTBED" bench --short >"$log" 2>&1 || true
+	echo "bench $((SECONDS - began))" >>"$CHECK_LOGS/cluster/seconds"
+	for part in $("$TESTBED" bench --parts); do
+		# shellcheck disable=SC2016 # jq's
+		if "$TESTBED" sh n0 jq -e --arg part "$part" '[.rows[] | select(.part == $part).values] |
+			length > 0 and all(length > 0 and all(type == "number"))' <"$TESTBED_STATE/log/bench-short.json" >/dev/null 2>&1; then
+			check_pass "bench: $part"
+		else
+			grep -A 12 "^testbed: bench: $part\$" "$log" || true
+			check_fail "bench: $part" "no figures, see $log"
+		fi
+	done
+	# a benchmark that failed may have left a node that does not answer
 	"$TESTBED" up >"$log.up" 2>&1 || true
 }
 
@@ -175,8 +200,8 @@ check_repeat_take() {
 check_items_count() {
 	local name count dir=$CHECK_LOGS/cluster
 	while read -r name count <&3; do
-		if [ "$name" = soak ]; then
-			[ -e "$dir/soak" ] || check_fail soak "no cluster was there for it"
+		if [ "$name" = soak ] || [ "$name" = bench ]; then
+			[ -e "$dir/$name" ] || check_fail "$name" "no cluster was there for it"
 		elif [ -e "$dir/$name.tap" ]; then
 			cat "$dir/$name.tap" >>"$CHECK_LOGS/cluster.tap"
 			check_tap "$name" "$dir/$name.tap" "$count"
@@ -201,7 +226,7 @@ check_tap() {
 	[ "$found" = "$3" ] || check_fail "cluster: $1.bats: all tests" "$found ran of $3, see $2"
 }
 
-# check_clusters_end - only the first is left up; the disks of the others stay for a look
+# check_clusters_end - those beside the first; their disks stay for a look
 check_clusters_end() {
 	local state
 	for state in "$STATE"/cluster-*; do

@@ -13,11 +13,14 @@ host_need() {
 	host_apt_install "${missing[@]}"
 }
 
-# host_apt_install PACKAGE... - with the package lists there are, or with fresh ones
+# host_apt_install PACKAGE... - with the package lists there are, or with fresh ones; one at a time on this machine, for
+# apt does not wait
 host_apt_install() {
-	local log
+	local log fd
 	export DEBIAN_FRONTEND=noninteractive
 	log=$(mktemp)
+	exec {fd}>/run/spank_cr-testbed-apt.lock
+	flock "$fd"
 	if ! apt-get install -y --no-install-recommends "$@" >"$log" 2>&1 </dev/null; then
 		apt-get update >"$log" 2>&1 </dev/null || say "apt-get update complained, going on"
 		if ! apt-get install -y --no-install-recommends "$@" >"$log" 2>&1 </dev/null; then
@@ -25,6 +28,7 @@ host_apt_install() {
 			die "apt-get could not install: $*"
 		fi
 	fi
+	exec {fd}>&-
 	rm -f "$log"
 }
 

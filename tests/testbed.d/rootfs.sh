@@ -65,17 +65,50 @@ rootfs_verb() {
 	rootfs_path "$1"
 }
 
-# rootfs_make NAME - build it unless it is there; one at a time, whoever asks: several states share ROOTFS
+# rootfs_make NAME - build it unless it is there. Each has a lock, for several states share ROOTFS: whoever comes second
+# waits, and finds it there. A layer is built under its own lock and, while base is made, under base's; nobody takes them
+# in another order. The recipe's processes hold the lock as well: when its maker is killed, nobody removes what they
+# still write.
 rootfs_make() {
 	local path fd rc=0
 	path=$(rootfs_path "$1")
 	[ ! -d "$path" ] || return 0
 	mkdir -p "$ROOTFS"
 	exec {fd}>"$ROOTFS/$1.lock"
-	flock "$fd"
+	if ! flock -n "$fd"; then
+		say "waiting for the root file system $1, which somebody builds"
+		flock "$fd"
+	fi
 	[ -d "$path" ] || rootfs_build "$1" "$path" || rc=$?
 	exec {fd}>&-
 	return "$rc"
+}
+
+# rootfs_make_all NAME... - those that are not there, two at a time, as unpacking waits for the disk and loading for the
+# mirror. Layers that come before base wait for it.
+rootfs_make_all() {
+	local name running=0 failed=0
+	for name; do
+		[ ! -d "$(rootfs_path "$name")" ] || continue
+		# what the machine itself needs, by one of them
+		rootfs_need
+		if [ "$running" = 2 ]; then
+			wait -n || failed=1
+			running=1
+		fi
+		(rootfs_make "$name") &
+		running=$((running + 1))
+	done
+	while [ $((running--)) -gt 0 ]; do
+		wait -n || failed=1
+	done
+	[ "$failed" = 0 ] || die "not all root file systems are there"
+}
+
+rootfs_need() {
+	host_need_tools
+	host_need debootstrap:debootstrap gpgv:gpgv
+	host_keyring
 }
 
 # rootfs_build NAME PATH - by who holds its lock
@@ -83,17 +116,15 @@ rootfs_build() {
 	local name=$1 path=$2 temp log began=$SECONDS
 	case $name in
 	criu-sid | fuzz | programs | accounting) rootfs_make base ;;
-	*) host_keyring ;;
 	esac
-	host_need_tools
-	host_need debootstrap:debootstrap gpgv:gpgv
+	rootfs_need
 	mkdir -p "$STATE/debs" "$STATE/log"
 	rm -rf "$ROOTFS/$name-"*.tmp
 	temp=$path.tmp
 	log=$STATE/log/rootfs-$name.log
 	say "building the root file system $name (log: $log)"
 	# in namespaces of its own: whatever happens, no mount and no process is left behind
-	if ! unshare --mount --pid --fork --kill-child=SIGKILL --propagation private \
+	if ! ROOTFS_NAME=$name unshare --mount --pid --fork --kill-child=SIGKILL --propagation private \
 		bash "$TESTBED" internal "rootfs_recipe_${name//-/_}" "$temp" >"$log" 2>&1 </dev/null; then
 		tail -20 "$log" >&2
 		die "building the root file system $name failed"
@@ -127,13 +158,15 @@ rootfs_begin() {
 	chroot "$dir" apt-get -q update
 }
 
-# rootfs_apt_ready SUITE DIR - name resolution, /proc and the package cache for apt in a chroot
+# rootfs_apt_ready SUITE DIR - name resolution, /proc and the package cache for apt in a chroot; each has a cache of its
+# own, for apt locks it
 rootfs_apt_ready() {
-	mkdir -p "$STATE/debs/$1"
+	local debs=$STATE/debs/$1${ROOTFS_NAME:+-$ROOTFS_NAME}
+	mkdir -p "$debs"
 	rm -f "$2/etc/resolv.conf"
 	cp /etc/resolv.conf "$2/etc/resolv.conf" || true
 	mount -t proc proc "$2/proc"
-	mount --bind "$STATE/debs/$1" "$2/var/cache/apt/archives"
+	mount --bind "$debs" "$2/var/cache/apt/archives"
 	export DEBIAN_FRONTEND=noninteractive LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 }
 

@@ -49,7 +49,6 @@ vm_lock() {
 # vm_prepare - all that is made on the host; in a subshell, so that the testbed's lock goes with it
 vm_prepare() {
 	lock_take
-	host_need mke2fs:e2fsprogs cpio:cpio tar:tar
 	rootfs_make base
 	build_install
 	vm_image_make
@@ -69,6 +68,7 @@ vm_image_make() {
 	local path temp log began=$SECONDS
 	path=$(vm_image_path)
 	[ ! -d "$path" ] || return 0
+	host_need mke2fs:e2fsprogs cpio:cpio tar:tar
 	log=$STATE/log/vm-image.log
 	temp=$path.tmp
 	mkdir -p "$STATE/log"
