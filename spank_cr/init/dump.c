@@ -298,17 +298,18 @@ static int barrier_pass(struct dump *d, struct cr_error *err)
 	return capture_barrier(&d->capture, err);
 }
 
-/* All but the first may wait for storage: dispatch.c gives a worker up that gets nowhere in one of them. */
+/* Timers before clocks: what expires in between has expired after a restore, and none does early. All but these
+ * may wait for storage: dispatch.c gives a worker up that gets nowhere in one of them. */
 static int frozen_record(struct dump *d, struct cr_error *err)
 {
 	static const struct {
 		const char *doing;
 		int (*record)(struct dump *d, struct cr_error *err);
 	} steps[] = {
+		{"reading its limits, priorities and timers", identity_record},
 		{"reading the clocks", clocks_record},
 		{"copying the files that it has open for writing", files_record},
 		{"packing its /tmp and /var/tmp", private_record},
-		{"reading its limits and priorities", identity_record},
 		{"reading the directories of --checkpoint-rollback", trees_record},
 		{"looking at its programs and libraries", programs_record},
 		{"taking over the images", barrier_pass},

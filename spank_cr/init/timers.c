@@ -26,12 +26,18 @@
 #define LINK "anon_inode:[timerfd]"
 #define NSEC INT64_C(1000000000)
 
+#define FLAGS (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)
+#define LOOKS 3	 /* at one that expires meanwhile */
+#define SETS  16 /* of one that expires at once */
+
 struct timer {
 	int clock;
 	unsigned flags;
 	uint64_t ticks;
 	int64_t left, interval; /* ns */
 };
+
+/* ---- as it is ---- */
 
 static int timer_read(pid_t pid, int fd, struct timer *t)
 {
@@ -58,23 +64,85 @@ static int timer_read(pid_t pid, int fd, struct timer *t)
 	return seen == 5 ? 0 : -1;
 }
 
-/* null when there is nothing to note */
-static json_t *timer_take(pid_t pid, int fd)
+/* The kernel lets a periodic timer that has expired stand still until somebody reads it, or asks for the time that
+ * is left, as is done here: then it counts what has passed meanwhile, and goes on. */
+static void timer_wake(int pidfd, int number)
+{
+	cleanup_close int fd = pidfd >= 0 ? (int)syscall(SYS_pidfd_getfd, pidfd, number, 0) : -1;
+	struct itimerspec spec;
+
+	if (fd >= 0)
+		(void)timerfd_gettime(fd, &spec);
+}
+
+static int timer_look(pid_t pid, int pidfd, int fd, struct timer *t)
+{
+	if (timer_read(pid, fd, t) < 0)
+		return -1;
+	/* one that is just about to expire has no time left either */
+	for (int i = 0; t->left == 0 && i < LOOKS; i++) {
+		if (t->interval)
+			timer_wake(pidfd, fd);
+		else if (i > 0 || t->ticks)
+			break;
+		if (timer_read(pid, fd, t) < 0)
+			return -1;
+	}
+	if (t->left == 0 && t->interval && t->ticks)
+		t->left = t->interval;
+	return 0;
+}
+
+/* ---- taking ---- */
+
+/* The clock that its moment is noted on. A relative timer does not look at the time of day. */
+static int timer_clock(int clock, unsigned flags)
+{
+	switch (clock) {
+	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM:
+		return CLOCK_BOOTTIME;
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_ALARM:
+		return flags & TFD_TIMER_ABSTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+	default:
+		return CLOCK_MONOTONIC;
+	}
+}
+
+static int64_t clock_now(int clock)
+{
+	struct timespec now = {0};
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * NSEC + now.tv_nsec;
+}
+
+static int64_t sum(int64_t a, int64_t b)
+{
+	int64_t s;
+
+	return __builtin_add_overflow(a, b, &s) ? INT64_MAX : s;
+}
+
+/* null when it cannot be looked at */
+static json_t *timer_take(pid_t pid, int pidfd, int fd)
 {
 	struct timer t = {0};
-	struct timespec now;
+	int64_t moment = 0;
 
-	/* the time of day jumps: there criu's way is as good as any */
-	if (timer_read(pid, fd, &t) < 0 || !(t.flags & TFD_TIMER_ABSTIME) || t.left <= 0 ||
-	    (t.clock != CLOCK_MONOTONIC && t.clock != CLOCK_BOOTTIME) || clock_gettime(t.clock, &now) < 0)
+	if (timer_look(pid, pidfd, fd, &t) < 0)
 		return json_null();
-	return json_pack("[i, I, I, I]", fd, (json_int_t)(now.tv_sec * NSEC + now.tv_nsec + t.left),
-			 (json_int_t)t.interval, (json_int_t)t.ticks);
+	if (t.left > 0)
+		moment = sum(clock_now(timer_clock(t.clock, t.flags)), t.left);
+	return json_pack("[i, I, I, I, i, i]", fd, (json_int_t)moment, (json_int_t)t.interval,
+			 (json_int_t)(t.ticks & INT64_MAX), t.clock, (int)(t.flags & FLAGS));
 }
 
 json_t *timers_take(pid_t pid)
 {
 	json_t *timers = json_array();
+	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	cleanup_closedir DIR *d = NULL;
 	char path[64], link[PATH_MAX];
 	struct dirent *e;
@@ -87,13 +155,34 @@ json_t *timers_take(pid_t pid)
 
 		if (n != (ssize_t)strlen(LINK) || memcmp(link, LINK, (size_t)n) != 0)
 			continue;
-		timer = timer_take(pid, atoi(e->d_name));
+		timer = timer_take(pid, pidfd, atoi(e->d_name));
 		if (!json_is_null(timer) && json_array_append_new(timers, timer) < 0) {
 			json_decref(timers);
 			return NULL;
 		}
 	}
 	return timers;
+}
+
+/* ---- checking ---- */
+
+/* One from before all of them were noted is an absolute one, and none of the time of day. */
+static int timer_parse(const json_t *item, int *fd, struct timer *t, int64_t *moment)
+{
+	json_int_t at, interval, ticks;
+	json_t *list = (json_t *)(uintptr_t)item;
+	int flags = TFD_TIMER_ABSTIME;
+
+	t->clock = CLOCK_MONOTONIC;
+	if (json_unpack(list, json_array_size(list) == 4 ? "[i, I, I, I!]" : "[i, I, I, I, i, i!]", fd, &at,
+			&interval, &ticks, &t->clock, &flags) < 0 ||
+	    *fd < 0 || at < 0 || interval < 0 || ticks < 0 || (flags & ~FLAGS))
+		return -1;
+	*moment = at;
+	t->interval = interval;
+	t->ticks = (uint64_t)ticks;
+	t->flags = (unsigned)flags;
+	return 0;
 }
 
 bool timers_ok(const json_t *timers)
@@ -104,36 +193,65 @@ bool timers_ok(const json_t *timers)
 	if (!json_is_array(timers))
 		return false;
 	json_array_foreach (timers, i, item) {
-		json_int_t moment, interval, ticks;
+		struct timer t;
+		int64_t moment;
 		int fd;
 
-		if (json_unpack(item, "[i, I, I, I!]", &fd, &moment, &interval, &ticks) < 0 || fd < 0 ||
-		    moment <= 0 || interval < 0 || ticks < 0)
+		if (timer_parse(item, &fd, &t, &moment) < 0)
 			return false;
 	}
 	return true;
 }
 
+/* ---- putting back ---- */
+
+/* What has expired by now is counted here: ticks are set behind the timer, which may have begun to count. */
+static void timer_pass(struct timer *t, int64_t *moment, int64_t now)
+{
+	int64_t more;
+
+	if (*moment == 0 || *moment > now)
+		return;
+	more = t->interval ? (now - *moment) / t->interval + 1 : 1;
+	t->ticks += (uint64_t)more;
+	*moment = t->interval ? *moment + more * t->interval : 0;
+}
+
+/* A relative one of the time of day cannot be set by a moment of another clock. */
+static int timer_set(int fd, const struct timer *t, int64_t moment)
+{
+	bool relative = t->clock != CLOCK_MONOTONIC && timer_clock(t->clock, t->flags) == CLOCK_MONOTONIC;
+	int64_t value = moment && relative ? moment - clock_now(CLOCK_MONOTONIC) : moment;
+	struct itimerspec spec = {.it_interval = {t->interval / NSEC, t->interval % NSEC}};
+
+	if (moment && value <= 0)
+		value = 1;
+	spec.it_value = (struct timespec){value / NSEC, value % NSEC};
+	return timerfd_settime(fd, relative ? 0 : (int)t->flags | TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
 static int timer_apply(int pidfd, const json_t *item)
 {
-	json_int_t moment, interval, count;
-	struct itimerspec spec;
 	cleanup_close int fd = -1;
-	uint64_t ticks;
-	int number;
+	struct timer t;
+	int64_t moment;
+	int number, clock;
 
-	if (json_unpack((json_t *)(uintptr_t)item, "[i, I, I, I]", &number, &moment, &interval, &count) < 0)
+	if (timer_parse(item, &number, &t, &moment) < 0)
 		return 0;
+	clock = timer_clock(t.clock, t.flags);
 	fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
 	if (fd < 0)
 		return -1;
-	spec.it_value = (struct timespec){moment / NSEC, moment % NSEC};
-	spec.it_interval = (struct timespec){interval / NSEC, interval % NSEC};
-	if (timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL) < 0)
-		return -1;
-	/* expirations that nobody has read yet */
-	ticks = (uint64_t)count;
-	return ticks && ioctl(fd, TFD_IOC_SET_TICKS, &ticks) < 0 ? -1 : 0;
+	/* again when it has expired before its ticks were set */
+	for (int i = 0; i < SETS; i++) {
+		timer_pass(&t, &moment, clock_now(clock));
+		if (timer_set(fd, &t, moment) < 0 || (t.ticks && ioctl(fd, TFD_IOC_SET_TICKS, &t.ticks) < 0))
+			return -1;
+		if (moment == 0 || moment > clock_now(clock))
+			break;
+	}
+	return 0;
 }
 
 int timers_apply(pid_t pid, const json_t *timers, struct cr_error *err)
@@ -150,7 +268,7 @@ int timers_apply(pid_t pid, const json_t *timers, struct cr_error *err)
 	json_array_foreach (timers, i, item) {
 		if (timer_apply(pidfd, item) < 0)
 			return cr_error_sys(err, errno,
-					    "an absolute timer of process %d may expire up to a second early",
+					    "a timer (timerfd) of process %d may expire at another moment, or not",
 					    (int)pid);
 	}
 	return 0;

@@ -226,3 +226,7 @@ holds_refused() {
 @test "a system call filter (seccomp)" {
 	holds seccomp
 }
+
+@test "timerfds: armed or not, expired, read, with a reader" {
+	holds timerfd
+}

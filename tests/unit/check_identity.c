@@ -3,6 +3,7 @@
 
 #include "unit.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -270,36 +271,158 @@ START_TEST(processes_that_are_gone)
 }
 END_TEST
 
-/* A timer of this very process: as criu leaves it, and then as it was. */
+/* What this very process has open as its timers: the one of fd, as it was taken. */
+static void timer_taken(json_t *timers, int fd, json_int_t values[5])
+{
+	size_t i;
+	json_t *item;
+
+	json_array_foreach (timers, i, item) {
+		int number;
+
+		ck_assert_int_eq(json_unpack(item, "[i, I, I, I, I, I!]", &number, &values[0], &values[1],
+					     &values[2], &values[3], &values[4]),
+				 0);
+		if (number == fd)
+			return;
+	}
+	ck_abort_msg("no timer %d", fd);
+}
+
+static double left_of(int fd)
+{
+	struct itimerspec spec;
+
+	ck_assert_int_eq(timerfd_gettime(fd, &spec), 0);
+	return (double)spec.it_value.tv_sec + (double)spec.it_value.tv_nsec / 1e9;
+}
+
+static uint64_t ticks_of(int fd)
+{
+	uint64_t ticks = 0;
+	ssize_t n = read(fd, &ticks, sizeof(ticks));
+
+	ck_assert(n == (ssize_t)sizeof(ticks) || errno == EAGAIN);
+	return ticks;
+}
+
+static int timer_new(clockid_t clock, int flags, double value, double interval)
+{
+	const struct itimerspec spec = {
+		.it_value = {(time_t)value, (long)((value - (double)(time_t)value) * 1e9)},
+		.it_interval = {(time_t)interval, (long)((interval - (double)(time_t)interval) * 1e9)}};
+	int fd = timerfd_create(clock, TFD_NONBLOCK | TFD_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(timerfd_settime(fd, flags, &spec, NULL), 0);
+	return fd;
+}
+
+/* As criu leaves them, and then as they were. */
 START_TEST(a_timer_expires_at_its_moment)
 {
-	struct itimerspec spec = {.it_value = {.tv_sec = (time_t)now() + 1000, .tv_nsec = 123456789},
-				  .it_interval = {.tv_sec = 5}};
-	const struct itimerspec early = {.it_value = {.tv_sec = spec.it_value.tv_sec - 100}};
-	int absolute = timerfd_create(CLOCK_MONOTONIC, 0), relative = timerfd_create(CLOCK_MONOTONIC, 0);
-	int day = timerfd_create(CLOCK_REALTIME, 0);
+	static const struct itimerspec never, soon = {.it_value = {.tv_sec = 1}};
+	struct timespec day;
 	struct cr_error err = {0};
+	json_int_t was[5];
 	json_t *timers;
-	double left;
+	int fds[4];
 
-	ck_assert_int_eq(timerfd_settime(absolute, TFD_TIMER_ABSTIME, &spec, NULL), 0);
-	ck_assert_int_eq(timerfd_settime(relative, 0, &spec, NULL), 0);
-	ck_assert_int_eq(timerfd_settime(day, TFD_TIMER_ABSTIME, &spec, NULL), 0);
+	clock_gettime(CLOCK_REALTIME, &day);
+	fds[0] = timer_new(CLOCK_MONOTONIC, TFD_TIMER_ABSTIME, now() + 1000.123, 5);
+	fds[1] = timer_new(CLOCK_MONOTONIC, 0, 1000.123, 5);
+	fds[2] = timer_new(CLOCK_REALTIME, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, (double)day.tv_sec + 1001,
+			   5);
+	fds[3] = timer_new(CLOCK_REALTIME, 0, 1000.123, 5);
 	timers = timers_take(getpid());
 	ck_assert(timers_ok(timers));
-	ck_assert_uint_eq(json_array_size(timers), 1);
-	left = (double)spec.it_value.tv_sec + 0.123456789 - now();
-	ck_assert_int_eq(timerfd_settime(absolute, TFD_TIMER_ABSTIME, &early, NULL), 0);
+	ck_assert_uint_eq(json_array_size(timers), 4);
+	timer_taken(timers, fds[2], was);
+	ck_assert_int_eq(was[0] / 1000000000, day.tv_sec + 1001);
+	ck_assert_int_eq(was[4], TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(timerfd_settime(fds[i], 0, i % 2 ? &soon : &never, NULL), 0);
 	unit_assert_ok(timers_apply(getpid(), timers, &err), &err);
-	ck_assert_int_eq(timerfd_gettime(absolute, &spec), 0);
-	ck_assert_int_eq(spec.it_interval.tv_sec, 5);
-	ck_assert(left - (double)spec.it_value.tv_sec - (double)spec.it_value.tv_nsec / 1e9 < 0.5);
-	ck_assert((double)spec.it_value.tv_sec + (double)spec.it_value.tv_nsec / 1e9 <= left + 0.001);
+	for (int i = 0; i < 4; i++) {
+		ck_assert(left_of(fds[i]) > 900);
+		ck_assert(left_of(fds[i]) <= 1001.001);
+		ck_assert_uint_eq(ticks_of(fds[i]), 0);
+	}
 	/* a descriptor that is no timer */
-	ck_assert_int_eq(dup2(0, absolute), absolute);
+	ck_assert_int_eq(dup2(0, fds[0]), fds[0]);
 	ck_assert_int_eq(timers_apply(getpid(), timers, &err), -1);
-	unit_assert_error(&err, EINVAL, "may expire up to a second early");
+	unit_assert_error(&err, EINVAL, "may expire at another moment, or not");
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
 	json_decref(timers);
+}
+END_TEST
+
+static void expired(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	ck_assert_int_eq(poll(&p, 1, 10000), 1);
+}
+
+/* Expired and not read; read; never armed. */
+START_TEST(a_timer_that_has_expired)
+{
+	int once = timer_new(CLOCK_MONOTONIC, 0, 0.001, 0), again = timer_new(CLOCK_MONOTONIC, 0, 0.001, 0.001);
+	int read_once = timer_new(CLOCK_MONOTONIC, TFD_TIMER_ABSTIME, now(), 0);
+	int idle = timer_new(CLOCK_BOOTTIME, TFD_TIMER_ABSTIME, 0, 7);
+	const struct itimerspec never = {0};
+	struct cr_error err = {0};
+	json_int_t was[5];
+	uint64_t ticks;
+	json_t *timers;
+	double from = now();
+
+	expired(once);
+	expired(again);
+	expired(read_once);
+	ck_assert_uint_eq(ticks_of(read_once), 1);
+	timers = timers_take(getpid());
+	ck_assert(timers_ok(timers));
+	timer_taken(timers, again, was);
+	ck_assert_int_gt(was[0], 0);
+	ck_assert_int_ge(was[2], 1);
+	timer_taken(timers, read_once, was);
+	ck_assert_int_eq(was[0], 0);
+	/* as criu restores it */
+	ck_assert_int_eq(timerfd_settime(again, 0, &never, NULL), 0);
+	ck_assert_int_eq(
+		timerfd_settime(read_once, TFD_TIMER_ABSTIME, &(struct itimerspec){.it_value = {1, 0}}, NULL), 0);
+	unit_assert_ok(timers_apply(getpid(), timers, &err), &err);
+	ck_assert_uint_eq(ticks_of(once), 1);
+	ck_assert_uint_eq(ticks_of(read_once), 0);
+	ck_assert_uint_eq(ticks_of(idle), 0);
+	/* one a millisecond, since it was set */
+	ck_assert_int_eq(usleep(20000), 0);
+	ticks = ticks_of(again);
+	ck_assert_uint_ge(ticks, 20);
+	ck_assert((double)ticks <= (now() - from) * 1000 + 1);
+	json_decref(timers);
+	close(once);
+	close(again);
+	close(read_once);
+	close(idle);
+}
+END_TEST
+
+/* From before relative ones were noted. */
+START_TEST(timers_of_an_earlier_version)
+{
+	int fd = timer_new(CLOCK_MONOTONIC, 0, 1, 0);
+	json_t *timers = json_pack("[[i, I, i, i]]", fd, (json_int_t)((now() + 1000) * 1e9), 5, 3);
+	struct cr_error err = {0};
+
+	ck_assert(timers_ok(timers));
+	unit_assert_ok(timers_apply(getpid(), timers, &err), &err);
+	ck_assert(left_of(fd) > 900);
+	ck_assert_uint_eq(ticks_of(fd), 3);
+	json_decref(timers);
+	close(fd);
 }
 END_TEST
 
@@ -342,6 +465,8 @@ START_TEST(text_that_is_damaged)
 		"\"threads\":[]}]}",
 		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"timers\":[[-1,1,1,0]],"
 		"\"threads\":[]}]}",
+		"{\"format\":1,\"cpus\":\"0\",\"processes\":[{\"pid\":1,\"limits\":[],\"timers\":[[1,1,1,0,1,4]],"
+		"\"threads\":[]}]}",
 	};
 	static const char later[] = "{\"format\":2,\"cpus\":\"0\",\"processes\":[]}";
 	struct cr_error err = {0};
@@ -375,4 +500,5 @@ END_TEST
 
 UNIT_MAIN("identity", {what_was_changed_is_put_back, true}, {priorities_and_the_rest, true},
 	  {another_allocation, true}, {a_hard_limit_that_is_lower_stays, true}, {processes_that_are_gone, true},
-	  {a_timer_expires_at_its_moment, false}, {text_that_is_damaged, false}, {many_threads_take_no_time, true})
+	  {a_timer_expires_at_its_moment, false}, {a_timer_that_has_expired, false},
+	  {timers_of_an_earlier_version, false}, {text_that_is_damaged, false}, {many_threads_take_no_time, true})
