@@ -118,6 +118,14 @@ int preflight_mappings(struct preflight *p, const struct preflight_process *proc
 
 int preflight_sockets(struct preflight *p, struct cr_error *err);
 
+/* With the sockets sorted by inode. */
+const struct preflight_socket *preflight_socket_find(const struct preflight *p, uint64_t ino);
+
+/* ---- preflight_udp.c ---- */
+
+/* Datagrams that wait to be read or sent. */
+void preflight_udp(struct preflight *p);
+
 /* ---- preflight_unix.c ---- */
 
 /* By inode. */

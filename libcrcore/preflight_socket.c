@@ -82,7 +82,7 @@ static int socket_compare(const void *a, const void *b)
 }
 
 /* They are sorted by now. */
-static const struct preflight_socket *socket_find(const struct preflight *p, uint64_t ino)
+const struct preflight_socket *preflight_socket_find(const struct preflight *p, uint64_t ino)
 {
 	const struct preflight_socket key = {.ino = ino};
 
@@ -133,7 +133,7 @@ static const struct preflight_socket *tcp_peer(const struct preflight *p, const 
 	memcpy(other.local, t->remote, sizeof(other.local));
 	memcpy(other.remote, t->local, sizeof(other.remote));
 	at = bsearch(&key, table->by_ends, table->n, sizeof(*table->by_ends), tcp_compare_ends);
-	return at && *at != t ? socket_find(p, (*at)->ino) : NULL;
+	return at && *at != t ? preflight_socket_find(p, (*at)->ino) : NULL;
 }
 
 /* The one place that knows what a network of the job's own changes: nobody outside of it can be at the other end,
@@ -186,7 +186,7 @@ static void unix_look(struct preflight *p, const struct cr_preflight_unix *all, 
 {
 	const struct cr_preflight_unix *peer = unix_find(all, n, u->peer);
 
-	if (!u->peer || socket_find(p, u->peer))
+	if (!u->peer || preflight_socket_find(p, u->peer))
 		return;
 	preflight_add(p, CR_PREFLIGHT_UNIX, &p->processes[s->process], s->fd, "%s%s",
 		      peer && *peer->name ? "to " : "", peer ? peer->name : "");
@@ -241,6 +241,8 @@ int preflight_sockets(struct preflight *p, struct cr_error *err)
 	if (rc == 0 && (rc = tcp_read(p, "tcp", false, &table, err)) == 0 &&
 	    (rc = tcp_read(p, "tcp6", true, &table, err)) == 0 && (rc = table_sort(&table, err)) == 0)
 		sockets_look(p, &table, all, n);
+	if (rc == 0)
+		preflight_udp(p);
 	free(table.by_ends);
 	free(table.lines);
 	return rc;

@@ -18,6 +18,7 @@
 #include "cleanup.h"
 #include "cpus.h"
 #include "proc.h"
+#include "sockets.h"
 #include "timers.h"
 
 #define FORMAT		   1
@@ -190,6 +191,8 @@ int identity_take(const pid_t *pids, size_t n, char **text, struct cr_error *err
 		if (process_there(pids[i]) && json_array_append_new(processes, process_take(pids[i], taken)) < 0)
 			return cr_error_sys(err, ENOMEM, "what the processes are");
 	}
+	if (root && json_object_set_new(root, "sockets", sockets_take(pids, n)) < 0)
+		return cr_error_sys(err, ENOMEM, "what the processes are");
 	*text = taken && root ? json_dumps(root, JSON_COMPACT) : NULL;
 	return *text ? 0 : cr_error_sys(err, ENOMEM, "what the processes are");
 }
@@ -244,6 +247,8 @@ int identity_parse(const char *text, size_t size, json_t **identity, struct cr_e
 		if (!process_ok(process))
 			return cr_error_set(err, EBADMSG, IDENTITY_STREAM " is damaged at process %zu", i);
 	}
+	if (!sockets_ok(json_object_get(root, "sockets")))
+		return cr_error_set(err, EBADMSG, IDENTITY_STREAM " is damaged at the sockets");
 	*identity = json_incref(root);
 	return 0;
 }
@@ -373,6 +378,21 @@ static void process_apply(struct apply *a, const json_t *process)
 	}
 }
 
+static void all_sockets_apply(const json_t *identity, const struct job *job)
+{
+	const json_t *processes = json_object_get(identity, "processes");
+	cleanup_free pid_t *pids = calloc(json_array_size(processes) + 1, sizeof(*pids));
+	size_t i;
+	json_t *process;
+
+	json_array_foreach (processes, i, process) {
+		if (pids)
+			pids[i] = (pid_t)json_integer_value(json_object_get(process, "pid"));
+	}
+	if (pids)
+		sockets_apply(json_object_get(identity, "sockets"), pids, json_array_size(processes), job);
+}
+
 void identity_apply(const json_t *identity, const struct job *job)
 {
 	cleanup_free struct apply *a = calloc(1, sizeof(*a));
@@ -390,6 +410,7 @@ void identity_apply(const json_t *identity, const struct job *job)
 	json_array_foreach (json_object_get(identity, "processes"), i, process) {
 		process_apply(a, process);
 	}
+	all_sockets_apply(identity, job);
 	for (int k = 0; k < KINDS; k++) {
 		if (a->count[k])
 			job_log(job, 0, "not as before: %s%s", a->first[k],

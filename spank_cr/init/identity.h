@@ -3,7 +3,7 @@
 
 /* identity.h - what belongs to a process and criu does not put back, or not without root
  *
- * Limits, oom_score_adj, coredump_filter and absolute timers of each process; nice value, scheduling policy, I/O
+ * Limits, oom_score_adj, coredump_filter and timerfds of each process; sockets; nice value, scheduling policy, I/O
  * priority and processors of each thread. Taken while the job is frozen, into a stream of the generation; put back
  * before any of it runs. doc/identity.md has the stream's form.
  */

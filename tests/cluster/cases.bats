@@ -230,3 +230,19 @@ holds_refused() {
 @test "timerfds: armed or not, expired, read, with a reader" {
 	holds timerfd
 }
+
+@test "UDP: datagrams that wait, options, multicast groups" {
+	holds udp
+}
+
+@test "the same in a network of the job's own" {
+	holds udp-private
+}
+
+@test "UNIX datagrams that wait, and where they came from" {
+	holds unix-dgram
+}
+
+@test "half an UDP datagram" {
+	holds udp-cork
+}

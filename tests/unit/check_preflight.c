@@ -409,6 +409,31 @@ START_TEST(tcp)
 }
 END_TEST
 
+/* Of UDP what waits to be read may be somebody else's; what waits to be sent is on its way. */
+START_TEST(udp)
+{
+	process(1000, 1, "server", "");
+	dir(1000, "net");
+	put(1000, "net/udp",
+	    TCP_HEAD "  10: 0100007F:1F90 00000000:0000 07 00000000:00000300 " TCP_TAIL " 100 2 0 0\n"
+		     "  11: 0100007F:1F91 0100007F:1F90 01 00000300:00000000 " TCP_TAIL " 101 2 0 0\n"
+		     "  12: 0100007F:1F92 00000000:0000 07 00000000:00000300 " TCP_TAIL " 102 2 0 0\n");
+	put(1000, "net/udp6",
+	    TCP_HEAD "  10: 00000000000000000000000000000000:1F93 00000000000000000000000000000000:0000 07 "
+		     "00000000:00000300 " TCP_TAIL " 103 2 0 0\n");
+	open_as(1000, 3, "socket:[100]");
+	open_as(1000, 4, "socket:[101]");
+	open_as(1000, 5, "socket:[103]");
+	look();
+	ck_assert_uint_eq(found.blockers, 0);
+	ck_assert_uint_eq(found.warnings, 2);
+	expect(CR_PREFLIGHT_UDP, 1000, 3, "port 8080");
+	expect(CR_PREFLIGHT_UDP, 1000, 5, "port 8083");
+	look_with(nobody, 1, true);
+	ck_assert_uint_eq(found.warnings, 0);
+}
+END_TEST
+
 /* With a network of its own only what waits to be accepted is in the way. */
 START_TEST(private_net)
 {
@@ -735,6 +760,7 @@ START_TEST(texts)
 END_TEST
 
 UNIT_MAIN("preflight", {kinds, false}, {fine, true}, {processes, true}, {called_srun, true}, {closed, true},
-	  {descriptors, true}, {files, true}, {devices, true}, {mappings, true}, {tcp, true}, {private_net, true},
-	  {unix_sockets, true}, {unix_asked, false}, {lost, true}, {nonsense, true}, {nothing, true}, {many, true},
-	  {inherited, true}, {pipes, true}, {late, true}, {sets, false}, {hidden, true}, {texts, false})
+	  {descriptors, true}, {files, true}, {devices, true}, {mappings, true}, {tcp, true}, {udp, true},
+	  {private_net, true}, {unix_sockets, true}, {unix_asked, false}, {lost, true}, {nonsense, true},
+	  {nothing, true}, {many, true}, {inherited, true}, {pipes, true}, {late, true}, {sets, false},
+	  {hidden, true}, {texts, false})

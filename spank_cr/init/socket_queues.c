@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "socket_queues.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <linux/sock_diag.h>
+
+#include "cleanup.h"
+#include "preflight_part.h"
+#include "socket_text.h"
+
+#define DATA_MAX    (1u << 20) /* bytes of a datagram */
+#define DATAGRAMS   65536      /* that are noted of one socket */
+#define CONTROL_MAX 2048       /* bytes of control messages; 253 descriptors are half of it */
+#define CRIU_MARK   0xC114     /* netlock.c lets it through */
+#define ARRIVAL_MS  1
+#define ARRIVALS    50
+
+/* A name, or an address. size 0: none. */
+struct name {
+	struct sockaddr_storage address;
+	socklen_t size;
+};
+
+static bool is_udp(const struct socket_at *at)
+{
+	return at->family != AF_UNIX && at->type == SOCK_DGRAM && at->protocol == IPPROTO_UDP;
+}
+
+static bool is_unix(const struct socket_at *at)
+{
+	return at->family == AF_UNIX && (at->type == SOCK_DGRAM || at->type == SOCK_SEQPACKET);
+}
+
+/* ---- looking ---- */
+
+static unsigned bytes_waiting(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = {0};
+	socklen_t size = sizeof(info);
+
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) < 0 ? 0 : info[SK_MEMINFO_RMEM_ALLOC];
+}
+
+/* What asks for a datagram is told of an error first, and so takes it away from the program. */
+static bool anything_waits(int fd, const struct socket_at *at)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int listens = 0;
+	socklen_t size = sizeof(listens);
+
+	if (poll(&p, 1, 0) < 1 || !(p.revents & POLLIN) || (p.revents & POLLERR))
+		return false;
+	if (is_udp(at))
+		return bytes_waiting(fd) > 0;
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && !listens;
+}
+
+/* The address that an UDP datagram was sent to. */
+static struct name target_of(struct msghdr *msg)
+{
+	struct name to = {.size = 0};
+	struct sockaddr_in *in = (struct sockaddr_in *)&to.address;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&to.address;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			*in = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = info.ipi_addr};
+			to.size = sizeof(*in);
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			*in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = info.ipi6_addr};
+			to.size = sizeof(*in6);
+		}
+	}
+	return to;
+}
+
+/* The next one. Returns null when there is none, or no more can be noted. */
+static json_t *datagram_peek(int fd, const struct socket_at *at, char *data, size_t *room)
+{
+	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
+	struct iovec iov = {data, DATA_MAX};
+	struct name from = {.size = 0}, to;
+	/* without room for them descriptors stay where they are */
+	struct msghdr msg = {.msg_name = &from.address,
+			     .msg_namelen = sizeof(from.address),
+			     .msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = is_udp(at) ? control : NULL,
+			     .msg_controllen = is_udp(at) ? sizeof(control) : 0};
+	ssize_t n = recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT);
+
+	/* nothing from a UNIX socket is its end */
+	if (n < 0 || (n == 0 && !is_udp(at)) || (msg.msg_flags & MSG_TRUNC) || (size_t)n > *room)
+		return json_null();
+	*room -= (size_t)n;
+	to = target_of(&msg);
+	if (msg.msg_namelen <= offsetof(struct sockaddr_un, sun_path))
+		msg.msg_namelen = 0;
+	return json_pack("[o, o, o]", socket_text(&from.address, msg.msg_namelen),
+			 socket_text(&to.address, to.size), socket_text(data, (size_t)n));
+}
+
+/* With an offset one datagram after the other comes to the head; that of the program is put back. */
+static json_t *queue_peek(int fd, const struct socket_at *at, size_t *room)
+{
+	cleanup_free char *data = malloc(DATA_MAX);
+	int was = -1, begin = 0;
+	socklen_t size = sizeof(was);
+	json_t *queue = json_array();
+
+	if (!data || !queue || getsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &was, &size) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &begin, sizeof(begin)) < 0)
+		return queue;
+	while (json_array_size(queue) < DATAGRAMS) {
+		json_t *datagram = datagram_peek(fd, at, data, room);
+
+		if (json_is_null(datagram) || json_array_append_new(queue, datagram) < 0)
+			break;
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &was, sizeof(was));
+	return queue;
+}
+
+json_t *socket_queue_take(int fd, const struct socket_at *at, size_t *room)
+{
+	int level = at->family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
+	int name = at->family == AF_INET6 ? IPV6_RECVPKTINFO : IP_PKTINFO, was = 1, on = 1;
+	socklen_t size = sizeof(was);
+	json_t *queue;
+
+	if ((!is_udp(at) && !is_unix(at)) || !anything_waits(fd, at))
+		return NULL;
+	if (is_udp(at) && (getsockopt(fd, level, name, &was, &size) < 0 || was))
+		was = 1;
+	if (is_udp(at) && !was)
+		(void)setsockopt(fd, level, name, &on, sizeof(on));
+	queue = queue_peek(fd, at, room);
+	if (is_udp(at) && !was)
+		(void)setsockopt(fd, level, name, &was, sizeof(was));
+	return queue;
+}
+
+bool socket_queue_ok(const json_t *queue)
+{
+	size_t i;
+	json_t *item;
+
+	if (!json_is_array(queue) || json_array_size(queue) > DATAGRAMS)
+		return false;
+	json_array_foreach (queue, i, item) {
+		if (json_array_size(item) != 3 ||
+		    socket_bytes(json_array_get(item, 0), NULL, sizeof(struct sockaddr_storage)) < 0 ||
+		    socket_bytes(json_array_get(item, 1), NULL, sizeof(struct sockaddr_storage)) < 0 ||
+		    socket_bytes(json_array_get(item, 2), NULL, DATA_MAX) < 0)
+			return false;
+	}
+	return true;
+}
+
+/* ---- who sends it again ---- */
+
+static struct name name_parse(const json_t *text)
+{
+	struct name name = {.size = 0};
+	int n = socket_bytes(text, &name.address, sizeof(name.address));
+
+	name.size = n > 0 ? (socklen_t)n : 0;
+	return name;
+}
+
+static struct name name_of(int fd)
+{
+	struct name name = {.size = sizeof(name.address)};
+
+	if (getsockname(fd, (struct sockaddr *)&name.address, &name.size) < 0 ||
+	    name.size <= offsetof(struct sockaddr_un, sun_path))
+		name.size = 0;
+	return name;
+}
+
+static bool name_equal(const struct name *a, const struct name *b)
+{
+	return a->size && a->size == b->size && memcmp(&a->address, &b->address, a->size) == 0;
+}
+
+/* ---- UNIX ---- */
+
+struct local {
+	const struct socket_at *at; /* where it is to be */
+	int fd;
+	const struct sockets *all;
+	struct cr_preflight_unix *unix_all;
+	size_t n_unix;
+	struct name target; /* what to send to */
+	int stranger;	    /* a socket without a name that reaches it, or -1 */
+};
+
+static uint64_t peer_of(const struct local *l, uint64_t ino)
+{
+	const struct cr_preflight_unix key = {.ino = ino}, *found = NULL;
+
+	if (l->n_unix)
+		found = bsearch(&key, l->unix_all, l->n_unix, sizeof(key), preflight_unix_compare);
+	return found ? found->peer : 0;
+}
+
+/* A name that is relative to a working directory is looked up from this process's. */
+static void target_absolute(struct local *l)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)&l->target.address;
+	char path[sizeof(un->sun_path)];
+	int n;
+
+	if (!l->target.size || un->sun_path[0] == '/' || un->sun_path[0] == '\0')
+		return;
+	n = snprintf(path, sizeof(path), "/proc/%d/cwd/%.*s", (int)l->at->pid,
+		     (int)(l->target.size - offsetof(struct sockaddr_un, sun_path)), un->sun_path);
+	l->target.size = 0;
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return;
+	memcpy(un->sun_path, path, (size_t)n + 1);
+	l->target.size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n + 1);
+}
+
+/* Does the name lead to the socket? It may be another one's by now. */
+static void stranger_open(struct local *l)
+{
+	struct cr_error err;
+	struct stat st;
+	int fd = socket(AF_UNIX, l->at->type | SOCK_CLOEXEC, 0);
+
+	l->stranger = -1;
+	if (fd < 0)
+		return;
+	if (l->at->type == SOCK_DGRAM && l->target.size &&
+	    connect(fd, (struct sockaddr *)&l->target.address, l->target.size) == 0 && fstat(fd, &st) == 0 &&
+	    preflight_unix(&l->unix_all, &l->n_unix, &err) == 0 && peer_of(l, st.st_ino) == l->at->ino) {
+		l->stranger = fd;
+		return;
+	}
+	close(fd);
+	l->target.size = 0;
+	if (!l->unix_all && preflight_unix(&l->unix_all, &l->n_unix, &err) < 0)
+		l->n_unix = 0;
+}
+
+/* The socket that has the name, or, without one, one that is connected to it; *connected: it needs no address. -1:
+ * there is none. */
+static int local_sender(const struct local *l, const struct name *from, bool *connected)
+{
+	for (size_t i = 0; i < l->all->n; i++) {
+		const struct socket_at *at = &l->all->list[i];
+		struct name name;
+		int fd;
+
+		if (at->family != AF_UNIX || at->type != l->at->type || at->ino == l->at->ino)
+			continue;
+		*connected = peer_of(l, at->ino) == l->at->ino;
+		if (!*connected && (!from->size || !l->target.size || at->type != SOCK_DGRAM))
+			continue;
+		fd = sockets_open(at->pid, at->fd);
+		if (fd < 0)
+			continue;
+		name = name_of(fd);
+		if (from->size ? name_equal(&name, from) : !name.size || l->at->type != SOCK_DGRAM)
+			return fd;
+		close(fd);
+	}
+	return -1;
+}
+
+/* Its sender has closed the socket: another one with that name, if nobody else has it. */
+static int local_substitute(const struct local *l, const struct name *from)
+{
+	int fd = socket(AF_UNIX, l->at->type | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && bind(fd, (const struct sockaddr *)&from->address, from->size) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static void substitute_remove(const struct name *from)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)&from->address;
+	char path[sizeof(un->sun_path) + 1] = "";
+
+	memcpy(path, un->sun_path, from->size - offsetof(struct sockaddr_un, sun_path));
+	if (path[0])
+		(void)unlink(path);
+}
+
+/* Returns 0 when it was sent in the name of its sender. */
+static int local_send(const struct local *l, const json_t *item, struct msghdr *msg)
+{
+	struct name from = name_parse(json_array_get(item, 0));
+	bool connected = false, substituted = false;
+	cleanup_close int fd = local_sender(l, &from, &connected);
+	int rc = -1;
+
+	if (fd < 0 && from.size && l->target.size) {
+		fd = local_substitute(l, &from);
+		substituted = fd >= 0;
+	}
+	if (fd >= 0) {
+		msg->msg_name = connected ? NULL : (void *)(uintptr_t)&l->target.address;
+		msg->msg_namelen = connected ? 0 : l->target.size;
+		rc = sendmsg(fd, msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
+	}
+	if (substituted)
+		substitute_remove(&from);
+	if (rc == 0)
+		return 0;
+	msg->msg_name = NULL;
+	msg->msg_namelen = 0;
+	rc = l->stranger < 0 ? -1 : sendmsg(l->stranger, msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
+	return from.size ? -1 : rc;
+}
+
+/* Has criu put back those that have anything in them? */
+static bool local_matches(const json_t *now, const json_t *queue)
+{
+	size_t at = 0, i;
+	json_t *item;
+
+	json_array_foreach (queue, i, item) {
+		if (json_string_length(json_array_get(item, 2)) == 0)
+			continue;
+		if (!json_equal(json_array_get(json_array_get(now, at++), 2), json_array_get(item, 2)))
+			return false;
+	}
+	return at == json_array_size(now);
+}
+
+static void descriptors_close(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			close(fd);
+		}
+	}
+}
+
+/* Each is taken out at the head, and sent to the tail. */
+static unsigned local_turn(const struct local *l, const json_t *queue)
+{
+	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
+	cleanup_free char *data = malloc(DATA_MAX);
+	unsigned lost = 0;
+	size_t i;
+	json_t *item;
+
+	if (!data)
+		return (unsigned)json_array_size(queue);
+	json_array_foreach (queue, i, item) {
+		struct iovec iov = {data, DATA_MAX};
+		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+		ssize_t n = 0;
+
+		if (json_string_length(json_array_get(item, 2)) > 0) {
+			msg.msg_control = control;
+			msg.msg_controllen = sizeof(control);
+			n = recvmsg(l->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		}
+		iov.iov_len = n > 0 ? (size_t)n : 0;
+		lost += n < 0 || local_send(l, item, &msg) < 0;
+		descriptors_close(&msg);
+	}
+	return lost;
+}
+
+static unsigned local_apply(int fd, const struct socket_at *at, const json_t *queue, const struct sockets *all)
+{
+	struct local l = {.at = at, .fd = fd, .all = all, .target = name_of(fd), .stranger = -1};
+	size_t room = SIZE_MAX;
+	json_auto_t *now = queue_peek(fd, at, &room);
+	unsigned lost;
+
+	if (json_equal(now, queue))
+		return 0;
+	if (!local_matches(now, queue))
+		return (unsigned)json_array_size(queue);
+	target_absolute(&l);
+	stranger_open(&l);
+	lost = local_turn(&l, queue);
+	if (l.stranger >= 0)
+		close(l.stranger);
+	free(l.unix_all);
+	return lost;
+}
+
+/* ---- UDP ---- */
+
+static in_port_t *port_of(struct name *name)
+{
+	return name->address.ss_family == AF_INET6 ? &((struct sockaddr_in6 *)&name->address)->sin6_port
+						   : &((struct sockaddr_in *)&name->address)->sin_port;
+}
+
+/* ::ffff:a.b.c.d is a.b.c.d */
+static struct name name_plain(struct name name)
+{
+	const struct sockaddr_in6 in6 = *(const struct sockaddr_in6 *)&name.address;
+	struct sockaddr_in *in = (struct sockaddr_in *)&name.address;
+
+	if (name.size < sizeof(in6) || in6.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
+		return name;
+	memset(&name, 0, sizeof(name));
+	in->sin_family = AF_INET;
+	in->sin_port = in6.sin6_port;
+	memcpy(&in->sin_addr, &in6.sin6_addr.s6_addr[12], 4);
+	name.size = sizeof(*in);
+	return name;
+}
+
+static struct name name_mapped(const struct name *name)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&name->address;
+	struct name mapped = {.size = sizeof(struct sockaddr_in6)};
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&mapped.address;
+
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = in->sin_port;
+	in6->sin6_addr.s6_addr[10] = in6->sin6_addr.s6_addr[11] = 0xff;
+	memcpy(&in6->sin6_addr.s6_addr[12], &in->sin_addr, 4);
+	return mapped;
+}
+
+static bool is_wildcard(const struct name *name)
+{
+	return name->address.ss_family == AF_INET6
+		       ? IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)&name->address)->sin6_addr)
+		       : ((const struct sockaddr_in *)&name->address)->sin_addr.s_addr == INADDR_ANY;
+}
+
+static bool is_multicast(const struct name *name)
+{
+	return name->address.ss_family == AF_INET6
+		       ? IN6_IS_ADDR_MULTICAST(&((const struct sockaddr_in6 *)&name->address)->sin6_addr)
+		       : IN_MULTICAST(ntohl(((const struct sockaddr_in *)&name->address)->sin_addr.s_addr));
+}
+
+/* A socket with the address, which is one of this node's; or -1. */
+static int udp_bound(const struct name *name)
+{
+	int fd = socket(name->address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
+
+	if (fd >= 0 && !is_multicast(name) && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+	    bind(fd, (const struct sockaddr *)&name->address, name->size) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static bool is_here(struct name name)
+{
+	cleanup_close int fd = -1;
+
+	*port_of(&name) = 0;
+	fd = udp_bound(&name);
+	return fd >= 0;
+}
+
+/* Where to send it, so that the socket gets it and nobody else: never to another node. size 0: nowhere. */
+static struct name udp_target(int fd, const json_t *item)
+{
+	struct name to = name_plain(name_parse(json_array_get(item, 1))), bound = name_plain(name_of(fd));
+
+	if (!bound.size || is_multicast(&bound))
+		return (struct name){.size = 0};
+	if (!is_wildcard(&bound))
+		return bound;
+	if (!to.size || is_wildcard(&to) || !is_here(to)) {
+		to = bound;
+		if (to.address.ss_family == AF_INET6)
+			((struct sockaddr_in6 *)&to.address)->sin6_addr = in6addr_loopback;
+		else
+			((struct sockaddr_in *)&to.address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	}
+	*port_of(&to) = *port_of(&bound);
+	return to;
+}
+
+/* The job's socket that has the address, or its port of all addresses, or a new one. */
+static int udp_sender(const struct sockets *all, struct name *from)
+{
+	int any = -1;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct socket_at *at = &all->list[i];
+		struct name name;
+		int fd;
+
+		if (!is_udp(at) || (fd = sockets_open(at->pid, at->fd)) < 0)
+			continue;
+		name = name_plain(name_of(fd));
+		if (name_equal(&name, from)) {
+			if (any >= 0)
+				close(any);
+			return fd;
+		}
+		if (any < 0 && name.size && is_wildcard(&name) && *port_of(&name) == *port_of(from) &&
+		    is_here(*from))
+			any = fd;
+		else
+			close(fd);
+	}
+	return any >= 0 ? any : udp_bound(from);
+}
+
+static void mark_set(int fd, bool private_net, unsigned mark)
+{
+	if (private_net)
+		(void)setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+}
+
+static bool arrived(int fd, unsigned before)
+{
+	for (int i = 0; i < ARRIVALS; i++) {
+		if (bytes_waiting(fd) > before)
+			return true;
+		poll(NULL, 0, ARRIVAL_MS);
+	}
+	return false;
+}
+
+static int udp_send(int fd, const json_t *item, const struct sockets *all, bool private_net)
+{
+	struct name from = name_plain(name_parse(json_array_get(item, 0))), to = udp_target(fd, item), own;
+	cleanup_free char *data = malloc(DATA_MAX);
+	int n = data ? socket_bytes(json_array_get(item, 2), data, DATA_MAX) : -1;
+	cleanup_close int sender = from.size && to.size && n >= 0 ? udp_sender(all, &from) : -1;
+	unsigned before = bytes_waiting(fd), mark = 0;
+	socklen_t size = sizeof(mark);
+	ssize_t sent;
+
+	if (sender < 0)
+		return -1;
+	own = name_of(sender);
+	if (own.address.ss_family == AF_INET6 && to.address.ss_family == AF_INET)
+		to = name_mapped(&to);
+	(void)getsockopt(sender, SOL_SOCKET, SO_MARK, &mark, &size);
+	mark_set(sender, private_net, CRIU_MARK);
+	sent = sendto(sender, data, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to.address,
+		      to.size);
+	mark_set(sender, private_net, mark);
+	return sent == n && arrived(fd, before) ? 0 : -1;
+}
+
+unsigned socket_queue_apply(int fd, const struct socket_at *at, const json_t *queue, const struct sockets *all,
+			    bool private_net)
+{
+	unsigned lost = 0;
+	size_t i;
+	json_t *item;
+
+	if (is_unix(at))
+		return local_apply(fd, at, queue, all);
+	json_array_foreach (queue, i, item)
+		lost += udp_send(fd, item, all, private_net) < 0;
+	return lost;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* socket_queues.h - datagrams that wait to be read, and where they came from
+ *
+ * criu leaves those of UDP behind, and sends those of UNIX sockets again from whatever socket it has at hand. Here
+ * they are looked at without being taken (MSG_PEEK), and sent again after a restore from the socket that they came
+ * from, or from another one with its address.
+ */
+
+#ifndef CR_INIT_SOCKET_QUEUES_H
+#define CR_INIT_SOCKET_QUEUES_H
+
+#include <stdbool.h>
+
+#include "sockets.h"
+
+/* [["FROM", "TO", "DATA"], ...]; an empty FROM: a socket without a name. NULL without memory, or when it is none
+ * that this is for; an empty list when nothing waits. *room is what may still be noted, in bytes; it becomes less.
+ */
+json_t *socket_queue_take(int fd, const struct socket_at *at, size_t *room);
+
+bool socket_queue_ok(const json_t *queue);
+
+/* Send all of it to the socket fd again; all: the sockets of the job. Returns how many datagrams are lost. */
+unsigned socket_queue_apply(int fd, const struct socket_at *at, const json_t *queue, const struct sockets *all,
+			    bool private_net);
+
+#endif
