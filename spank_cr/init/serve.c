@@ -16,9 +16,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "edits.h"
 #include "image.h"
 #include "pipe.h"
-#include "reg_files.h"
 #include "streamer.h"
 
 #define AT_ONCE	   (4u << 20)  /* bytes moved or written before the others are looked at */
@@ -35,7 +35,7 @@ struct output {
 	struct cr_image_reader *reader;
 	const char *data;
 	size_t left;
-	char *edited; /* all of it, when it is not handed over as it was stored */
+	struct cr_criuedit_run *edit; /* NULL: it is handed over as it was stored */
 };
 
 /* And from there to whoever reads it, without copying: that pipe is locked while it is read, and the filling goes
@@ -54,12 +54,6 @@ struct order {
 	int fd;
 };
 
-/* Names of files, sorted. */
-struct kept {
-	const char **names;
-	size_t n;
-};
-
 struct giver {
 	const struct job *job;
 	const struct cr_manifest *m;
@@ -75,6 +69,7 @@ struct giver {
 	struct output *outputs;
 	struct pollfd *output_polls; /* one of our own, and one for each output */
 	size_t n_outputs, outputs_room;
+	struct edits edits;
 };
 
 static _Noreturn void give_up(const struct giver *g, const struct cr_error *err)
@@ -85,66 +80,11 @@ static _Noreturn void give_up(const struct giver *g, const struct cr_error *err)
 
 /* ---- the filling thread ---- */
 
-static int name_compare(const void *a, const void *b)
+/* Its next piece, edited where there is something to be edited. */
+static int output_next(struct output *out, const void **data, size_t *size, struct cr_error *err)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The files whose size and mode do not matter to the job. */
-static int kept_sort(const struct cr_manifest *m, struct kept *kept, struct cr_error *err)
-{
-	kept->names = calloc(m->n_outputs + 1, sizeof(*kept->names));
-	if (!kept->names)
-		return cr_error_sys(err, ENOMEM, "image reader");
-	for (; kept->n < m->n_outputs; kept->n++)
-		kept->names[kept->n] = m->outputs[kept->n].path;
-	qsort(kept->names, kept->n, sizeof(*kept->names), name_compare);
-	return 0;
-}
-
-static bool is_kept(const char *name, size_t n, void *arg)
-{
-	const struct kept *kept = arg;
-	char path[PATH_MAX];
-	const char *key = path;
-
-	if (n >= sizeof(path))
-		return false;
-	memcpy(path, name, n);
-	path[n] = '\0';
-	return bsearch(&key, kept->names, kept->n, sizeof(*kept->names), name_compare);
-}
-
-/* Read all of criu's list of files, verified, and take from it what --checkpoint-files=keep wants to be gone. */
-static int output_edit(const struct giver *g, struct output *out, size_t stream, struct cr_error *err)
-{
-	uint64_t size = cr_image_stream_size(g->image, stream);
-	struct kept kept = {0};
-	size_t used = 0, n;
-	const void *data;
-	int rc;
-
-	if (size > REG_FILES_MAX)
-		return cr_error_set(err, EFBIG, "%s is too large", REG_FILES_STREAM);
-	out->edited = malloc((size_t)size + 1);
-	if (!out->edited)
-		return cr_error_sys(err, ENOMEM, "image reader");
-	while ((rc = cr_image_reader_next(out->reader, &data, &n, err)) > 0) {
-		if (n > size - used)
-			return cr_error_set(err, EBADMSG, "%s is longer than it was", REG_FILES_STREAM);
-		memcpy(out->edited + used, data, n);
-		used += n;
-	}
-	if (rc == 0)
-		rc = kept_sort(g->m, &kept, err);
-	if (rc == 0)
-		rc = reg_files_forget(out->edited, &used, is_kept, &kept, err);
-	free(kept.names);
-	if (rc < 0)
-		return -1;
-	out->data = out->edited;
-	out->left = used;
-	return 0;
+	return out->edit ? cr_criuedit_next(out->edit, data, size, err)
+			 : cr_image_reader_next(out->reader, data, size, err);
 }
 
 static int output_add(struct giver *g, const struct order *order, struct cr_error *err)
@@ -155,9 +95,8 @@ static int output_add(struct giver *g, const struct order *order, struct cr_erro
 			 err) < 0 ||
 	    cr_image_reader_open(&out.reader, g->image, (size_t)order->stream, err) < 0)
 		return -1;
-	if (g->job->files == CR_FILES_KEEP &&
-	    strcmp(cr_image_stream_name(g->image, (size_t)order->stream), REG_FILES_STREAM) == 0 &&
-	    output_edit(g, &out, (size_t)order->stream, err) < 0)
+	if (edits_open(&out.edit, &g->edits, cr_image_stream_name(g->image, (size_t)order->stream), out.reader,
+		       err) < 0)
 		return -1;
 	g->outputs[g->n_outputs++] = out;
 	return 0;
@@ -172,8 +111,7 @@ static int output_write(struct output *out, struct cr_error *err)
 		int rc;
 
 		if (out->left == 0) {
-			rc = cr_image_reader_next(out->reader, &data, &out->left, err);
-			/* an edited one is at its end, and so is its reader */
+			rc = output_next(out, &data, &out->left, err);
 			if (rc <= 0)
 				return rc < 0 ? -1 : 1;
 			out->data = data;
@@ -212,7 +150,7 @@ static int outputs_once(struct giver *g, struct cr_error *err)
 			continue;
 		close(out->fd);
 		cr_image_reader_close(out->reader);
-		free(out->edited);
+		cr_criuedit_close(out->edit);
 		*out = g->outputs[--g->n_outputs];
 	}
 	if (!g->output_polls[0].revents)
@@ -390,6 +328,7 @@ static int giver_run(struct giver *g, struct cr_error *err)
 		return cr_error_sys(err, ENOMEM, "image reader");
 	if (cr_image_open(&g->image, &g->job->store, g->job->generation, err) < 0)
 		return -1;
+	g->edits = (struct edits){.job = g->job, .m = g->m, .image = g->image};
 	if (pipe2(g->orders, O_CLOEXEC) < 0)
 		return cr_error_sys(err, errno, "pipe");
 	rc = pthread_create(&filler, NULL, filler_main, g);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "edits.h"
+
+#include <string.h>
+
+#include "proto/files.pb-c.h"
+
+#define IMAGES "images/"
+
+static const struct cr_criuedit table[] = {
+	{.pattern = "files.img",
+	 .type = &criu__file_entry__descriptor,
+	 .entry = edit_keep,
+	 .wanted = edit_keep_wanted},
+	{0},
+};
+
+static int next(void *reader, const void **data, size_t *size, struct cr_error *err)
+{
+	return cr_image_reader_next(reader, data, size, err);
+}
+
+int edits_open(struct cr_criuedit_run **run, struct edits *edits, const char *stream,
+	       struct cr_image_reader *reader, struct cr_error *err)
+{
+	*run = NULL;
+	if (strncmp(stream, IMAGES, strlen(IMAGES)) != 0)
+		return 0;
+	return cr_criuedit_open(run, stream + strlen(IMAGES), table, edits, next, reader, err);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* edits.h - what the image reader changes in criu's images while criu gets them
+ *
+ * The table is in edits.c, an edit in edit_NAME.c; how one looks is in criuedit.h. They run in the reader's
+ * filling thread, each time criu asks for an image; the image may be read there by other means, too
+ * (cr_criuedit_read_image), for what an edit must know of others.
+ */
+
+#ifndef CR_INIT_EDITS_H
+#define CR_INIT_EDITS_H
+
+#include "criuedit.h"
+#include "image.h"
+#include "job.h"
+#include "manifest.h"
+
+/* The arg of every edit. */
+struct edits {
+	const struct job *job;
+	const struct cr_manifest *m;
+	struct cr_image *image;
+	const char **kept; /* edit_keep.c's: names, sorted */
+};
+
+/* The edits that are for a stream of the generation, *run, reading from reader; NULL when there are none. */
+int edits_open(struct cr_criuedit_run **run, struct edits *edits, const char *stream,
+	       struct cr_image_reader *reader, struct cr_error *err);
+
+/* --checkpoint-files=keep: criu refuses a file that has another size or mode than at the dump, if its entry says
+ * which that was. So the entries of those that the job wrote do not. */
+bool edit_keep_wanted(void *edits);
+int edit_keep(ProtobufCMessage *file, struct cr_criuedit_entry *at, struct cr_error *err);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+#include "unit.h"
+
+#include "../../spank_cr/init/edits.h"
+#include "proto/files.pb-c.h"
+
+START_TEST(files_that_are_kept)
+{
+	struct cr_manifest_output outputs[] = {{.path = (char *)"/f/z"}, {.path = (char *)"/f/a"}};
+	const struct job job = {.files = CR_FILES_KEEP}, copy = {.files = CR_FILES_COPY};
+	struct cr_manifest m = {.outputs = outputs, .n_outputs = 2};
+	struct edits edits = {.job = &job, .m = &m}, other = {.job = &copy, .m = &m};
+	struct cr_criuedit_entry at = {.name = "files.img", .arg = &edits};
+	Criu__RegFileEntry reg = CRIU__REG_FILE_ENTRY__INIT;
+	Criu__FileEntry file = CRIU__FILE_ENTRY__INIT;
+	struct cr_error err = {0};
+
+	ck_assert(edit_keep_wanted(&edits));
+	ck_assert(!edit_keep_wanted(&other));
+	ck_assert_int_eq(edit_keep(&file.base, &at, &err), CR_CRIUEDIT_KEEP);
+	file.reg = &reg;
+	reg.has_size = reg.has_mode = true;
+	ck_assert_int_eq(edit_keep(&file.base, &at, &err), CR_CRIUEDIT_KEEP);
+	reg.name = (char *)"/f/b";
+	ck_assert_int_eq(edit_keep(&file.base, &at, &err), CR_CRIUEDIT_KEEP);
+	ck_assert(reg.has_size && reg.has_mode);
+	reg.name = (char *)"/f/a";
+	ck_assert_int_eq(edit_keep(&file.base, &at, &err), CR_CRIUEDIT_CHANGED);
+	ck_assert(!reg.has_size && !reg.has_mode);
+	ck_assert_int_eq(edit_keep(&file.base, &at, &err), CR_CRIUEDIT_KEEP);
+	free(edits.kept);
+}
+END_TEST
+
+int main(void)
+{
+	const struct unit_test tests[] = {{files_that_are_kept, false}};
+
+	return unit_main("edits", tests, sizeof(tests) / sizeof(tests[0]));
+}
