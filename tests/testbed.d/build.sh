@@ -17,7 +17,7 @@ build_files() {
 
 # build_hash - changes when something that is built or installed does
 build_hash() {
-	(cd "$CLONE" && build_files | grep -zvE '^(tests/(testbed|bench|cluster|fuzz|soak|vm)|\.ci/|\.git|doc/|[^/]*\.md$)' |
+	(cd "$CLONE" && build_files | grep -zvE '^(tests/(testbed|bench|cluster|fuzz|soak|vm|zdtm)|\.ci/|\.git|doc/|[^/]*\.md$)' |
 		xargs -0 sha256sum --) | hash_of
 }
 

@@ -76,6 +76,7 @@ cluster_prepare() {
 	[ "${TESTBED_CRIU:-sid}" = base ] || rootfs_make criu-sid
 	[ -z "${TESTBED_PROGRAMS:-}" ] || rootfs_make programs
 	[ -z "${TESTBED_ACCOUNTING:-}" ] || rootfs_make accounting
+	[ -z "${TESTBED_ZDTM:-}" ] || rootfs_make zdtm
 	build_install
 }
 

@@ -57,6 +57,7 @@ node_layers() {
 	[ "${TESTBED_CRIU:-sid}" = base ] || layers+=(criu-sid)
 	[ -z "${TESTBED_PROGRAMS:-}" ] || layers+=(programs)
 	[ -z "${TESTBED_ACCOUNTING:-}" ] || layers+=(accounting)
+	[ -z "${TESTBED_ZDTM:-}" ] || layers+=(zdtm)
 	rootfs_layers "${layers[@]}" base
 }
 

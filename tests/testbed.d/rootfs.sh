@@ -7,6 +7,7 @@
 #   fuzz      an overlay layer on top of base: what clang needs for libFuzzer
 #   programs  an overlay layer on top of base: what people run, for tests/cluster/programs.bats and the benchmark
 #   accounting  an overlay layer on top of base: slurmdbd and its database, for tests/cluster/outcomes.bats
+#   zdtm      an overlay layer on top of base: CRIU's own tests, of the release in criu-sid, for tests/zdtm
 #   compat    Debian 12, to compile against the oldest Slurm supported (22.05)
 
 ROOTFS_BASE_PACKAGES=(
@@ -29,9 +30,10 @@ ROOTFS_PROGRAMS_PACKAGES=(
 	valgrind python3-joblib numactl
 )
 ROOTFS_ACCOUNTING_PACKAGES=(slurmdbd mariadb-server)
+ROOTFS_ZDTM_PACKAGES=(libaio-dev)
 ROOTFS_APT=(-y -q --no-install-recommends -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
 
-# rootfs_path base|criu-sid|fuzz|programs|accounting|compat - where it is or will be
+# rootfs_path base|criu-sid|fuzz|programs|accounting|zdtm|compat - where it is or will be
 rootfs_path() {
 	local recipe
 	[ "$1:${TESTBED_BASE:+set}" != base:set ] || {
@@ -49,6 +51,10 @@ rootfs_path() {
 		recipe="$(rootfs_path base) ${ROOTFS_ACCOUNTING_PACKAGES[*]}"
 		recipe+=" $(declare -f rootfs_recipe_accounting rootfs_layer_begin rootfs_layer_finish)"
 		;;
+	zdtm)
+		recipe="$(rootfs_path criu-sid) ${ROOTFS_ZDTM_PACKAGES[*]}"
+		recipe+=" $(declare -f rootfs_recipe_zdtm rootfs_layer_begin rootfs_layer_finish)"
+		;;
 	fuzz)
 		recipe="$(rootfs_path base) $(declare -f rootfs_recipe_fuzz rootfs_layer_begin rootfs_layer_finish)"
 		;;
@@ -59,7 +65,7 @@ rootfs_path() {
 }
 
 rootfs_verb() {
-	[ $# -eq 1 ] || die "usage: tests/testbed rootfs base|criu-sid|fuzz|programs|accounting|compat"
+	[ $# -eq 1 ] || die "usage: tests/testbed rootfs base|criu-sid|fuzz|programs|accounting|zdtm|compat"
 	lock_take
 	rootfs_make "$1"
 	rootfs_path "$1"
@@ -115,7 +121,7 @@ rootfs_need() {
 rootfs_build() {
 	local name=$1 path=$2 temp log began=$SECONDS
 	case $name in
-	criu-sid | fuzz | programs | accounting) rootfs_make base ;;
+	criu-sid | fuzz | programs | accounting | zdtm) rootfs_make base ;;
 	esac
 	rootfs_need
 	mkdir -p "$STATE/debs" "$STATE/log"
@@ -244,6 +250,31 @@ rootfs_recipe_accounting() {
 	chroot "$root" apt-get "${ROOTFS_APT[@]}" install "${ROOTFS_ACCOUNTING_PACKAGES[@]}"
 	rm "$root/usr/sbin/policy-rc.d"
 	[ -d "$root/var/lib/mysql/mysql" ] || chroot "$root" mariadb-install-db --user=mysql --skip-test-db
+	rootfs_layer_finish "$dir"
+}
+
+# the tests are left where they were built: /usr/src/criu/test/zdtm/static. Those that need more than is here to be built
+# need more than a job has to run, too; the runner says which are missing
+rootfs_recipe_zdtm() {
+	local dir=$1 root=$1/root mirror
+	mirror=$(host_mirror main)
+	rootfs_layer_begin trixie "$dir"
+	chroot "$root" apt-get -q update
+	chroot "$root" apt-get "${ROOTFS_APT[@]}" install "${ROOTFS_ZDTM_PACKAGES[@]}"
+	echo "deb-src $mirror sid main" >"$root/etc/apt/sources.list.d/sid.list"
+	chroot "$root" apt-get -q -o Acquire::Check-Valid-Until=false update
+	# shellcheck disable=SC2016 # expanded over there
+	chroot "$root" sh -ec 'cd /usr/src
+		apt-get -q -o APT::Sandbox::User=root source --tar-only criu
+		mkdir criu
+		tar -xf criu_*.orig.tar.* -C criu --strip-components=1
+		rm -f -- *.tar.*
+		cd criu/test/zdtm
+		make -s -C lib
+		make -s -k -j"$(nproc)" -C static all || true
+		find . -name "*.[od]" -delete
+		ls -l static/sleeping00 static/socket-tcp'
+	rm "$root/etc/apt/sources.list.d/sid.list"
 	rootfs_layer_finish "$dir"
 }
 
