@@ -276,6 +276,12 @@ static int inode_meet(struct listing *l, struct cr_tree_entry *e, struct cr_erro
 	return 0;
 }
 
+/* It was there a moment ago: somebody has removed it, or put something else there. */
+static bool is_gone(int errnum)
+{
+	return errnum == ENOENT || errnum == ENOTDIR || errnum == ELOOP || errnum == EINVAL;
+}
+
 /* Returns 1 for what is not listed. */
 static int entry_fill(struct listing *l, int dir, const char *name, struct cr_tree_entry *e, char *target,
 		      struct cr_error *err)
@@ -286,7 +292,7 @@ static int entry_fill(struct listing *l, int dir, const char *name, struct cr_tr
 
 	/* "." may not be looked up in a directory without permissions */
 	if (fstatat(dir, strcmp(name, ".") == 0 ? "" : name, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
-		return cr_error_sys(err, errno, "%s", e->path);
+		return errno == ENOENT && strcmp(name, ".") != 0 ? 1 : cr_error_sys(err, errno, "%s", e->path);
 	/* of a restore that was killed */
 	if (!l->all && strcmp(name, CR_TREE_TEMPORARY) == 0 && !S_ISDIR(st.st_mode))
 		return 1;
@@ -309,6 +315,8 @@ static int entry_fill(struct listing *l, int dir, const char *name, struct cr_tr
 		return 0;
 	if (S_ISLNK(st.st_mode)) {
 		n = readlinkat(dir, name, target, PATH_MAX);
+		if (n < 0 && is_gone(errno))
+			return 1;
 		if (n < 0 || n >= PATH_MAX)
 			return cr_error_sys(err, n < 0 ? errno : ENAMETOOLONG, "%s", e->path);
 		target[n] = '\0';
@@ -377,6 +385,17 @@ static int dir_open(struct listing *l, size_t i)
 	return cr_tree_openat(l->tree, l->tree->entries[i].path, O_RDONLY | O_DIRECTORY);
 }
 
+/* One that was removed since it was listed is not there; but for the tree's own. */
+static int dir_failed(struct listing *l, size_t i, int errnum, struct cr_error *err)
+{
+	struct cr_tree_entry *e = &l->tree->entries[i];
+
+	if (i == 0 || l->all || !is_gone(errnum))
+		return cr_error_sys(err, errnum, "%s", e->path);
+	e->left = true;
+	return 0;
+}
+
 /* In the order of the names, so that an archive of the same is the same. */
 static int dir_list(struct listing *l, size_t i, const char *path, struct cr_error *err)
 {
@@ -390,10 +409,12 @@ static int dir_list(struct listing *l, size_t i, const char *path, struct cr_err
 		errnum = errno;
 		if (fd >= 0)
 			close(fd);
-		return cr_error_sys(err, errnum, "%s", path);
+		return dir_failed(l, i, errnum, err);
 	}
 	errnum = names_read(stream, &names, &n);
-	if (errnum)
+	if (errnum == ENOENT)
+		rc = dir_failed(l, i, errnum, err);
+	else if (errnum)
 		rc = cr_error_sys(err, errnum, "%s", path);
 	else if (n > 0)
 		qsort(names, n, sizeof(*names), name_compare);

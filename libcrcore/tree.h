@@ -61,6 +61,7 @@ struct cr_tree {
 	size_t most;	/* names that it may have, as the caller sets it; 0: any number */
 	void *paths;	/* tsearch(3)'s tree of entries by path, see cr_tree_find */
 	uint64_t bytes; /* that the files occupy */
+	size_t moved;	/* files that somebody has written, or put there, while they were saved */
 };
 
 #define CR_TREE_NONE ((struct cr_tree){.root = -1})
@@ -86,8 +87,9 @@ int cr_tree_clone(struct cr_tree *tree, int clones, struct cr_error *err);
  */
 void cr_tree_write_back(const struct cr_tree *tree, int64_t until);
 
-/* Write the archive to out; content comes from clones, or, when that is -1, from the tree. A file that is not what
- * was listed any more is an error. */
+/* Write the archive to out; content comes from clones, or, when that is -1, from the tree. What was removed since
+ * it was listed is left out. A file that somebody writes meanwhile is saved as it was read, and counted in moved;
+ * but one with several names, or one that was replaced by another user's, is an error. */
 int cr_tree_save(struct cr_tree *tree, int clones, int out, struct cr_error *err);
 
 /* ---- putting back ---- */

@@ -54,25 +54,58 @@ static bool file_same(const struct stat *st, const struct cr_tree_entry *e)
 	       cr_tree_time(st->st_mtim.tv_sec, st->st_mtim.tv_nsec) == e->mtime_ns;
 }
 
-static int changed(const struct cr_tree_entry *e, struct cr_error *err)
+/* The user's own, which it may not read: for that moment it may. */
+static int closed_open(const struct cr_tree *tree, const struct cr_tree_entry *e)
 {
-	return cr_error_set(err, ESTALE, "%s was changed by somebody else while the job stood still", e->path);
+	cleanup_close int handle = cr_tree_openat(tree, e->path, O_PATH);
+	int fd, errnum;
+
+	if (handle < 0)
+		return -1;
+	if (cr_tree_mode_add(handle, S_IRUSR) <= 0) {
+		errno = EACCES;
+		return -1;
+	}
+	fd = cr_tree_openat(tree, e->path, O_RDONLY);
+	errnum = errno;
+	(void)cr_tree_mode_set(handle, e->mode);
+	errno = errnum;
+	return fd;
 }
 
-/* The file that was listed, and nothing that took its place since. */
-static int file_open(const struct cr_tree *tree, const struct cr_tree_entry *e, struct cr_error *err)
+/* The file that was listed, or what it has become by somebody outside of the job; or another one of the user's,
+ * which was renamed to its place. */
+static int file_open(struct cr_tree *tree, struct cr_tree_entry *e, struct cr_error *err)
 {
 	cleanup_close int fd = cr_tree_openat(tree, e->path, O_RDONLY);
 	struct stat st;
 	int own;
 
+	if (fd < 0 && errno == EACCES)
+		fd = closed_open(tree, e);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return cr_error_sys(err, errno, "%s", e->path);
-	if (!file_same(&st, e))
-		return changed(e, err);
+	if (!S_ISREG(st.st_mode))
+		return cr_error_set(err, ELOOP, "%s is no file any more", e->path);
+	if (!file_same(&st, e)) {
+		if (st.st_uid != tree->uid || st.st_nlink > 1 || e->nlink > 1)
+			return cr_error_set(err, ESTALE,
+					    "%s was changed by somebody else while the job stood still", e->path);
+		e->ino = st.st_ino;
+		e->size = (uint64_t)st.st_size;
+		e->mtime_ns = cr_tree_time(st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+		tree->moved++;
+	}
 	own = fd;
 	fd = -1;
 	return own;
+}
+
+/* Has somebody removed it since it was listed? Then it is left out; one whose other names are there is missed. */
+static bool file_gone(struct cr_tree_entry *e, const struct cr_error *err)
+{
+	e->left = e->nlink <= 1 && (err->errnum == ENOENT || err->errnum == ENOTDIR || err->errnum == ELOOP);
+	return e->left;
 }
 
 /* ---- clones ---- */
@@ -83,13 +116,13 @@ static bool clone_unsupported(int errnum)
 }
 
 /* Returns 1, 0 when it cannot be done, or -1. */
-static int file_clone(const struct cr_tree *tree, const struct cr_tree_entry *e, int clones, struct cr_error *err)
+static int file_clone(struct cr_tree *tree, struct cr_tree_entry *e, int clones, struct cr_error *err)
 {
 	char name[CLONE_NAME];
 	cleanup_close int in = file_open(tree, e, err), out = -1;
 
 	if (in < 0)
-		return -1;
+		return file_gone(e, err) ? 1 : -1;
 	clone_name(tree, e, name);
 	out = openat(clones, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (out < 0)
@@ -202,6 +235,7 @@ static int zeros_write(struct saving *s, const char *path, uint64_t size, struct
 	return 0;
 }
 
+/* A file that has become shorter meanwhile is as long as it was. */
 static int data_write(struct saving *s, const struct cr_tree_entry *e, int fd, uint64_t from, uint64_t length,
 		      struct cr_error *err)
 {
@@ -213,7 +247,7 @@ static int data_write(struct saving *s, const struct cr_tree_entry *e, int fd, u
 		if (n < 0)
 			return cr_error_sys(err, errno, "reading %s", e->path);
 		if (n == 0)
-			return cr_error_set(err, ESTALE, "%s became shorter while it was read", e->path);
+			return zeros_write(s, e->path, length, err);
 		if (bytes_write(s, e->path, s->buffer, (uint64_t)n, err) < 0)
 			return -1;
 		from += (uint64_t)n;
@@ -273,7 +307,7 @@ static void header_fill(struct archive_entry *a, const struct cr_tree_entry *e)
 		archive_entry_set_symlink(a, e->link);
 }
 
-static int content_open(const struct saving *s, const struct cr_tree_entry *e, struct cr_error *err)
+static int content_open(const struct saving *s, struct cr_tree_entry *e, struct cr_error *err)
 {
 	char name[CLONE_NAME];
 	int fd;
@@ -285,33 +319,34 @@ static int content_open(const struct saving *s, const struct cr_tree_entry *e, s
 	return fd < 0 ? cr_error_sys(err, errno, "the clone of %s", e->path) : fd;
 }
 
-/* Written over while it was read, it has the size it had. */
-static int content_check(const struct cr_tree_entry *e, int fd, struct cr_error *err)
+/* Written over while it was read? */
+static void content_check(const struct saving *s, const struct cr_tree_entry *e, int fd)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0)
-		return cr_error_sys(err, errno, "%s", e->path);
-	return file_same(&st, e) ? 0 : changed(e, err);
+	if (fstat(fd, &st) == 0 && !file_same(&st, e))
+		s->tree->moved++;
 }
 
-static int entry_write(struct saving *s, const struct cr_tree_entry *e, struct archive_entry *a,
-		       struct cr_error *err)
+static int entry_write(struct saving *s, struct cr_tree_entry *e, struct archive_entry *a, struct cr_error *err)
 {
 	cleanup_close int fd = -1;
 
-	archive_entry_clear(a);
-	header_fill(a, e);
 	if (has_content(e)) {
 		fd = content_open(s, e, err);
 		if (fd < 0)
-			return -1;
-		sparse_add(a, e, fd);
+			return s->clones < 0 && file_gone(e, err) ? 0 : -1;
 	}
+	archive_entry_clear(a);
+	header_fill(a, e);
+	if (fd >= 0)
+		sparse_add(a, e, fd);
 	if (archive_write_header(s->archive, a) != ARCHIVE_OK || s->errnum)
 		return archive_failed(s, e->path, err);
-	if (fd >= 0 && (content_write(s, e, fd, err) < 0 || (s->clones < 0 && content_check(e, fd, err) < 0)))
+	if (fd >= 0 && content_write(s, e, fd, err) < 0)
 		return -1;
+	if (fd >= 0 && s->clones < 0)
+		content_check(s, e, fd);
 	if (archive_write_finish_entry(s->archive) != ARCHIVE_OK || s->errnum)
 		return archive_failed(s, e->path, err);
 	return 0;

@@ -102,8 +102,12 @@ static int piece_write(struct bundle_writer *w, uint32_t number, int in, uint64_
 	while (left > 0) {
 		size_t n = BUFFER - w->used < left ? BUFFER - w->used : (size_t)left;
 
-		if (cr_fs_pread_all(in, w->buffer + w->used, n, offset, err) < 0)
-			return -1;
+		/* somebody outside of the job has made it shorter */
+		if (cr_fs_pread_all(in, w->buffer + w->used, n, offset, err) < 0) {
+			if (err->errnum != EBADMSG)
+				return -1;
+			memset(w->buffer + w->used, 0, n);
+		}
 		w->used += n;
 		offset += n;
 		left -= n;

@@ -252,6 +252,7 @@ static int save_serve(struct keeper *k, const struct imgproc_message *m, int out
 	}
 	if (cr_tree_save(&k->trees[i], clones, out, err) < 0)
 		return cr_error_prefix(err, OPTION ": %s", k->paths[i]);
+	answer->value[0] = k->trees[i].moved;
 	cr_tree_close(&k->trees[i]);
 	if (m->value[1] && clones_remove(k, path, err) < 0)
 		return -1;
@@ -368,8 +369,7 @@ int rollback_start(struct rollback *r, const struct job *job, const char *dir, b
 	char path[PATH_MAX];
 	int rc;
 
-	*r = (struct rollback){.proc.fd = -1};
-	r->list = job->rollback;
+	*r = (struct rollback){.proc.fd = -1, .job = job, .list = job->rollback};
 	if (!*at)
 		return 0;
 	if (!k)
@@ -404,7 +404,14 @@ static int stream_save(struct rollback *r, size_t i, bool cloned, struct capture
 		if (token && token->held)
 			(void)cr_token_beat(token, NULL);
 	}
-	return rc < 0 ? -1 : imgproc_want(&m, IMGPROC_STREAMED, err);
+	if (rc < 0 || imgproc_want(&m, IMGPROC_STREAMED, err) < 0)
+		return -1;
+	if (m.value[0] > 0)
+		job_log(r->job, 1,
+			"rollback: somebody outside of the job wrote %" PRIu64
+			" files of directory %zu while they were saved",
+			m.value[0], i);
+	return 0;
 }
 
 static int dir_record(struct rollback *r, const struct job *job, size_t i, const char *path,

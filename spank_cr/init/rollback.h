@@ -29,6 +29,7 @@
 
 struct rollback {
 	struct imgproc proc;
+	const struct job *job;
 	const char *list; /* the job's, as it was given */
 	uint64_t bytes;	  /* of all directories, before the freeze */
 	uint32_t late;	  /* bit by directory: cloned, and not read yet */

@@ -93,6 +93,7 @@ START_TEST(there_and_back)
 }
 END_TEST
 
+/* Somebody else may have made it shorter; what cannot be read at all is an error. */
 START_TEST(a_file_that_ends_too_early)
 {
 	struct cr_error err = {0};
@@ -100,8 +101,8 @@ START_TEST(a_file_that_ends_too_early)
 	int in = source_make(1000);
 
 	bundle_begin(&w);
-	ck_assert_int_eq(bundle_add(&w, 0, in, 0, 1001, &err), -1);
-	ck_assert_int_eq(err.errnum, EBADMSG);
+	unit_assert_ok(bundle_add(&w, 0, in, 0, 1001, &err), &err);
+	ck_assert_int_eq(bundle_add(&w, 0, -1, 0, 1, &err), -1);
 	bundle_writer_close(&w);
 }
 END_TEST

@@ -665,24 +665,84 @@ START_TEST(not_a_directory)
 }
 END_TEST
 
+/* What others do to a directory while it is saved is no reason not to have a checkpoint. */
 START_TEST(changed_meanwhile)
 {
 	struct cr_tree tree;
 	struct cr_error err;
 	int out = open("/dev/null", O_WRONLY);
 
-	sh("mkdir \"$UNIT_DIR/d\" && echo a >\"$UNIT_DIR/d/a\"");
+	sh("mkdir \"$UNIT_DIR/d\" && cd \"$UNIT_DIR/d\" && echo a >a && echo b >b && echo c >c && mkdir e && echo "
+	   "f >e/f");
+	unit_assert_ok(cr_tree_open(&tree, unit_path("d"), getuid(), &err), &err);
+	unit_assert_ok(cr_tree_list(&tree, NULL, NULL, &err), &err);
+	/* longer, replaced by one of the same size, another thing, gone */
+	sh("cd \"$UNIT_DIR/d\" && echo more >>a && echo B >new && mv new b && rm c && ln -s /etc/passwd c && rm "
+	   "-r e");
+	unit_assert_ok(cr_tree_save(&tree, -1, out, &err), &err);
+	ck_assert_uint_eq(tree.moved, 2);
+	ck_assert_uint_eq(cr_tree_find(&tree, "a")->size, 7);
+	ck_assert(!cr_tree_find(&tree, "b")->left);
+	ck_assert(cr_tree_find(&tree, "c")->left);
+	ck_assert(cr_tree_find(&tree, "e/f")->left);
+	cr_tree_close(&tree);
+	close(out);
+}
+END_TEST
+
+/* But which of two names has what content must be known. */
+START_TEST(changed_with_names)
+{
+	struct cr_tree tree;
+	struct cr_error err;
+	int out = open("/dev/null", O_WRONLY);
+
+	sh("mkdir \"$UNIT_DIR/d\" && cd \"$UNIT_DIR/d\" && echo a >a && ln a b");
 	unit_assert_ok(cr_tree_open(&tree, unit_path("d"), getuid(), &err), &err);
 	unit_assert_ok(cr_tree_list(&tree, NULL, NULL, &err), &err);
 	sh("echo more >>\"$UNIT_DIR/d/a\"");
 	ck_assert_int_lt(cr_tree_save(&tree, -1, out, &err), 0);
 	ck_assert_ptr_nonnull(strstr(err.text, "a was changed by somebody else"));
-	/* of the same size */
-	sh("echo b >\"$UNIT_DIR/d/a\"");
+	sh("rm \"$UNIT_DIR/d/a\"");
 	ck_assert_int_lt(cr_tree_save(&tree, -1, out, &err), 0);
-	ck_assert_ptr_nonnull(strstr(err.text, "a was changed by somebody else"));
-	sh("rm \"$UNIT_DIR/d/a\" && ln -s /etc/passwd \"$UNIT_DIR/d/a\"");
-	ck_assert_int_lt(cr_tree_save(&tree, -1, out, &err), 0);
+	cr_tree_close(&tree);
+	close(out);
+}
+END_TEST
+
+struct vanishing {
+	const char *command;
+};
+
+static enum cr_tree_left vanish(void *arg, int dir, const char *name, const struct stat *st)
+{
+	struct vanishing *v = arg;
+
+	(void)dir;
+	(void)st;
+	if (strcmp(name, "b") == 0 && v->command)
+		sh(v->command);
+	if (strcmp(name, "b") == 0)
+		v->command = NULL;
+	return CR_TREE_TAKEN;
+}
+
+/* Names were read, and then some of them are gone: those of directories, too. */
+START_TEST(gone_meanwhile)
+{
+	struct vanishing v = {"rm -r \"$UNIT_DIR/d/c\" \"$UNIT_DIR/d/a\""};
+	struct cr_tree tree;
+	struct cr_error err;
+	int out = open("/dev/null", O_WRONLY);
+
+	sh("mkdir -p \"$UNIT_DIR/d/a\" && cd \"$UNIT_DIR/d\" && echo x >a/x && echo b >b && echo c >c && echo d "
+	   ">d");
+	unit_assert_ok(cr_tree_open(&tree, unit_path("d"), getuid(), &err), &err);
+	unit_assert_ok(cr_tree_list(&tree, vanish, &v, &err), &err);
+	ck_assert(cr_tree_find(&tree, "a")->left);
+	ck_assert_ptr_null(cr_tree_find(&tree, "c"));
+	ck_assert_ptr_nonnull(cr_tree_find(&tree, "d"));
+	unit_assert_ok(cr_tree_save(&tree, -1, out, &err), &err);
 	cr_tree_close(&tree);
 	close(out);
 }
@@ -841,7 +901,8 @@ END_TEST
 UNIT_MAIN("tree", {unchanged, true}, {everything_changed, true}, {all_gone, true}, {replaced, true},
 	  {interrupted, true}, {times, true}, {hard_links, true}, {modes, true}, {unreadable, true},
 	  {clones, true}, {left_alone, true}, {foreign, true}, {not_a_directory, true}, {changed_meanwhile, true},
-	  {linked_together, true}, {linked_to_outside, true}, {little_written, true}, {no_room, true},
-	  {any_names, true}, {closed, true}, {temporary, true}, {replaced_meanwhile, true}, {too_many, true},
-	  {streams, true}, {left_in_the_way, true}, {stays_closed, true}, {full, true}, {bad_archives, true},
-	  {damaged_archive, true}, {other_archive, true}, {stable, true})
+	  {changed_with_names, true}, {gone_meanwhile, true}, {linked_together, true}, {linked_to_outside, true},
+	  {little_written, true}, {no_room, true}, {any_names, true}, {closed, true}, {temporary, true},
+	  {replaced_meanwhile, true}, {too_many, true}, {streams, true}, {left_in_the_way, true},
+	  {stays_closed, true}, {full, true}, {bad_archives, true}, {damaged_archive, true}, {other_archive, true},
+	  {stable, true})
