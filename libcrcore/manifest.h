@@ -50,6 +50,9 @@ struct cr_manifest_output {
 	uint32_t mapped;  /* 1: by a shared mapping */
 	uint32_t uid;	  /* owner */
 	uint32_t links;	  /* names it had, also ones that the job does not know; 0: not known */
+	/* not written down: a descriptor with a lease that opening the file would break; lease_pid 0: none */
+	pid_t lease_pid;
+	int lease_fd;
 };
 
 /* A program or library that the job had mapped: what a node must have to go on with it. Since format 3. */

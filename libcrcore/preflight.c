@@ -78,6 +78,13 @@ static const struct {
 				  false},
 	[CR_PREFLIGHT_UNLINKED] = {"unlinked", "an open file that is not at its path any more",
 				   "do not remove, rename over or hide it while it is open", false},
+	[CR_PREFLIGHT_LONG_PATH] = {"long_path", "a path that is longer than criu takes (4094 bytes)",
+				    "work in a directory with a shorter path", true},
+	[CR_PREFLIGHT_PROC_FILE] = {"proc_file", "an open file of /proc that will not be there at a restore",
+				    "close it, and open it when it is needed", true},
+	[CR_PREFLIGHT_LEASE] = {"lease", "a lease (F_SETLEASE) that a checkpoint of the directory would break",
+				"have the file outside of /tmp, /var/tmp, /dev/shm and --checkpoint-rollback",
+				true},
 	[CR_PREFLIGHT_OBJECT] = {"object", "a kernel object that criu does not know", "close it", false},
 	[CR_PREFLIGHT_OUTSIDE] = {"outside",
 				  "a file opened outside of the job's mounts, which not every criu takes",
@@ -282,6 +289,14 @@ void preflight_deleted(struct preflight *p, const struct preflight_process *proc
 	else if (bytes > p->job->ghost_limit)
 		preflight_add(p, CR_PREFLIGHT_DELETED, process, fd,
 			      "%" PRIu64 " bytes, %" PRIu64 " are allowed: %s", bytes, p->job->ghost_limit, path);
+}
+
+void preflight_long(struct preflight *p, const struct preflight_process *process, int fd, const char *path)
+{
+	size_t length = strlen(path);
+
+	if (length > CR_PREFLIGHT_PATH_MAX)
+		preflight_add(p, CR_PREFLIGHT_LONG_PATH, process, fd, "%.90s...%s", path, path + length - 90);
 }
 
 /* Lost without a word by a checkpoint, whose ever they are: the kernel does not tell which process made them. */

@@ -52,6 +52,9 @@ enum cr_preflight_kind {
 	CR_PREFLIGHT_PIPES,
 	CR_PREFLIGHT_DELETED,
 	CR_PREFLIGHT_UNLINKED,
+	CR_PREFLIGHT_LONG_PATH,
+	CR_PREFLIGHT_PROC_FILE,
+	CR_PREFLIGHT_LEASE,
 	CR_PREFLIGHT_OBJECT,
 	CR_PREFLIGHT_OUTSIDE, /* from here on: warnings */
 	CR_PREFLIGHT_LISTEN,
@@ -89,9 +92,10 @@ struct cr_preflight_unix {
 struct cr_preflight_job {
 	const char *proc; /* "/proc", but in tests */
 	pid_t root;
-	int64_t deadline_ns;			 /* CLOCK_MONOTONIC; 0: none */
-	uint64_t ghost_limit;			 /* bytes that criu takes of a deleted file */
-	bool private_net;			 /* established TCP goes into the checkpoint */
+	int64_t deadline_ns;  /* CLOCK_MONOTONIC; 0: none */
+	uint64_t ghost_limit; /* bytes that criu takes of a deleted file */
+	bool private_net;     /* established TCP goes into the checkpoint */
+	const char *rollback; /* directories that are saved whole, as pathlist.h has it; or NULL */
 	const struct cr_preflight_unix *sockets; /* NULL: ask the kernel */
 	size_t n_sockets;
 };

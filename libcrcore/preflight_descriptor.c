@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "ns.h"
+#include "pathlist.h"
 #include "proc.h"
 
 #define MQUEUE_MAGIC 0x19800202 /* only the kernel's own ipc/mqueue.c has it */
@@ -108,6 +110,52 @@ static bool is_mqueue(const struct preflight *p, const struct descriptor *d)
 	return statfs(path, &fs) == 0 && fs.f_type == MQUEUE_MAGIC;
 }
 
+/* "/proc/PID/task/TID/status" of another thread than a process's first: criu opens files before it makes threads.
+ */
+static bool is_of_thread(const char *path)
+{
+	int pid, tid;
+
+	return sscanf(path, "/proc/%d/task/%d", &pid, &tid) == 2 && pid != tid;
+}
+
+static bool is_below(const char *path, const char *dir)
+{
+	size_t length = strlen(dir);
+
+	return strncmp(path, dir, length) == 0 && path[length] == '/';
+}
+
+/* Is it in a directory that is read as a whole? */
+static bool is_saved(const struct preflight *p, const char *path)
+{
+	const char *at = p->job->rollback ? p->job->rollback : "";
+	struct cr_error ignored;
+	char dir[PATH_MAX];
+
+	while (cr_pathlist_next(&at, dir, sizeof(dir), &ignored) > 0)
+		if (is_below(path, dir))
+			return true;
+	return cr_ns_private(path);
+}
+
+/* Whoever opens the file breaks the lease. Elsewhere it is read by the descriptor that has it. */
+static void lease_look(struct preflight *p, const struct descriptor *d)
+{
+	cleanup_fclose FILE *f = NULL;
+	char line[256];
+
+	if (!S_ISREG(d->st.st_mode) || !is_saved(p, d->link))
+		return;
+	f = preflight_open(p, "%d/fdinfo/%d", (int)d->process->pid, d->fd);
+	while (f && fgets(line, sizeof(line), f)) {
+		if (!cr_proc_lease(line))
+			continue;
+		preflight_add(p, CR_PREFLIGHT_LEASE, d->process, d->fd, "%s", d->link);
+		return;
+	}
+}
+
 static void path_look(struct preflight *p, const struct descriptor *d)
 {
 	struct stat st;
@@ -120,9 +168,14 @@ static void path_look(struct preflight *p, const struct descriptor *d)
 	if (!mount_known(p, d))
 		preflight_add(p, CR_PREFLIGHT_OUTSIDE, d->process, d->fd, "%s", d->link);
 	/* criu makes up for processes that are gone, and sysfs is not removed from */
-	if (strncmp(d->link, "/proc/", 6) == 0)
+	if (strncmp(d->link, "/proc/", 6) == 0) {
+		if (is_of_thread(d->link))
+			preflight_add(p, CR_PREFLIGHT_PROC_FILE, d->process, d->fd, "%s", d->link);
 		return;
-	if (d->st.st_nlink == 0 || cr_proc_deleted(d->link)) {
+	}
+	lease_look(p, d);
+	/* a name may end in " (deleted)", too */
+	if (d->st.st_nlink == 0) {
 		preflight_deleted(p, d->process, d->fd, d->link, &d->st);
 		return;
 	}
@@ -368,6 +421,8 @@ int preflight_descriptors(struct preflight *p, struct preflight_process *process
 	while (!preflight_late(p) && (e = readdir(dir))) {
 		ssize_t n = readlinkat(dirfd(dir), e->d_name, d.link, sizeof(d.link) - 1);
 
+		if (n < 0 && errno == ENAMETOOLONG)
+			preflight_add(p, CR_PREFLIGHT_LONG_PATH, process, atoi(e->d_name), "%s", "");
 		if (n <= 0)
 			continue; /* . and .., or closed meanwhile */
 		d.link[n] = '\0';
@@ -375,6 +430,7 @@ int preflight_descriptors(struct preflight *p, struct preflight_process *process
 		if (d.link[0] == '/' && fstatat(dirfd(dir), e->d_name, &d.st, 0) < 0)
 			continue;
 		d.fd = atoi(e->d_name);
+		preflight_long(p, process, d.fd, d.link);
 		if (descriptor_look(p, &d, err) < 0)
 			return -1;
 	}

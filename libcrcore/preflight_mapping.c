@@ -6,10 +6,13 @@
 #include "preflight_part.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "proc.h"
@@ -26,6 +29,21 @@ static int mapping_stat(const struct preflight *p, pid_t pid, uint64_t start, ui
 
 	snprintf(path, sizeof(path), "%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, start, end);
 	return fstatat(p->proc, path, st, 0);
+}
+
+/* Is the file at its path, as the kernel says it in full? maps writes a newline as \012. */
+static bool is_there(const struct preflight *p, pid_t pid, uint64_t start, uint64_t end, const struct stat *st)
+{
+	char path[96], link[PATH_MAX];
+	struct stat now;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, start, end);
+	n = readlinkat(p->proc, path, link, sizeof(link) - 1);
+	if (n <= 0)
+		return false;
+	link[n] = '\0';
+	return stat(link, &now) == 0 && now.st_ino == st->st_ino && now.st_dev == st->st_dev;
 }
 
 static void file_look(struct preflight *p, const struct preflight_process *s, const char *path, uint64_t start,
@@ -48,7 +66,7 @@ static void file_look(struct preflight *p, const struct preflight_process *s, co
 	} else if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
 		if (st.st_rdev != makedev(1, 5))
 			preflight_add(p, preflight_device(path), s, -1, "mapped %s", path);
-	} else if (deleted) {
+	} else if (deleted && (st.st_nlink == 0 || !is_there(p, s->pid, start, end, &st))) {
 		preflight_deleted(p, s, -1, path, &st);
 	}
 }

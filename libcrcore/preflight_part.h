@@ -13,6 +13,7 @@
 
 #define CR_PREFLIGHT_NAMESPACES 8
 #define CR_PREFLIGHT_PIPES_MAX	1024 /* a table of criu's is that long */
+#define CR_PREFLIGHT_PATH_MAX	4094 /* of its buffer, PATH_MAX, a dot and a NUL are taken */
 
 /* A process of /proc. */
 struct preflight_process {
@@ -83,6 +84,9 @@ enum cr_preflight_kind preflight_object(const char *name);
 /* A file whose name is gone, as st says. */
 void preflight_deleted(struct preflight *p, const struct preflight_process *process, int fd, const char *path,
 		       const struct stat *st);
+
+/* Is a path too long for criu? */
+void preflight_long(struct preflight *p, const struct preflight_process *process, int fd, const char *path);
 
 /* ---- preflight_set.c ---- */
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -303,6 +304,25 @@ static void tracer_look(struct preflight *p, const struct preflight_process *s)
 		preflight_add(p, CR_PREFLIGHT_TRACED, s, -1, "by pid %d %s", (int)tracer->pid, tracer->name);
 }
 
+/* Where it works may be deeper than any path leads, by many a chdir. */
+static void places_look(struct preflight *p, const struct preflight_process *s)
+{
+	static const char *const places[] = {"cwd", "exe"};
+	char path[64], link[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "%d/%s", (int)s->pid, places[i]);
+		n = readlinkat(p->proc, path, link, sizeof(link) - 1);
+		if (n < 0 && errno == ENAMETOOLONG)
+			preflight_add(p, CR_PREFLIGHT_LONG_PATH, s, -1, "%s",
+				      i ? "its program" : "its working directory");
+		link[n > 0 ? n : 0] = '\0';
+		preflight_long(p, s, -1, link);
+	}
+}
+
 void preflight_process_look(struct preflight *p, struct preflight_process *s)
 {
 	if (s->state == 'Z' || s->state == 'X') {
@@ -316,6 +336,7 @@ void preflight_process_look(struct preflight *p, struct preflight_process *s)
 	if (seccomp_any(p, s))
 		preflight_add(p, CR_PREFLIGHT_SECCOMP, s, -1, "%s", "");
 	tracer_look(p, s);
+	places_look(p, s);
 	if (is_program(p, s, "script"))
 		preflight_add(p, CR_PREFLIGHT_SCRIPT, s, -1, "%s", "");
 }

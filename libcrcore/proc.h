@@ -26,7 +26,14 @@ struct cr_proc_file {
 	uint32_t mode, uid, links;
 	uint32_t flags; /* as open(2) has them; of a mapping O_RDWR */
 	bool mapped;
+	/* with a lease for writing of that descriptor's: whoever opens it breaks that */
+	bool leased;
+	pid_t pid;
+	int fd;
 };
+
+/* Is this line of fdinfo, "lock:\t1: LEASE  ACTIVE    WRITE 1004 …", a lease that reading breaks? */
+bool cr_proc_lease(const char *line);
 
 /* Call each for every descriptor of pid that is a regular file open for writing and has a name, and for every
  * shared mapping of one through which pid may write now; what is below /proc and /sys is none. A process that is

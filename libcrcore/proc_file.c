@@ -19,10 +19,20 @@
 
 #include "cleanup.h"
 
-/* Flags and position of a descriptor, from its fdinfo below dir. */
-static int descriptor_info(int dir, const char *fd, unsigned *flags, uint64_t *pos)
+bool cr_proc_lease(const char *line)
 {
-	char path[64], line[128];
+	char kind[16], state[16], type[16];
+
+	/* "BREAKING" has another type, and its owner is to give it up */
+	return sscanf(line, "lock: %*[^:]: %15s %15s %15s", kind, state, type) == 3 &&
+	       strcmp(kind, "LEASE") == 0 && strcmp(state, "ACTIVE") == 0 && strcmp(type, "WRITE") == 0;
+}
+
+/* Flags and position of a descriptor, from its fdinfo below dir; and whether it has a lease, where that is not
+ * NULL. */
+static int descriptor_info(int dir, const char *fd, unsigned *flags, uint64_t *pos, bool *leased)
+{
+	char path[64], line[256];
 	cleanup_fclose FILE *f = NULL;
 	int in, seen = 0;
 
@@ -34,8 +44,13 @@ static int descriptor_info(int dir, const char *fd, unsigned *flags, uint64_t *p
 			close(in);
 		return -1;
 	}
-	while (seen < 2 && fgets(line, sizeof(line), f))
+	if (leased)
+		*leased = false;
+	while ((seen < 2 || leased) && fgets(line, sizeof(line), f)) {
 		seen += sscanf(line, "flags: %o", flags) == 1 || sscanf(line, "pos: %" SCNu64, pos) == 1;
+		if (leased && cr_proc_lease(line))
+			*leased = true;
+	}
 	return seen == 2 ? 0 : -1;
 }
 
@@ -76,7 +91,7 @@ int cr_proc_position(pid_t pid, const char *path, uint64_t *pos, struct cr_error
 		if (n <= 0)
 			continue;
 		link[n] = '\0';
-		if (strcmp(link, path) == 0 && descriptor_info(dir, e->d_name, &flags, pos) == 0)
+		if (strcmp(link, path) == 0 && descriptor_info(dir, e->d_name, &flags, pos, NULL) == 0)
 			return 1;
 	}
 	return 0;
@@ -108,9 +123,10 @@ static int name_read(int dir, const char *link, char *path, size_t size)
 	return strncmp(path, "/proc/", 6) != 0 && strncmp(path, "/sys/", 5) != 0;
 }
 
-static int descriptors_each(int dir, DIR *fds, int (*each)(const struct cr_proc_file *file, void *arg), void *arg)
+static int descriptors_each(pid_t pid, int dir, DIR *fds, int (*each)(const struct cr_proc_file *file, void *arg),
+			    void *arg)
 {
-	struct cr_proc_file file = {.mapped = false};
+	struct cr_proc_file file = {.pid = pid};
 	struct dirent *e;
 	struct stat st;
 
@@ -120,11 +136,12 @@ static int descriptors_each(int dir, DIR *fds, int (*each)(const struct cr_proc_
 		if (e->d_name[0] == '.' || fstatat(dirfd(fds), e->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode) ||
 		    st.st_nlink == 0) /* deleted, or a memfd: criu carries it */
 			continue;
-		if (descriptor_info(dir, e->d_name, &file.flags, &file.offset) < 0 ||
+		if (descriptor_info(dir, e->d_name, &file.flags, &file.offset, &file.leased) < 0 ||
 		    (file.flags & O_ACCMODE) == O_RDONLY || (file.flags & O_PATH) ||
 		    !name_read(dirfd(fds), e->d_name, file.path, sizeof(file.path)))
 			continue;
 		file_fill(&file, &st);
+		file.fd = atoi(e->d_name);
 		rc = each(&file, arg);
 		if (rc)
 			return rc;
@@ -204,7 +221,7 @@ int cr_proc_written(pid_t pid, int (*each)(const struct cr_proc_file *file, void
 
 	if (rc <= 0)
 		return rc;
-	rc = descriptors_each(dir, fds, each, arg);
+	rc = descriptors_each(pid, dir, fds, each, arg);
 	return rc ? rc : mappings_each(dir, each, arg);
 }
 

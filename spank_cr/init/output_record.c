@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bundle.h"
@@ -41,7 +42,9 @@ static int collect_one(const struct cr_proc_file *file, void *arg)
 					    .flags = file->flags,
 					    .mapped = file->mapped,
 					    .uid = file->uid,
-					    .links = file->links};
+					    .links = file->links,
+					    .lease_pid = file->leased ? file->pid : 0,
+					    .lease_fd = file->fd};
 	size_t known;
 
 	if (private_has(file->path))
@@ -56,6 +59,10 @@ static int collect_one(const struct cr_proc_file *file, void *arg)
 			       : output_set_update(&c->set, c->m, c->err);
 	if (file->mapped)
 		c->m->outputs[known].mapped = 1;
+	if (file->leased) {
+		c->m->outputs[known].lease_pid = file->pid;
+		c->m->outputs[known].lease_fd = file->fd;
+	}
 	return 0;
 }
 
@@ -93,20 +100,36 @@ static int data_copy(struct bundle_writer *w, uint32_t number, int fd, uint64_t 
 	return 0;
 }
 
+/* A file with a lease is read by the descriptor that has it: any other would break it. -1 when that is for writing
+ * alone. */
+static int leased_open(const struct cr_manifest_output *o)
+{
+	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, o->lease_pid, 0);
+	int fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, o->lease_fd, 0);
+
+	if (fd < 0 || (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR)
+		return fd;
+	close(fd);
+	return -1;
+}
+
 /* Returns 1 when the file was copied, 0 when it cannot be or is not to be. */
 static int file_copy(struct bundle_writer *w, const struct cr_manifest_output *o, size_t number, uint64_t limit,
 		     struct cr_error *err)
 {
-	cleanup_close int fd = open(o->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_close int fd =
+		o->lease_pid ? leased_open(o) : open(o->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
+	int rc;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != o->dev || st.st_ino != o->ino)
 		return 0;
-	if (o->size > limit && data_sum(fd, o->size) > limit)
+	if (o->size > limit && (o->lease_pid || data_sum(fd, o->size) > limit))
 		return 0;
-	if (data_copy(w, (uint32_t)number, fd, o->size, err) < 0)
-		return cr_error_prefix(err, "copying %s", o->path);
-	return 1;
+	/* looking for holes would move the job's descriptor */
+	rc = o->lease_pid ? bundle_add(w, (uint32_t)number, fd, 0, o->size, err)
+			  : data_copy(w, (uint32_t)number, fd, o->size, err);
+	return rc < 0 ? cr_error_prefix(err, "copying %s", o->path) : 1;
 }
 
 static int files_copy(struct cr_manifest *m, uint64_t limit, const struct output_set *set, struct bundle_writer *w,

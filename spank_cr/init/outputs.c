@@ -76,8 +76,8 @@ int outputs_sync(const struct cr_manifest *m, struct cr_error *err)
 		cleanup_close int fd = -1;
 		struct stat st;
 
-		if (o->saved)
-			continue; /* the copy counts */
+		if (o->saved || o->lease_pid)
+			continue; /* the copy counts; or it may not be opened */
 		fd = open(o->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		if (fd < 0) {
 			/* removed or replaced since, or write-only: what becomes of it shows at the restore */

@@ -11,7 +11,9 @@
 #include <sys/socket.h>
 
 #include "../../libcrcore/cleanup.h"
+#include "../../libcrcore/pathlist.h"
 #include "../../libcrcore/preflight_part.h"
+#include "../../libcrcore/proc.h"
 
 static const char *const spaces[] = {
 	"user", "pid", "mnt", "net", "ipc", "uts", "cgroup", "time", "time_for_children"};
@@ -295,16 +297,79 @@ START_TEST(files)
 	process(1000, 1, "cat", "");
 	put(1000, "mountinfo", "20 1 0:1 / / rw - overlay overlay rw\nnonsense\n\n");
 	open_as(1000, 3, unit_write("there", "x"));
-	open_as(1000, 4, unit_write("gone (deleted)", "x")); /* a name that lies: it counts as unlinked */
+	open_as(1000, 4, unit_write("gone (deleted)", "x")); /* that is its name */
 	open_as(1000, 5, unit_path("never was"));	     /* closed while it was looked at */
 	open_as(1000, 6, unit_write("elsewhere", "x"));
 	put(1000, "fdinfo/3", "pos:\t0\nflags:\t02\nmnt_id:\t20\n");
 	put(1000, "fdinfo/6", "pos:\t0\nflags:\t02\nmnt_id:\t99\n");
 	look();
-	expect(CR_PREFLIGHT_UNLINKED, 1000, 4, "gone (deleted)");
 	expect(CR_PREFLIGHT_OUTSIDE, 1000, 6, "elsewhere");
-	ck_assert_uint_eq(found.blockers, 1);
+	ck_assert_uint_eq(found.blockers, 0);
 	ck_assert_uint_eq(found.warnings, 1);
+}
+END_TEST
+
+/* maps writes a newline as \012; a name may end in " (deleted)", and the file be there. */
+START_TEST(odd_names)
+{
+	process(1000, 1, "python3", "");
+	dir(1000, "map_files");
+	unit_write("two\nlines (deleted)", "x");
+	ck_assert_int_eq(symlink(unit_path("two\nlines (deleted)"), unit_path("1000/map_files/1000-2000")), 0);
+	put(1000, "maps", "1000-2000 rw-s 00000000 fe:00 7 %s\n", unit_path("two\\012lines (deleted)"));
+	open_as(1000, 3, unit_path("two\nlines (deleted)"));
+	look();
+	ck_assert_uint_eq(found.blockers, 0);
+	ck_assert_uint_eq(found.warnings, 0);
+}
+END_TEST
+
+START_TEST(leases)
+{
+	static const char lease[] = "pos:\t0\nflags:\t02\nlock:\t1: LEASE  ACTIVE    %s 1000 fe:00:7 0 EOF\n";
+	char list[512] = "";
+	struct cr_preflight_job job = {
+		.proc = unit_dir, .root = 1000, .sockets = nobody, .n_sockets = 1, .rollback = list};
+	struct cr_error err = {0};
+
+	ck_assert(cr_proc_lease("lock:\t1: LEASE  ACTIVE    WRITE 1000 fe:00:7 0 EOF\n"));
+	ck_assert(!cr_proc_lease("lock:\t1: LEASE  ACTIVE    READ 1000 fe:00:7 0 EOF\n"));
+	ck_assert(!cr_proc_lease("lock:\t1: LEASE  BREAKING  READ 1000 fe:00:7 0 EOF\n"));
+	ck_assert(!cr_proc_lease("lock:\t1: FLOCK  ADVISORY  WRITE 1000 fe:00:7 0 EOF\n"));
+	ck_assert(!cr_proc_lease("pos:\t0\n"));
+	process(1000, 1, "smbd", "");
+	unit_write("f", "x");
+	ck_assert_int_eq(mkdir(unit_path("d"), 0700), 0);
+	unit_write("d/f", "x");
+	open_as(1000, 3, unit_path("d/f"));
+	open_as(1000, 4, unit_path("d/f"));
+	put(1000, "fdinfo/3", lease, "WRITE");
+	put(1000, "fdinfo/4", lease, "READ");
+	unit_assert_ok(cr_pathlist_add(list, sizeof(list), unit_path("d"), &err), &err);
+	unit_assert_ok(cr_preflight_look(&job, &found, &err), &err);
+	expect(CR_PREFLIGHT_LEASE, 1000, 3, "d/f");
+	ck_assert_uint_eq(found.blockers, 1);
+}
+END_TEST
+
+START_TEST(long_paths)
+{
+	char path[4096 + 1];
+
+	/* 4094 are fine */
+	memset(path, '/', sizeof(path));
+	path[CR_PREFLIGHT_PATH_MAX] = '\0';
+	process(1000, 1, "python3", "");
+	ck_assert_int_eq(symlink(path, unit_path("1000/cwd")), 0);
+	look();
+	ck_assert_uint_eq(found.blockers, 0);
+	path[CR_PREFLIGHT_PATH_MAX] = '/';
+	path[CR_PREFLIGHT_PATH_MAX + 1] = '\0';
+	ck_assert_int_eq(unlink(unit_path("1000/cwd")), 0);
+	ck_assert_int_eq(symlink(path, unit_path("1000/cwd")), 0);
+	look();
+	expect(CR_PREFLIGHT_LONG_PATH, 1000, -1, "...");
+	ck_assert_uint_eq(found.blockers, 1);
 }
 END_TEST
 
@@ -595,16 +660,18 @@ START_TEST(inherited)
 	for (int pid = 1000; pid <= 1001; pid++) {
 		open_as(pid, 3, "socket:[100]");
 		open_as(pid, 4, unit_path("there"));
-		open_as(pid, 5, unit_path("gone (deleted)"));
+		open_as(pid, 5, unit_path("elsewhere"));
+		put(pid, "fdinfo/5", "pos:\t0\nflags:\t02\nmnt_id:\t99\n");
 	}
+	put(1000, "mountinfo", "20 1 0:1 / / rw - overlay overlay rw\n");
 	unit_write("there", "x");
-	unit_write("gone (deleted)", "x");
+	unit_write("elsewhere", "x");
 	look();
 	expect(CR_PREFLIGHT_LISTEN, 1000, 3, "port 8080");
-	expect(CR_PREFLIGHT_UNLINKED, 1000, 5, "");
-	expect(CR_PREFLIGHT_UNLINKED, 1001, 5, "");
-	ck_assert_uint_eq(found.warnings, 1);
-	ck_assert_uint_eq(found.blockers, 2);
+	expect(CR_PREFLIGHT_OUTSIDE, 1000, 5, "");
+	expect(CR_PREFLIGHT_OUTSIDE, 1001, 5, "");
+	ck_assert_uint_eq(found.warnings, 3);
+	ck_assert_uint_eq(found.blockers, 0);
 }
 END_TEST
 
@@ -760,7 +827,7 @@ START_TEST(texts)
 END_TEST
 
 UNIT_MAIN("preflight", {kinds, false}, {fine, true}, {processes, true}, {called_srun, true}, {closed, true},
-	  {descriptors, true}, {files, true}, {devices, true}, {mappings, true}, {tcp, true}, {udp, true},
+	  {descriptors, true}, {files, true}, {odd_names, true}, {leases, true}, {long_paths, true}, {devices, true}, {mappings, true}, {tcp, true}, {udp, true},
 	  {private_net, true}, {unix_sockets, true}, {unix_asked, false}, {lost, true}, {nonsense, true},
 	  {nothing, true}, {many, true}, {inherited, true}, {pipes, true}, {late, true}, {sets, false},
 	  {hidden, true}, {texts, false})

@@ -1,0 +1,2 @@
+#!/bin/bash
+./lease && cat both alone >>result
