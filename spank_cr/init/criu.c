@@ -221,11 +221,40 @@ static int reason_nameless(const char *reason, char *path, size_t size)
 	return 1;
 }
 
+/* What criu says of a file that it cannot open at a restore, or that is not what it was. Returns 1, the path
+ * without its slash, and what of it. */
+static int reason_file(const char *reason, char *path, size_t size, char *what, size_t what_size)
+{
+	static const struct {
+		const char *before, *after, *what;
+	} said[] = {
+		{"Can't open file ", " on restore: ", "cannot be opened: "},
+		{": File ", " has bad size ", "has another size: "},
+		{": File ", " has bad mode ", "is another kind of file, or has another mode: "},
+	};
+
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		const char *at = strstr(reason, said[i].before), *end = at ? strstr(at, said[i].after) : NULL;
+
+		if (!end)
+			continue;
+		at += strlen(said[i].before);
+		snprintf(path, size, "%.*s", (int)(end - at), at);
+		snprintf(what, what_size, "%s%s", said[i].what, end + strlen(said[i].after));
+		return 1;
+	}
+	return 0;
+}
+
 int criu_failure(const struct job *job, const char *verb, int status, struct cr_error *err)
 {
-	char reason[512], path[512];
+	char reason[512], path[512], what[512];
 
 	criu_log_reason(job, verb, reason, sizeof(reason));
+	if (reason_file(reason, path, sizeof(path), what, sizeof(what)))
+		return cr_error_set(err, EIO,
+				    "/%.300s, which the job had open or mapped at the checkpoint, %.300s", path,
+				    what);
 	if (reason_nameless(reason, path, sizeof(path)))
 		return cr_error_set(
 			err, ENOTSUP,

@@ -144,7 +144,9 @@ static int same_check(const struct output_restore *r, size_t first, const struct
 		job_log(r->job, 1,
 			"%s has names that the job does not have open: it is put back under all of them", p->path);
 	fd = place_file(p, copy ? O_RDWR : O_WRONLY, st->st_ino, err);
-	return fd < 0 ? -1 : 0;
+	/* protected since then: there is nothing to write, and the mode is its owner's */
+	fate->leave = fd < 0 && err->errnum == EACCES && o->links > 0 && !output_changed(o, st);
+	return fd < 0 && !fate->leave ? -1 : 0;
 }
 
 /* Something else, or nothing, is where name i of the file was. */

@@ -60,7 +60,7 @@ drained() {
 	on n0 alice sh -c 'echo precious >victim; ln -sfn ../victim "files.$1/one0"' sh "$(job link)"
 	on n0 root sh -c 'echo precious >"$2/theirs"; chown bob: "$2/theirs"; chmod 666 "$2/theirs"
 		mv "$2/theirs" "$2/files.$1/one0"' sh "$(job owner)" /shared/home/alice
-	on n0 alice chmod 444 "files.$(job readonly)/one0"
+	on n0 alice sh -c 'cd "files.$1" && touch one0 && chmod 444 one0' sh "$(job readonly)"
 	# a byte of the newest generation: the older one is taken, and brings its own copy
 	on n0 alice sh -c 'echo lost >"files.$1/one0"; printf x | dd of="$2/000002/index" bs=1 seek=100 conv=notrunc 2>/dev/null' \
 		sh "$(job older)" "$(store "$(job older)")"

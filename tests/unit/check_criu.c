@@ -159,5 +159,38 @@ START_TEST(reason_in_the_log)
 }
 END_TEST
 
+/* A file that is not there any more is named in our words. */
+START_TEST(files_in_the_log)
+{
+	static const struct {
+		const char *log, *text;
+	} known[] = {
+		{"Error (criu/files-reg.c:2352): Can't open file home/a b on restore: No such file or directory",
+		 "/home/a b, which the job had open or mapped at the checkpoint, cannot be opened: No such file "
+		 "or "
+		 "directory"},
+		{"Error (criu/files-reg.c:2175): File lib/l.so has bad size 7 (expect 8)",
+		 "/lib/l.so, which the job had open or mapped at the checkpoint, has another size: 7 (expect 8)"},
+		{"Error (criu/files-reg.c:2294): File in has bad mode 0100644 (expect 010644)",
+		 "is another kind of file, or has another mode: 0100644 (expect 010644)"},
+		{"Error (criu/sk-inet.c:191): inet: Connected TCP socket",
+		 "criu restore ended with 1: Error (criu/sk"},
+	};
+	struct job job = {0};
+	struct cr_error err;
+
+	job.home = unit_dir;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		char line[512];
+
+		snprintf(line, sizeof(line), "(00.1) %s\n", known[i].log);
+		unit_write("restore.log", line);
+		ck_assert_int_eq(criu_failure(&job, "restore", 1 << 8, &err), -1);
+		ck_assert_ptr_nonnull(strstr(err.text, known[i].text));
+	}
+}
+END_TEST
+
 UNIT_MAIN("criu", {versions_that_work, false}, {versions_too_old, false}, {versions_unreadable, false},
-	  {asked_for_its_version, true}, {not_to_be_had, true}, {something_else, true}, {reason_in_the_log, true})
+	  {asked_for_its_version, true}, {not_to_be_had, true}, {something_else, true}, {reason_in_the_log, true},
+	  {files_in_the_log, true})

@@ -534,6 +534,25 @@ static void nothing_changes(const struct record *r, int errnum, const char *text
 	ck_assert_content("first", "first, and more");
 }
 
+/* What its owner has protected since, and nobody has written, is as it should be. */
+START_TEST(protected)
+{
+	struct cr_error err = {0};
+	struct record r;
+
+	unit_drop_root();
+	unit_write("first", "first");
+	opened("first", O_RDWR);
+	record_take(&r);
+	ck_assert_int_eq(chmod(unit_path("first"), 0444), 0);
+	unit_assert_ok(record_check(&r, CR_FILES_COPY, &err), &err);
+	unit_assert_ok(record_restore(&r, CR_FILES_COPY, &err), &err);
+	ck_assert_content("first", "first");
+	ck_assert_uint_eq(stat_of("first").st_mode & 07777, 0444);
+	record_clear(&r);
+}
+END_TEST
+
 START_TEST(somebody_elses)
 {
 	struct record r;
@@ -547,7 +566,8 @@ START_TEST(somebody_elses)
 	opened("d/f", O_RDWR);
 	record_take(&r);
 	unit_write("first", "first, and more");
-	/* read-only now */
+	/* read-only now, and not what it was */
+	unit_write("d/f", "f, and more");
 	ck_assert_int_eq(chmod(unit_path("d/f"), 0444), 0);
 	nothing_changes(&r, EACCES, "/d/f may not be written any more");
 	ck_assert_int_eq(unlink(unit_path("d/f")), 0);
@@ -755,5 +775,5 @@ END_TEST
 
 UNIT_MAIN("output", {collected, true}, {above_the_limit, true}, {many, false}, {only_what_differs, true},
 	  {appended_rewritten_shortened, true}, {truncate_alone, true}, {kept, true}, {removed_and_replaced, true},
-	  {hard_links, true}, {somebody_elses, true}, {another_owner, true}, {places, true}, {goes_back, true},
-	  {directories_damaged, true})
+	  {hard_links, true}, {protected, true}, {somebody_elses, true}, {another_owner, true}, {places, true},
+	  {goes_back, true}, {directories_damaged, true})
