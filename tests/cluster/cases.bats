@@ -219,6 +219,30 @@ holds_refused() {
 }
 
 # ---- a test for each, in the order of their names ----
+@test "file leases" {
+	holds lease
+}
+
+@test "a file lease in the job's own /tmp" {
+	holds lease-private
+}
+
+@test "a working directory deeper than any path leads" {
+	holds long-path
+}
+
+@test "names with any bytes" {
+	holds odd-names
+}
+
+@test "files and directories in /tmp that nobody may read" {
+	holds private-closed
+}
+
+@test "files that vanish in a directory of --checkpoint-rollback" {
+	holds vanishing
+}
+
 @test "a shell with a child, a pipe and a file" {
 	holds shell
 }

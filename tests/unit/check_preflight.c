@@ -827,7 +827,7 @@ START_TEST(texts)
 END_TEST
 
 UNIT_MAIN("preflight", {kinds, false}, {fine, true}, {processes, true}, {called_srun, true}, {closed, true},
-	  {descriptors, true}, {files, true}, {odd_names, true}, {leases, true}, {long_paths, true}, {devices, true}, {mappings, true}, {tcp, true}, {udp, true},
-	  {private_net, true}, {unix_sockets, true}, {unix_asked, false}, {lost, true}, {nonsense, true},
-	  {nothing, true}, {many, true}, {inherited, true}, {pipes, true}, {late, true}, {sets, false},
-	  {hidden, true}, {texts, false})
+	  {descriptors, true}, {files, true}, {odd_names, true}, {leases, true}, {long_paths, true},
+	  {devices, true}, {mappings, true}, {tcp, true}, {udp, true}, {private_net, true}, {unix_sockets, true},
+	  {unix_asked, false}, {lost, true}, {nonsense, true}, {nothing, true}, {many, true}, {inherited, true},
+	  {pipes, true}, {late, true}, {sets, false}, {hidden, true}, {texts, false})
