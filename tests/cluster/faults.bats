@@ -245,12 +245,12 @@ _restored_again() {
 	caught "$(job dump)" frozen create
 	on n0 root scontrol update nodename=n2 state=resume
 	hold_restores n2
-	"$TESTBED" kill-node n1
+	lose_node n1
 	restoring n2 "$(job dump)"
 	let_plans n2
 	"$TESTBED" start-node n1
 	nodes_ready 60
-	"$TESTBED" kill-node n2
+	lose_node n2
 	# a start that was lost in its restore is reason enough to put off the next one
 	for name in dump drain; do
 		wait_until 180 _restored_again "$(job $name)"

@@ -63,7 +63,7 @@ setup_file() {
 	# they go on a little, and write
 	sleep 2
 	on n0 root scontrol update nodename=n2 state=resume
-	"$TESTBED" kill-node n1
+	lose_node n1
 	each alone
 	# what fails here is for its own test to say
 	each come_back

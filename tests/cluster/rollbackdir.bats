@@ -98,7 +98,7 @@ setup_file() {
 	wait_file alice "out.$(job model)" changed 30
 	on n0 alice rm "go.$(job model)"
 	on n0 root scontrol update nodename=n2 state=resume
-	"$TESTBED" kill-node n1
+	lose_node n1
 	on n0 alice bash -c 'mv rb.planted rb.moved && ln -s rb.target rb.planted && mv rb.way rb.gone && ln -s rb.trap rb.way &&
 		echo later >>rb.untouched/log && touch rb.untouched/new'
 	on n0 root bash -c "cd $HOME_DIR/rb.outside && echo theirs >g && chown bob g && chmod 666 g && mv g f"

@@ -27,7 +27,7 @@ one_instant() {
 	on n0 alice scheckpoint create "$job"
 	[ "$(newest "$job")" = 2 ]
 	node=$(job_field "$job" BatchHost)
-	"$TESTBED" kill-node "$node"
+	lose_node "$node"
 	on n0 alice touch "restored.$job"
 	wait_restored "$job" 1 90
 	wait_state "$job" COMPLETED 60 || true

@@ -24,6 +24,7 @@ CHECK_ENDED=''
 check_main() {
 	[ $# -le 1 ] || die "usage: tests/testbed check [FILTER]"
 	CHECK_FILTER=${1:-}
+	check_lock
 	rm -rf "$CHECK_LOGS"
 	mkdir -p "$CHECK_LOGS"
 	: >"$CHECK_RESULTS"
@@ -73,6 +74,13 @@ check_sessions_end() {
 	done <"$CHECK_LOGS/sessions"
 	check_clusters_end
 	[ "$CHECK_ENDED" = yes ] || [ ! -d "$CHECK_LOGS/cluster" ] || "$TESTBED" down || true
+}
+
+# check_lock - one check at a time in a state; held until nothing of it is left
+check_lock() {
+	mkdir -p "$STATE"
+	exec {CHECK_LOCK}>"$STATE/check.lock"
+	flock -w 60 "$CHECK_LOCK" || die "another check runs in $STATE"
 }
 
 # check_watch - somebody who does that when this process has no chance to: it is killed
@@ -138,7 +146,7 @@ check_background() {
 	shift
 	call=$(printf '%q ' "$@")
 	CHECK_LOGS=$CHECK_LOGS CHECK_FILTER=$CHECK_FILTER setsid nice -n "$nice" \
-		bash "$TESTBED" internal eval ". ${TESTBED_LIB@Q}/check.sh; $call" </dev/null {CHECK_ALIVE}>&- &
+		bash "$TESTBED" internal eval ". ${TESTBED_LIB@Q}/check.sh; $call" </dev/null {CHECK_ALIVE}>&- {CHECK_LOCK}>&- &
 	CHECK_SESSIONS+=($!)
 	echo $! >>"$CHECK_LOGS/sessions"
 }
@@ -158,9 +166,18 @@ check_background_end() {
 
 # check_session_end SID - all of its processes; the nodes of the clusters have sessions of their own
 check_session_end() {
+	local until=$((SECONDS + 20))
 	pkill -TERM -s "$1" || return 0
+	# it does not heed that, nor does what it has started
+	pkill -KILL -s "$1" -x unshare || true
 	# a soak brings its cluster down
-	wait_until 20 check_session_ended "$1" || pkill -KILL -s "$1" || true
+	until check_session_ended "$1"; do
+		if [ "$SECONDS" -ge "$until" ]; then
+			pkill -KILL -s "$1" || true
+			return
+		fi
+		sleep 0.2
+	done
 }
 
 check_session_ended() {

@@ -311,7 +311,11 @@ rootfs_layers() {
 rootfs_run() {
 	local scratch rc=0
 	mkdir -p "$STATE/scratch"
-	scratch=$(mktemp -d "$STATE/scratch/XXXXXX")
+	# of those that were killed
+	for scratch in "$STATE"/scratch/*; do
+		[ ! -d "$scratch" ] || [ -d "/proc/$(basename "${scratch%.*}")" ] || rm -rf "$scratch"
+	done
+	scratch=$(mktemp -d "$STATE/scratch/$BASHPID.XXXXXX")
 	unshare --mount --pid --ipc --uts --net --fork --kill-child=SIGKILL --propagation private \
 		bash "$TESTBED" internal rootfs_run_inside "$scratch" "$@" || rc=$?
 	rm -rf "$scratch"
