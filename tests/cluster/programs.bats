@@ -186,7 +186,7 @@ survived() {
 		crinit_log "$job"
 		return 1
 	fi
-	wait_until 60 ended "$job"
+	wait_until 200 ended "$job" || echo "it has not ended"
 	on n0 alice cat "programs/run/$1/errors"
 	[ "$(job_field "$job" JobState)" = COMPLETED ]
 	[ "$(job_field "$job" BatchHost)" = n2 ]

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# build.sh SOURCES - `make -j` of what is in SOURCES, each file with three optimisations: half of it before the gate, and while
+# build.sh SOURCES - `make -j` of some of what is in SOURCES, each file with three optimisations: half of it before the gate, and while
 # that is shut a compiler at work and the half-made Makefile waiting with its job server
 cat >Makefile <<'EOF'
-SRC := $(notdir $(wildcard $(SOURCES)/*.c))
+SRC := $(wordlist 1,24,$(sort $(notdir $(wildcard $(SOURCES)/*.c))))
 HALF := $(wordlist 1,6,$(SRC))
 REST := $(filter-out $(HALF),$(SRC))
 MORE := $(REST:%.c=%.1.o) $(REST:%.c=%.2.o)
