@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "proto/core.pb-c.h"
 #include "proto/files.pb-c.h"
 
 #define IMAGES "images/"
@@ -14,6 +15,7 @@ static const struct cr_criuedit table[] = {
 	 .type = &criu__file_entry__descriptor,
 	 .entry = edit_keep,
 	 .wanted = edit_keep_wanted},
+	{.pattern = "core-*.img", .type = &criu__core_entry__descriptor, .entry = edit_timers},
 	{0},
 };
 

@@ -33,4 +33,8 @@ int edits_open(struct cr_criuedit_run **run, struct edits *edits, const char *st
 bool edit_keep_wanted(void *edits);
 int edit_keep(ProtobufCMessage *file, struct cr_criuedit_entry *at, struct cr_error *err);
 
+/* A POSIX timer that is to signal a thread which has ended signals nobody, and cannot be made again as it is: it
+ * becomes one that signals nobody. One of a thread's processor time, which signals that thread, gets its clock. */
+int edit_timers(ProtobufCMessage *core, struct cr_criuedit_entry *at, struct cr_error *err);
+
 #endif

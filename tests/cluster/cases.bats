@@ -270,3 +270,7 @@ holds_refused() {
 @test "half an UDP datagram" {
 	holds udp-cork
 }
+
+@test "POSIX timers: of ended threads, pending, of processor time" {
+	holds timers
+}

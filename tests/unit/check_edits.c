@@ -3,7 +3,10 @@
 
 #include "unit.h"
 
+#include <signal.h>
+
 #include "../../spank_cr/init/edits.h"
+#include "proto/core.pb-c.h"
 #include "proto/files.pb-c.h"
 
 START_TEST(files_that_are_kept)
@@ -34,9 +37,41 @@ START_TEST(files_that_are_kept)
 }
 END_TEST
 
+/* A generation without images has no thread. */
+START_TEST(timers_of_threads_that_have_ended)
+{
+	struct edits edits = {0};
+	struct cr_criuedit_entry at = {.name = "core-7.img", .arg = &edits};
+	Criu__PosixTimerEntry dead = CRIU__POSIX_TIMER_ENTRY__INIT, plain = CRIU__POSIX_TIMER_ENTRY__INIT;
+	Criu__PosixTimerEntry *both[] = {&plain, &dead};
+	Criu__TaskTimersEntry timers = CRIU__TASK_TIMERS_ENTRY__INIT;
+	Criu__TaskCoreEntry task = CRIU__TASK_CORE_ENTRY__INIT;
+	Criu__CoreEntry core = CRIU__CORE_ENTRY__INIT;
+	struct cr_error err = {0};
+
+	ck_assert_int_eq(edit_timers(&core.base, &at, &err), CR_CRIUEDIT_KEEP);
+	core.tc = &task;
+	ck_assert_int_eq(edit_timers(&core.base, &at, &err), CR_CRIUEDIT_KEEP);
+	task.timers = &timers;
+	timers.posix = both;
+	timers.n_posix = 2;
+	plain.has_it_sigev_notify = dead.has_it_sigev_notify = true;
+	plain.it_sigev_notify = SIGEV_SIGNAL;
+	dead.it_sigev_notify = SIGEV_THREAD_ID;
+	dead.has_notify_thread_id = true;
+	dead.notify_thread_id = 8;
+	ck_assert_int_eq(edit_timers(&core.base, &at, &err), CR_CRIUEDIT_CHANGED);
+	ck_assert_uint_eq(dead.it_sigev_notify, SIGEV_NONE);
+	ck_assert(!dead.has_notify_thread_id);
+	ck_assert_uint_eq(plain.it_sigev_notify, SIGEV_SIGNAL);
+	ck_assert_int_eq(edit_timers(&core.base, &at, &err), CR_CRIUEDIT_KEEP);
+}
+END_TEST
+
 int main(void)
 {
-	const struct unit_test tests[] = {{files_that_are_kept, false}};
+	const struct unit_test tests[] = {{files_that_are_kept, false},
+					  {timers_of_threads_that_have_ended, false}};
 
 	return unit_main("edits", tests, sizeof(tests) / sizeof(tests[0]));
 }
