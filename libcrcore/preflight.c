@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,11 +74,12 @@ static const struct {
 	[CR_PREFLIGHT_PIDFD] = {"pidfd", "a pidfd of a process outside of the job", "close it", false},
 	[CR_PREFLIGHT_PIPES] = {"pipes", "more pipes than criu takes", "fewer pipes, or UNIX sockets instead",
 				false},
-	[CR_PREFLIGHT_DELETED] = {"deleted", "a deleted file that is too big",
+	[CR_PREFLIGHT_DELETED] = {"deleted", "a removed file that is too big, or cannot be read",
 				  "keep its name while it is open, or ask the site for a greater ghost_limit",
-				  false},
-	[CR_PREFLIGHT_UNLINKED] = {"unlinked", "an open file that is not at its path any more",
-				   "do not remove, rename over or hide it while it is open", false},
+				  true},
+	[CR_PREFLIGHT_UNLINKED] = {"unlinked",
+				   "an open file that is not at its path any more and has another name",
+				   "do not remove, rename over or hide it while it is open", true},
 	[CR_PREFLIGHT_LONG_PATH] = {"long_path", "a path that is longer than criu takes (4094 bytes)",
 				    "work in a directory with a shorter path", true},
 	[CR_PREFLIGHT_PROC_FILE] = {"proc_file", "an open file of /proc that will not be there at a restore",
@@ -95,6 +97,10 @@ static const struct {
 			      "read them before the checkpoint, or ask for what does not come", false},
 	[CR_PREFLIGHT_SCRIPT] = {"script", "its session ends at the first checkpoint",
 				 "use screen, or have the program make its own terminal", false},
+	[CR_PREFLIGHT_TMPFILE] =
+		{"tmpfile",
+		 "a file that was made without a name (O_TMPFILE) and cannot be given one after a restore",
+		 "make it with a name, and rename it", false},
 	[CR_PREFLIGHT_SEMAPHORE] = {"eventfd_semaphore",
 				    "an eventfd that forgets at a restore that it is a semaphore (EFD_SEMAPHORE)",
 				    "use POSIX semaphores or pipes", false},
@@ -279,16 +285,37 @@ enum cr_preflight_kind preflight_object(const char *name)
 	return CR_PREFLIGHT_OBJECT;
 }
 
+/* Its content goes into the checkpoint: criu opens it by the descriptor, as this user. */
+static bool may_read(const struct stat *st)
+{
+	gid_t groups[NGROUPS_MAX];
+	int n = getgroups(NGROUPS_MAX, groups);
+
+	if (st->st_uid == getuid())
+		return st->st_mode & S_IRUSR;
+	if (st->st_gid == getgid())
+		return st->st_mode & S_IRGRP;
+	for (int i = 0; i < n; i++) {
+		if (groups[i] == st->st_gid)
+			return st->st_mode & S_IRGRP;
+	}
+	return st->st_mode & S_IROTH;
+}
+
 void preflight_deleted(struct preflight *p, const struct preflight_process *process, int fd, const char *path,
 		       const struct stat *st)
 {
 	uint64_t bytes = (uint64_t)st->st_blocks * 512;
 
-	if (st->st_nlink > 0)
+	if (st->st_nlink > 0) {
 		preflight_add(p, CR_PREFLIGHT_UNLINKED, process, fd, "%s", path);
-	else if (bytes > p->job->ghost_limit)
+	} else if (S_ISREG(st->st_mode) && !may_read(st)) {
+		preflight_add(p, CR_PREFLIGHT_DELETED, process, fd, "its permissions are %03o: %s",
+			      st->st_mode & 0777, path);
+	} else if (bytes > p->job->ghost_limit) {
 		preflight_add(p, CR_PREFLIGHT_DELETED, process, fd,
 			      "%" PRIu64 " bytes, %" PRIu64 " are allowed: %s", bytes, p->job->ghost_limit, path);
+	}
 }
 
 void preflight_long(struct preflight *p, const struct preflight_process *process, int fd, const char *path)

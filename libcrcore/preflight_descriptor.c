@@ -25,6 +25,9 @@
 
 #define MQUEUE_MAGIC 0x19800202 /* only the kernel's own ipc/mqueue.c has it */
 
+#define NFS_MAGIC    0x6969
+#define SILLY_DIGITS 24u /* of a 64-bit and a 32-bit number */
+
 /* One descriptor of one process. */
 struct descriptor {
 	const struct preflight_process *process;
@@ -156,10 +159,78 @@ static void lease_look(struct preflight *p, const struct descriptor *d)
 	}
 }
 
-static void path_look(struct preflight *p, const struct descriptor *d)
+/* NFS gives a file that is removed while it is open such a name: criu takes it for one that has another. */
+static bool is_silly(const struct preflight *p, const struct descriptor *d)
+{
+	const char *name = strrchr(d->link, '/') + 1;
+	char path[64 + PATH_MAX];
+	struct statfs fs;
+
+	if (strncmp(name, ".nfs", 4) != 0 || strlen(name) < 4 + SILLY_DIGITS ||
+	    strspn(name + 4, "0123456789abcdefABCDEF") < SILLY_DIGITS)
+		return false;
+	path_of(p, d, path, sizeof(path));
+	return statfs(path, &fs) == 0 && fs.f_type == NFS_MAGIC;
+}
+
+/* Has it got another path since it was looked at, or is it closed? */
+static bool moved(const struct preflight *p, const struct descriptor *d)
+{
+	char path[64], now[PATH_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%d/fd/%d", (int)d->process->pid, d->fd);
+	n = readlinkat(p->proc, path, now, sizeof(now) - 1);
+	if (n <= 0)
+		return true;
+	now[n] = '\0';
+	return strcmp(now, d->link) != 0;
+}
+
+/* A file without a name is made again where it was, if files can be made there. */
+static bool can_make(const char *path)
+{
+	char dir[PATH_MAX];
+	const char *last = strrchr(path, '/');
+
+	snprintf(dir, sizeof(dir), "%.*s", last == path ? 1 : (int)(last - path), path);
+	return access(dir, W_OK | X_OK) == 0;
+}
+
+/* The kernel lets a file have a name for the first time only if it was made without. */
+static bool is_tmpfile(const struct preflight *p, const struct descriptor *d)
+{
+	cleanup_fclose FILE *f = preflight_open(p, "%d/fdinfo/%d", (int)d->process->pid, d->fd);
+	unsigned flags;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "flags: %o", &flags) == 1)
+			return (flags & O_TMPFILE) == O_TMPFILE && !can_make(d->link);
+	}
+	return false;
+}
+
+/* What criu opens by its path must be what leads to the file. */
+static void place_look(struct preflight *p, const struct descriptor *d)
 {
 	struct stat st;
+	int errnum = stat(d->link, &st) < 0 ? errno : 0;
 
+	if (is_silly(p, d)) {
+		preflight_add(p, CR_PREFLIGHT_UNLINKED, d->process, d->fd, "removed, on NFS: %s", d->link);
+		return;
+	}
+	if ((errnum == 0 && st.st_ino == d->st.st_ino && st.st_dev == d->st.st_dev) || moved(p, d))
+		return;
+	if (errnum)
+		preflight_add(p, CR_PREFLIGHT_UNLINKED, d->process, d->fd, "%s: %s", d->link, strerror(errnum));
+	else
+		preflight_add(p, CR_PREFLIGHT_UNLINKED, d->process, d->fd, "another file is at %s", d->link);
+}
+
+static void path_look(struct preflight *p, const struct descriptor *d)
+{
 	if (is_mqueue(p, d)) {
 		preflight_add(p, CR_PREFLIGHT_MQUEUE, d->process, d->fd, "%s", d->link);
 		return;
@@ -177,12 +248,11 @@ static void path_look(struct preflight *p, const struct descriptor *d)
 	/* a name may end in " (deleted)", too */
 	if (d->st.st_nlink == 0) {
 		preflight_deleted(p, d->process, d->fd, d->link, &d->st);
+		if (is_tmpfile(p, d))
+			preflight_add(p, CR_PREFLIGHT_TMPFILE, d->process, d->fd, "%s", d->link);
 		return;
 	}
-	if (stat(d->link, &st) < 0)
-		preflight_add(p, CR_PREFLIGHT_UNLINKED, d->process, d->fd, "%s: %s", d->link, strerror(errno));
-	else if (st.st_ino != d->st.st_ino || st.st_dev != d->st.st_dev)
-		preflight_add(p, CR_PREFLIGHT_UNLINKED, d->process, d->fd, "another file is at %s", d->link);
+	place_look(p, d);
 }
 
 static bool is_terminal(const struct stat *st)

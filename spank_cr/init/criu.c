@@ -17,13 +17,14 @@
 #include "fs.h"
 #include "spawn.h"
 
-#define ARGS	48
+#define ARGS	96
+#define TEXTS	(SPAWN_PASS + 4)
 #define LOG_MAX (64u << 20)
 
 struct command {
 	const char *argv[ARGS + 1];
 	int argc;
-	char text[8][PATH_MAX + 64]; /* what argv points to when it is not a constant */
+	char text[TEXTS][PATH_MAX + 64]; /* what argv points to when it is not a constant */
 	int n_text;
 	char env[4][PATH_MAX + 64];
 	const char *envp[8];
@@ -42,7 +43,7 @@ static void __attribute__((format(printf, 2, 3))) addf(struct command *c, const 
 {
 	va_list ap;
 
-	if (c->n_text == 8) {
+	if (c->n_text == TEXTS) {
 		c->overflow = true;
 		return;
 	}
@@ -108,7 +109,7 @@ static pid_t command_start(struct command *c, const struct job *job, const int *
 
 	if (c->overflow)
 		return cr_error_set(err, ENOMEM, "no room for criu's arguments");
-	for (int i = 0; pass && i < 4 && pass[i] > 0; i++)
+	for (int i = 0; pass && i < SPAWN_PASS && pass[i] > 0; i++)
 		s.pass[i] = pass[i];
 	return spawn_start(&s, pidfd, err);
 }
@@ -130,12 +131,12 @@ pid_t criu_dump_start(const struct job *job, const struct hook *hook, bool final
 pid_t criu_restore_start(const struct job *job, const struct hook *hook, const char *dir,
 			 const struct criu_inherit *inherit, int n, int *pidfd, struct cr_error *err)
 {
-	int pass[4] = {-1, -1, -1, -1};
+	int pass[SPAWN_PASS] = {-1};
 	struct command c;
 
 	command_init(&c, job, hook, "restore", dir);
 	add(&c, "--restore-detached");
-	for (int i = 0; i < n && i < 4; i++) {
+	for (int i = 0; i < n && i < SPAWN_PASS; i++) {
 		pass[i] = inherit[i].fd;
 		add(&c, "--inherit-fd");
 		addf(&c, "fd[%d]:%s", inherit[i].fd, inherit[i].path + 1);

@@ -16,6 +16,14 @@ static const struct cr_criuedit table[] = {
 	 .entry = edit_keep,
 	 .wanted = edit_keep_wanted},
 	{.pattern = "core-*.img", .type = &criu__core_entry__descriptor, .entry = edit_timers},
+	{.pattern = "files.img",
+	 .type = &criu__file_entry__descriptor,
+	 .entry = edit_ghost_names,
+	 .wanted = edit_ghosts_wanted},
+	{.pattern = "remap-fpath.img",
+	 .type = &criu__remap_file_path_entry__descriptor,
+	 .entry = edit_ghost_remap},
+	{.pattern = "ghost-file-*.img", .type = &criu__ghost_file_entry__descriptor, .entry = edit_ghost},
 	{0},
 };
 

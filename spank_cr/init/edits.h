@@ -12,6 +12,7 @@
 #define CR_INIT_EDITS_H
 
 #include "criuedit.h"
+#include "ghosts.h"
 #include "image.h"
 #include "job.h"
 #include "manifest.h"
@@ -22,11 +23,16 @@ struct edits {
 	const struct cr_manifest *m;
 	struct cr_image *image;
 	const char **kept; /* edit_keep.c's: names, sorted */
+	struct ghosts ghosts;
+	bool ghosts_known;
 };
 
 /* The edits that are for a stream of the generation, *run, reading from reader; NULL when there are none. */
 int edits_open(struct cr_criuedit_run **run, struct edits *edits, const char *stream,
 	       struct cr_image_reader *reader, struct cr_error *err);
+
+/* ghosts_nameless(), before criu has asked for anything. */
+int edits_nameless(struct edits *edits, size_t i, int *fd, uint32_t *id, struct cr_error *err);
 
 /* --checkpoint-files=keep: criu refuses a file that has another size or mode than at the dump, if its entry says
  * which that was. So the entries of those that the job wrote do not. */
@@ -36,5 +42,11 @@ int edit_keep(ProtobufCMessage *file, struct cr_criuedit_entry *at, struct cr_er
 /* A POSIX timer that is to signal a thread which has ended signals nobody, and cannot be made again as it is: it
  * becomes one that signals nobody. One of a thread's processor time, which signals that thread, gets its clock. */
 int edit_timers(ProtobufCMessage *core, struct cr_criuedit_entry *at, struct cr_error *err);
+
+/* What was removed while it was open gets a place of the job's own, and an owner that the user can give it. */
+bool edit_ghosts_wanted(void *edits);
+int edit_ghost_names(ProtobufCMessage *file, struct cr_criuedit_entry *at, struct cr_error *err);
+int edit_ghost_remap(ProtobufCMessage *remap, struct cr_criuedit_entry *at, struct cr_error *err);
+int edit_ghost(ProtobufCMessage *head, struct cr_criuedit_entry *at, struct cr_error *err);
 
 #endif

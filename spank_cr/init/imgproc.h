@@ -37,6 +37,8 @@ enum imgproc_type {
 	IMGPROC_REMARK,	   /* ← text is for the log */
 	IMGPROC_LIST,	   /* → rollback: look at directory value[0]; value[1]: clone its files */
 	IMGPROC_LISTED,	   /* ← value: names, bytes, whether they were cloned */
+	IMGPROC_NAMELESS,  /* → reader: make the files without a name. ← value[0] is the id of one, its descriptor
+			    * comes along; 0: that was all */
 	IMGPROC_HURRY,	   /* → writer, after DRAIN: no politeness from now on */
 };
 

@@ -12,6 +12,7 @@
 #include "criu.h"
 #include "directories.h"
 #include "error.h"
+#include "ghosts.h"
 #include "job.h"
 #include "manifest.h"
 #include "output_fate.h"
@@ -44,7 +45,7 @@ int outputs_check(struct outputs *outputs, bool rolled, struct cr_error *err);
 void outputs_close(struct outputs *outputs);
 
 /* What outputs_restore leaves to do. */
-#define OUTPUTS_INHERIT 3
+#define OUTPUTS_INHERIT (3 + GHOSTS_NAMELESS_MAX)
 struct outputs_restored {
 	/* descriptors that the restored tree is to have instead of paths that are elsewhere now */
 	struct criu_inherit inherit[OUTPUTS_INHERIT];

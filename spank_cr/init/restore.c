@@ -33,6 +33,7 @@
 #include "criu.h"
 #include "fence.h"
 #include "fs.h"
+#include "ghosts.h"
 #include "hook.h"
 #include "identity.h"
 #include "info.h"
@@ -136,6 +137,7 @@ static int on_action(const char *action, void *arg)
 			pause();
 	}
 	r->checked = true;
+	ghosts_remove();
 	if (r->identity)
 		identity_apply(r->identity, r->job);
 	if (r->job->signal_after)
@@ -209,6 +211,11 @@ static int files_restore(struct restore *r, struct rollback *rollback, struct ou
 	return outputs_restore(outputs, &r->source, restored, err);
 }
 
+static int inherit_add(void *restored, int fd, const char *name, struct cr_error *err)
+{
+	return outputs_inherit(restored, fd, name, err);
+}
+
 static int tree_restore(struct restore *r, struct cr_error *err)
 {
 	struct rollback rollback = {.proc.fd = -1};
@@ -226,6 +233,8 @@ static int tree_restore(struct restore *r, struct cr_error *err)
 	rc = fence_pass(r->job, err);
 	if (rc == 0)
 		rc = files_restore(r, &rollback, &outputs, &restored, err);
+	if (rc == 0)
+		rc = source_nameless(&r->source, inherit_add, &restored, err);
 	rollback_end(&rollback);
 	outputs_close(&outputs);
 	if (rc == 0)

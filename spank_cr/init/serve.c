@@ -130,6 +130,31 @@ static int output_write(struct output *out, struct cr_error *err)
 	return 0;
 }
 
+/* The worker has asked for them. */
+static int nameless_make(struct giver *g, struct cr_error *err)
+{
+	struct imgproc_message m = {.type = IMGPROC_NAMELESS};
+	size_t i = 0;
+
+	for (int n = 0; n < GHOSTS_NAMELESS_MAX; n++) {
+		uint32_t id = 0;
+		int fd = -1, next = edits_nameless(&g->edits, i, &fd, &id, err), rc;
+
+		if (next < 0)
+			return -1;
+		if (next == 0)
+			break;
+		i = (size_t)next;
+		m.value[0] = id;
+		rc = imgproc_send(g->control, &m, fd, err);
+		close(fd);
+		if (rc < 0)
+			return -1;
+	}
+	m.value[0] = 0;
+	return imgproc_send(g->control, &m, -1, err);
+}
+
 static int outputs_once(struct giver *g, struct cr_error *err)
 {
 	struct order order;
@@ -157,6 +182,8 @@ static int outputs_once(struct giver *g, struct cr_error *err)
 		return 0;
 	if (read(g->orders[0], &order, sizeof(order)) != (ssize_t)sizeof(order))
 		return cr_error_sys(err, errno, "image reader");
+	if (order.stream < 0)
+		return nameless_make(g, err);
 	return output_add(g, &order, err);
 }
 
@@ -286,6 +313,13 @@ static int control_serve(struct giver *g, struct cr_error *err)
 		g->criu = (pid_t)m.value[0];
 		return 0;
 	}
+	if (m.type == IMGPROC_NAMELESS) {
+		const struct order order = {.stream = -1, .fd = -1};
+
+		return write(g->orders[1], &order, sizeof(order)) == (ssize_t)sizeof(order)
+			       ? 0
+			       : cr_error_sys(err, errno, "image reader");
+	}
 	if (m.type != IMGPROC_STREAM || fd < 0)
 		return cr_error_set(err, EPROTO, "the worker said %u", m.type);
 	stream = cr_image_find(g->image, m.text);
@@ -383,6 +417,30 @@ int serve_streamed(struct serve *s, struct cr_error *err)
 	struct imgproc_message m;
 
 	return imgproc_expect(&s->proc, IMGPROC_STREAMED, &m, err);
+}
+
+int serve_nameless(struct serve *s, int fds[GHOSTS_NAMELESS_MAX], uint32_t ids[GHOSTS_NAMELESS_MAX],
+		   struct cr_error *err)
+{
+	struct imgproc_message m = {.type = IMGPROC_NAMELESS};
+	int n = 0, fd;
+
+	if (imgproc_send(s->proc.fd, &m, -1, err) < 0)
+		return -1;
+	while (imgproc_receive(s->proc.fd, &m, &fd, -1, err) > 0) {
+		if (imgproc_want(&m, IMGPROC_NAMELESS, err) == 0 && m.value[0] == 0)
+			return n;
+		if (m.type != IMGPROC_NAMELESS || fd < 0 || n == GHOSTS_NAMELESS_MAX) {
+			if (m.type == IMGPROC_NAMELESS)
+				cr_error_set(err, EPROTO, "the image reader made no file without a name");
+			break;
+		}
+		fds[n] = fd;
+		ids[n++] = (uint32_t)m.value[0];
+	}
+	while (n > 0)
+		close(fds[--n]);
+	return -1;
 }
 
 int serve_failure(struct serve *s, int wait_ms, struct cr_error *err)

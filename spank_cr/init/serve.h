@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "ghosts.h"
 #include "imgproc.h"
 #include "job.h"
 
@@ -27,6 +28,10 @@ int serve_criu(struct serve *s, pid_t pid, struct cr_error *err);
  * serve_streamed whether that was all. One at a time. */
 int serve_stream(struct serve *s, const char *name, struct cr_error *err);
 int serve_streamed(struct serve *s, struct cr_error *err);
+
+/* Have the files made that had no name (ghosts.h). How many, or -1. */
+int serve_nameless(struct serve *s, int fds[GHOSTS_NAMELESS_MAX], uint32_t ids[GHOSTS_NAMELESS_MAX],
+		   struct cr_error *err);
 
 /* Why it failed, if it did: into err, returning 1. */
 int serve_failure(struct serve *s, int wait_ms, struct cr_error *err);

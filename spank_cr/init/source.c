@@ -48,6 +48,24 @@ int source_criu(struct source *s, pid_t pid, struct cr_error *err)
 	return s->files ? 0 : serve_criu(&s->serve, pid, err);
 }
 
+int source_nameless(struct source *s, int (*add)(void *arg, int fd, const char *name, struct cr_error *err),
+		    void *arg, struct cr_error *err)
+{
+	uint32_t ids[GHOSTS_NAMELESS_MAX];
+	int fds[GHOSTS_NAMELESS_MAX], n = s->files ? 0 : serve_nameless(&s->serve, fds, ids, err),
+				      rc = n < 0 ? -1 : 0;
+
+	for (int i = 0; i < n; i++) {
+		/* a path, to criu_restore_start() */
+		snprintf(s->nameless[i], sizeof(s->nameless[i]), "/" GHOSTS_NAMELESS "%u", ids[i]);
+		if (rc < 0)
+			close(fds[i]);
+		else
+			rc = add(arg, fds[i], s->nameless[i], err);
+	}
+	return rc;
+}
+
 int source_failed(struct source *s, struct cr_error *err)
 {
 	return s->files ? 0 : serve_failure(&s->serve, 0, err);

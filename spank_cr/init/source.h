@@ -23,6 +23,7 @@ struct source {
 	bool files; /* format 1 */
 	char dir[PATH_MAX];
 	char images[PATH_MAX + 16];
+	char nameless[GHOSTS_NAMELESS_MAX][64];
 };
 
 /* dir: of the generation; m is its manifest, which the caller has checked with its seal. */
@@ -36,6 +37,10 @@ int source_streamed(struct source *source, struct cr_error *err);
 /* criu's --images-dir, or NULL when it is to take the stream; and its pid, once it was started. */
 const char *source_images(const struct source *source);
 int source_criu(struct source *source, pid_t pid, struct cr_error *err);
+
+/* Descriptors for criu of files that had no name, with what it calls them: each is given to add. */
+int source_nameless(struct source *source, int (*add)(void *arg, int fd, const char *name, struct cr_error *err),
+		    void *arg, struct cr_error *err);
 
 /* Has it failed meanwhile? To criu that looks like the end of a file, which some images may have anywhere. */
 int source_failed(struct source *source, struct cr_error *err);

@@ -38,7 +38,7 @@ static _Noreturn void child_run(const struct spawn *s)
 	}
 	if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		_exit(126);
-	for (int i = 0; i < 4 && s->pass[i] > 0; i++)
+	for (int i = 0; i < SPAWN_PASS && s->pass[i] > 0; i++)
 		fcntl(s->pass[i], F_SETFD, 0);
 	if (!s->caps && cr_caps_drop(&err) < 0) {
 		dprintf(2, "%s\n", err.text);

@@ -11,13 +11,15 @@
 
 #include "error.h"
 
+#define SPAWN_PASS 20
+
 struct spawn {
 	const char *const *argv; /* argv[0] is the absolute path */
 	const char *const *envp;
-	int cgroup;  /* enter through this descriptor, or -1 */
-	bool caps;   /* keep the ambient set; otherwise none */
-	int out;     /* stdout and stderr, or -1: /dev/null */
-	int pass[4]; /* descriptors that stay open under their numbers, -1 ends the list */
+	int cgroup;	      /* enter through this descriptor, or -1 */
+	bool caps;	      /* keep the ambient set; otherwise none */
+	int out;	      /* stdout and stderr, or -1: /dev/null */
+	int pass[SPAWN_PASS]; /* descriptors that stay open under their numbers, -1 ends the list */
 };
 
 /* Returns the pid; *pidfd (may be NULL) gets a close-on-exec descriptor. */

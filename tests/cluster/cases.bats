@@ -274,3 +274,15 @@ holds_refused() {
 @test "POSIX timers: of ended threads, pending, of processor time" {
 	holds timers
 }
+
+@test "libraries, programs and files that are replaced or removed where their user may not write" {
+	holds removed
+}
+
+@test "working directories that were removed, and made again" {
+	holds cwd-removed
+}
+
+@test "files that were made without a name, and are given one later" {
+	holds tmpfile
+}

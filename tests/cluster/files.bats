@@ -185,7 +185,7 @@ journal() {
 	run --separate-stderr on n0 alice scheckpoint create "$job"
 	echo "$stderr"
 	[ "$status" = 1 ]
-	grep -q "/shared/home/alice/nameless.$job is open, was removed or replaced, and has another name" <<<"$stderr"
+	grep -q "is not at its path any more and has another name: /shared/home/alice/nameless.$job" <<<"$stderr"
 	finish "$job"
 	counted "out.$job"
 }

@@ -1,0 +1,3 @@
+#!/bin/bash
+mkdir closed
+exec ./tmpfile
