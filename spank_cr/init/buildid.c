@@ -3,6 +3,7 @@
 
 #include "buildid.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,14 +62,38 @@ static void elf_search(Elf *elf, char *text)
 	}
 }
 
+static int file_open(const char *path)
+{
+	return open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+/* The user's own, which has been closed since the job runs it: for this moment it may be read. */
+static int closed_open(const char *path)
+{
+	cleanup_close int handle = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	char link[64];
+	int fd;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", handle);
+	if (handle < 0 || fstat(handle, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & S_IRUSR) || chmod(link, (st.st_mode & 07777) | S_IRUSR) < 0)
+		return -1;
+	fd = file_open(path);
+	(void)chmod(link, st.st_mode & 07777);
+	return fd;
+}
+
 void buildid_file(const char *path, struct cr_fit_file *file, void *arg)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	cleanup_close int fd = file_open(path);
 	struct stat st;
 	Elf *elf;
 
 	(void)arg;
 	memset(file, 0, sizeof(*file));
+	if (fd < 0 && errno == EACCES)
+		fd = closed_open(path);
 	/* a program may be there to be executed and not to be read */
 	if ((fd >= 0 ? fstat(fd, &st) : lstat(path, &st)) < 0 || !S_ISREG(st.st_mode))
 		return;

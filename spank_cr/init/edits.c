@@ -11,10 +11,6 @@
 #define IMAGES "images/"
 
 static const struct cr_criuedit table[] = {
-	{.pattern = "files.img",
-	 .type = &criu__file_entry__descriptor,
-	 .entry = edit_keep,
-	 .wanted = edit_keep_wanted},
 	{.pattern = "core-*.img", .type = &criu__core_entry__descriptor, .entry = edit_timers},
 	{.pattern = "files.img",
 	 .type = &criu__file_entry__descriptor,
@@ -24,6 +20,7 @@ static const struct cr_criuedit table[] = {
 	 .type = &criu__remap_file_path_entry__descriptor,
 	 .entry = edit_ghost_remap},
 	{.pattern = "ghost-file-*.img", .type = &criu__ghost_file_entry__descriptor, .entry = edit_ghost},
+	{.pattern = "files.img", .type = &criu__file_entry__descriptor, .entry = edit_files},
 	{0},
 };
 

@@ -22,9 +22,9 @@ struct edits {
 	const struct job *job;
 	const struct cr_manifest *m;
 	struct cr_image *image;
-	const char **kept; /* edit_keep.c's: names, sorted */
 	struct ghosts ghosts;
 	bool ghosts_known;
+	const char **binaries, **outputs; /* edit_files.c's: names, sorted */
 };
 
 /* The edits that are for a stream of the generation, *run, reading from reader; NULL when there are none. */
@@ -34,10 +34,8 @@ int edits_open(struct cr_criuedit_run **run, struct edits *edits, const char *st
 /* ghosts_nameless(), before criu has asked for anything. */
 int edits_nameless(struct edits *edits, size_t i, int *fd, uint32_t *id, struct cr_error *err);
 
-/* --checkpoint-files=keep: criu refuses a file that has another size or mode than at the dump, if its entry says
- * which that was. So the entries of those that the job wrote do not. */
-bool edit_keep_wanted(void *edits);
-int edit_keep(ProtobufCMessage *file, struct cr_criuedit_entry *at, struct cr_error *err);
+/* What criu compares of files: modes and sizes that are no reason. */
+int edit_files(ProtobufCMessage *file, struct cr_criuedit_entry *at, struct cr_error *err);
 
 /* A POSIX timer that is to signal a thread which has ended signals nobody, and cannot be made again as it is: it
  * becomes one that signals nobody. One of a thread's processor time, which signals that thread, gets its clock. */

@@ -37,6 +37,7 @@
 #include "hook.h"
 #include "identity.h"
 #include "info.h"
+#include "inputs.h"
 #include "inside.h"
 #include "netlock.h"
 #include "notary.h"
@@ -63,6 +64,7 @@ struct restore {
 	char dir[PATH_MAX];
 	struct cr_manifest m;
 	struct source source;
+	struct inputs inputs;
 	json_t *identity; /* NULL before format 3 */
 	bool checked;	  /* the tasks were looked at before they ran */
 	struct cr_error err;
@@ -138,6 +140,8 @@ static int on_action(const char *action, void *arg)
 	}
 	r->checked = true;
 	ghosts_remove();
+	/* criu has opened everything */
+	inputs_close(&r->inputs);
 	if (r->identity)
 		identity_apply(r->identity, r->job);
 	if (r->job->signal_after)
@@ -232,13 +236,18 @@ static int tree_restore(struct restore *r, struct cr_error *err)
 	inside_started(r->job);
 	rc = fence_pass(r->job, err);
 	if (rc == 0)
+		rc = inputs_read(&r->inputs, r->job, &r->m, &r->source, err);
+	if (rc == 0)
 		rc = files_restore(r, &rollback, &outputs, &restored, err);
 	if (rc == 0)
 		rc = source_nameless(&r->source, inherit_add, &restored, err);
 	rollback_end(&rollback);
 	outputs_close(&outputs);
 	if (rc == 0)
+		rc = inputs_open(&r->inputs, err);
+	if (rc == 0)
 		rc = criu_run(r, &restored, err);
+	inputs_close(&r->inputs);
 	if (rc < 0)
 		outputs_undo(r->job, &restored);
 	outputs_release(&restored);

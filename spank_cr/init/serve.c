@@ -52,6 +52,7 @@ struct mover {
 struct order {
 	int64_t stream;
 	int fd;
+	bool raw; /* as it was stored: what criu is told otherwise is for criu alone */
 };
 
 struct giver {
@@ -95,8 +96,8 @@ static int output_add(struct giver *g, const struct order *order, struct cr_erro
 			 err) < 0 ||
 	    cr_image_reader_open(&out.reader, g->image, (size_t)order->stream, err) < 0)
 		return -1;
-	if (edits_open(&out.edit, &g->edits, cr_image_stream_name(g->image, (size_t)order->stream), out.reader,
-		       err) < 0)
+	if (!order->raw && edits_open(&out.edit, &g->edits, cr_image_stream_name(g->image, (size_t)order->stream),
+				      out.reader, err) < 0)
 		return -1;
 	g->outputs[g->n_outputs++] = out;
 	return 0;
@@ -202,7 +203,7 @@ static void *filler_main(void *arg)
 static int mover_add(struct giver *g, int64_t stream, int fd, bool tell, struct cr_error *err)
 {
 	struct mover mover = {.out = fd, .stream = stream, .tell = tell};
-	struct order order = {.stream = stream};
+	struct order order = {.stream = stream, .raw = tell};
 	int fds[2];
 
 	if (imgproc_room((void **)&g->movers, sizeof(mover), &g->polls, 3, g->n, &g->room, err) < 0)

@@ -243,6 +243,10 @@ holds_refused() {
 	holds vanishing
 }
 
+@test "inputs, directories and a program that others change" {
+	holds meddled-inputs
+}
+
 @test "a shell with a child, a pipe and a file" {
 	holds shell
 }

@@ -9,31 +9,107 @@
 #include "proto/core.pb-c.h"
 #include "proto/files.pb-c.h"
 
-START_TEST(files_that_are_kept)
+/* What the entry of a file is made of it, which has flags, size and mode. */
+struct made {
+	bool size, mode;
+	uint32_t flags;
+};
+
+static struct made edit(struct edits *edits, const char *name, uint32_t flags, uint32_t mode, uint64_t size)
 {
-	struct cr_manifest_output outputs[] = {{.path = (char *)"/f/z"}, {.path = (char *)"/f/a"}};
-	const struct job job = {.files = CR_FILES_KEEP}, copy = {.files = CR_FILES_COPY};
-	struct cr_manifest m = {.outputs = outputs, .n_outputs = 2};
-	struct edits edits = {.job = &job, .m = &m}, other = {.job = &copy, .m = &m};
-	struct cr_criuedit_entry at = {.name = "files.img", .arg = &edits};
+	struct cr_criuedit_entry at = {.name = "files.img", .arg = edits};
+	Criu__RegFileEntry reg = CRIU__REG_FILE_ENTRY__INIT;
+	Criu__FileEntry file = CRIU__FILE_ENTRY__INIT;
+	struct cr_error err = {0};
+	int rc;
+
+	file.reg = &reg;
+	reg.name = (char *)unit_path(name);
+	reg.has_flags = reg.has_size = reg.has_mode = true;
+	reg.flags = flags;
+	reg.size = size;
+	reg.mode = mode;
+	rc = edit_files(&file.base, &at, &err);
+	ck_assert_int_eq(rc, reg.has_mode ? CR_CRIUEDIT_KEEP : CR_CRIUEDIT_CHANGED);
+	return (struct made){.size = reg.has_size, .mode = reg.has_mode, .flags = reg.flags};
+}
+
+#define READ 0100000u /* O_LARGEFILE, which a descriptor has */
+
+START_TEST(files)
+{
+	char binary[PATH_MAX], output[PATH_MAX];
+	struct cr_manifest_output outputs[] = {{.path = (char *)"/z"}, {.path = output}};
+	struct cr_manifest_binary binaries[] = {{.path = (char *)"/z"}, {.path = binary}};
+	struct cr_manifest m = {.outputs = outputs, .n_outputs = 2, .binaries = binaries, .n_binaries = 2};
+	const struct job job = {0};
+	struct edits edits = {.job = &job, .m = &m};
+	struct made made;
+
+	snprintf(binary, sizeof(binary), "%s", unit_path("library"));
+	snprintf(output, sizeof(output), "%s", unit_path("written"));
+	unit_write("input", "input");
+	unit_write("library", "code");
+	unit_write("written", "w");
+	/* what is read may have any size and mode, but is to be a file */
+	made = edit(&edits, "input", READ, S_IFREG | 0444, 1000);
+	ck_assert(!made.size && !made.mode && made.flags == READ);
+	made = edit(&edits, "input", READ, S_IFIFO | 0600, 5);
+	ck_assert(made.size && made.mode);
+	made = edit(&edits, "none", READ, S_IFREG | 0600, 5);
+	ck_assert(made.size && made.mode);
+	/* what is mapped may have grown, what has code in it not, what is put back is another matter */
+	made = edit(&edits, "input", 0, S_IFREG | 0600, 4);
+	ck_assert(!made.size && !made.mode);
+	made = edit(&edits, "input", 0, S_IFREG | 0600, 6);
+	ck_assert(made.size && !made.mode);
+	made = edit(&edits, "library", 0, S_IFREG | 0755, 3);
+	ck_assert(made.size && !made.mode);
+	made = edit(&edits, "written", 0, S_IFREG | 0755, 3);
+	ck_assert(!made.size && !made.mode);
+	free(edits.binaries);
+	free(edits.outputs);
+}
+END_TEST
+
+START_TEST(directories)
+{
+	struct cr_manifest m = {0};
+	const struct job job = {0};
+	struct edits edits = {.job = &job, .m = &m};
+	struct made made;
+
+	unit_drop_root();
+	ck_assert_int_eq(mkdir(unit_path("d"), 0700), 0);
+	made = edit(&edits, "d", 0, S_IFDIR | 02770, 0);
+	ck_assert(!made.mode && made.flags == 0);
+	/* one that may not be read is worked in all the same */
+	ck_assert_int_eq(chmod(unit_path("d"), 0300), 0);
+	made = edit(&edits, "d", 0, S_IFDIR | 0700, 0);
+	ck_assert(!made.mode && made.flags == O_PATH);
+	made = edit(&edits, "d", READ | O_DIRECTORY, S_IFDIR | 0700, 0);
+	ck_assert(!made.mode && made.flags == (READ | O_DIRECTORY));
+	free(edits.binaries);
+	free(edits.outputs);
+}
+END_TEST
+
+START_TEST(no_files)
+{
+	struct cr_criuedit_entry at = {.name = "files.img"};
 	Criu__RegFileEntry reg = CRIU__REG_FILE_ENTRY__INIT;
 	Criu__FileEntry file = CRIU__FILE_ENTRY__INIT;
 	struct cr_error err = {0};
 
-	ck_assert(edit_keep_wanted(&edits));
-	ck_assert(!edit_keep_wanted(&other));
-	ck_assert_int_eq(edit_keep(&file.base, &at, &err), CR_CRIUEDIT_KEEP);
+	ck_assert_int_eq(edit_files(&file.base, &at, &err), CR_CRIUEDIT_KEEP);
 	file.reg = &reg;
-	reg.has_size = reg.has_mode = true;
-	ck_assert_int_eq(edit_keep(&file.base, &at, &err), CR_CRIUEDIT_KEEP);
-	reg.name = (char *)"/f/b";
-	ck_assert_int_eq(edit_keep(&file.base, &at, &err), CR_CRIUEDIT_KEEP);
-	ck_assert(reg.has_size && reg.has_mode);
-	reg.name = (char *)"/f/a";
-	ck_assert_int_eq(edit_keep(&file.base, &at, &err), CR_CRIUEDIT_CHANGED);
-	ck_assert(!reg.has_size && !reg.has_mode);
-	ck_assert_int_eq(edit_keep(&file.base, &at, &err), CR_CRIUEDIT_KEEP);
-	free(edits.kept);
+	reg.has_mode = true;
+	ck_assert_int_eq(edit_files(&file.base, &at, &err), CR_CRIUEDIT_KEEP);
+	reg.name = (char *)"file[5:1]";
+	ck_assert_int_eq(edit_files(&file.base, &at, &err), CR_CRIUEDIT_KEEP);
+	reg.name = (char *)"/";
+	reg.ext = true;
+	ck_assert_int_eq(edit_files(&file.base, &at, &err), CR_CRIUEDIT_KEEP);
 }
 END_TEST
 
@@ -70,8 +146,8 @@ END_TEST
 
 int main(void)
 {
-	const struct unit_test tests[] = {{files_that_are_kept, false},
-					  {timers_of_threads_that_have_ended, false}};
+	const struct unit_test tests[] = {
+		{files, true}, {directories, true}, {no_files, false}, {timers_of_threads_that_have_ended, false}};
 
 	return unit_main("edits", tests, sizeof(tests) / sizeof(tests[0]));
 }
