@@ -39,6 +39,10 @@ static const struct {
 				 "detach it: strace, gdb and the like cannot be in a checkpoint", false},
 	[CR_PREFLIGHT_THREAD] = {"thread", "its first thread has ended and others run on",
 				 "let main() wait for its threads instead of pthread_exit", false},
+	[CR_PREFLIGHT_VFORK] = {"vfork", "it was made by vfork and has not executed a program yet",
+				"try again when it has; start it with fork where it must wait", true},
+	[CR_PREFLIGHT_ENDED] = {"ended", "it has ended, and the kernel does not let us know how",
+				"have its parent wait for it", true},
 	[CR_PREFLIGHT_IO_URING] = {"io_uring", "an io_uring ring",
 				   "Node.js, libuv: the site sets kernel.io_uring_disabled=2, or the job has the "
 				   "preload of doc/programs.md",
@@ -71,6 +75,8 @@ static const struct {
 				   "send it before the checkpoint", true},
 	[CR_PREFLIGHT_INOTIFY] = {"inotify", "it watches a file (inotify)",
 				  "have it poll instead (tail: ---disable-inotify)", false},
+	[CR_PREFLIGHT_EPOLL] = {"epoll", "an epoll set that watches what the process has closed",
+				"make the set after the fork, or close it together with what it watches", true},
 	[CR_PREFLIGHT_PIDFD] = {"pidfd", "a pidfd of a process outside of the job", "close it", false},
 	[CR_PREFLIGHT_PIPES] = {"pipes", "more pipes than criu takes", "fewer pipes, or UNIX sockets instead",
 				false},
@@ -226,6 +232,11 @@ bool preflight_late(struct preflight *p)
 	p->found->partial = clock_gettime(CLOCK_MONOTONIC, &now) == 0 &&
 			    now.tv_sec * SECOND_NS + now.tv_nsec >= p->job->deadline_ns;
 	return p->found->partial;
+}
+
+bool preflight_live(const struct preflight *p)
+{
+	return strcmp(p->job->proc, "/proc") == 0;
 }
 
 FILE *preflight_open(const struct preflight *p, const char *fmt, ...)

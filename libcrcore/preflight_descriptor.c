@@ -351,10 +351,12 @@ static void eventfd_look(struct preflight *p, const struct descriptor *d)
 		preflight_add(p, CR_PREFLIGHT_SEMAPHORE, d->process, d->fd, "%s", "");
 }
 
-static void object_look(struct preflight *p, const struct descriptor *d, const char *name)
+static int object_look(struct preflight *p, const struct descriptor *d, const char *name, struct cr_error *err)
 {
 	enum cr_preflight_kind kind = preflight_object(name);
 
+	if (strcmp(name, "[eventpoll]") == 0)
+		return preflight_epoll_look(p, d->process, d->fd, err);
 	if (strcmp(name, "[eventfd]") == 0)
 		eventfd_look(p, d);
 	else if (kind == CR_PREFLIGHT_INOTIFY)
@@ -365,6 +367,7 @@ static void object_look(struct preflight *p, const struct descriptor *d, const c
 		preflight_add(p, kind, d->process, d->fd, "%s", name);
 	else if (kind != CR_PREFLIGHT_KINDS)
 		preflight_add(p, kind, d->process, d->fd, "%s", "");
+	return 0;
 }
 
 static int socket_note(struct preflight *p, const struct descriptor *d, struct cr_error *err)
@@ -448,7 +451,7 @@ static int descriptor_look(struct preflight *p, const struct descriptor *d, stru
 	if (strncmp(link, "socket:[", 8) == 0)
 		return socket_note(p, d, err);
 	if (strncmp(link, anon, sizeof(anon) - 1) == 0)
-		object_look(p, d, link + sizeof(anon) - 1);
+		return object_look(p, d, link + sizeof(anon) - 1, err);
 	else if (strncmp(link, "pidfd:", 6) == 0)
 		pidfd_look(p, d);
 	else if (strncmp(link, "/secretmem", 10) == 0)

@@ -72,6 +72,9 @@ void preflight_add(struct preflight *p, enum cr_preflight_kind kind, const struc
 /* Is the time up? Then what is found so far is all. */
 bool preflight_late(struct preflight *p);
 
+/* Is it the kernel's own /proc, so that system calls know its processes too? */
+bool preflight_live(const struct preflight *p);
+
 /* A stream of PROC/PATH, or NULL. */
 FILE *preflight_open(const struct preflight *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -117,6 +120,16 @@ int preflight_descriptors(struct preflight *p, struct preflight_process *process
 /* ---- preflight_mapping.c ---- */
 
 int preflight_mappings(struct preflight *p, const struct preflight_process *process, struct cr_error *err);
+
+/* ---- preflight_epoll.c ---- */
+
+int preflight_epoll_look(struct preflight *p, const struct preflight_process *process, int fd,
+			 struct cr_error *err);
+
+/* ---- preflight_vfork.c ---- */
+
+/* May take a second, when it is one. */
+void preflight_vfork_look(struct preflight *p, const struct preflight_process *child);
 
 /* ---- preflight_socket.c ---- */
 

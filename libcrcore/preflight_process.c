@@ -323,11 +323,22 @@ static void places_look(struct preflight *p, const struct preflight_process *s)
 	}
 }
 
+/* Of a process that has ended and was not waited for criu restores how it has ended, if it may know. */
+static void ended_look(struct preflight *p, const struct preflight_process *s)
+{
+	char path[64], link[64];
+
+	snprintf(path, sizeof(path), "%d/ns/user", (int)s->pid);
+	if (s->threads > 1)
+		preflight_add(p, CR_PREFLIGHT_THREAD, s, -1, "%s", "");
+	else if (s->state == 'Z' && readlinkat(p->proc, path, link, sizeof(link)) < 0 && errno == EACCES)
+		preflight_add(p, CR_PREFLIGHT_ENDED, s, -1, "%s", "");
+}
+
 void preflight_process_look(struct preflight *p, struct preflight_process *s)
 {
 	if (s->state == 'Z' || s->state == 'X') {
-		if (s->threads > 1)
-			preflight_add(p, CR_PREFLIGHT_THREAD, s, -1, "%s", "");
+		ended_look(p, s);
 		s->closed = true;
 		return;
 	}
@@ -337,6 +348,7 @@ void preflight_process_look(struct preflight *p, struct preflight_process *s)
 		preflight_add(p, CR_PREFLIGHT_SECCOMP, s, -1, "%s", "");
 	tracer_look(p, s);
 	places_look(p, s);
+	preflight_vfork_look(p, s);
 	if (is_program(p, s, "script"))
 		preflight_add(p, CR_PREFLIGHT_SCRIPT, s, -1, "%s", "");
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,41 @@ char cr_proc_state(pid_t pid)
 	int parent;
 
 	return stat_read(pid, &state, &parent) < 0 ? 0 : state;
+}
+
+/* The kernel shows those who may not know it a 0; a link that is there for each process tells whether we are one.
+ */
+static bool status_shown(pid_t pid)
+{
+	char path[64], link[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+	return readlink(path, link, sizeof(link)) >= 0 || errno != EACCES;
+}
+
+/* The last field: how it has ended, or by which signal it is stopped until its parent has taken note. */
+static bool code_read(pid_t pid, char *state, int *code)
+{
+	char line[1024];
+	const char *tail = stat_tail(pid, line, sizeof(line));
+
+	return tail && sscanf(tail, ") %c", state) == 1 && sscanf(strrchr(tail, ' '), "%d", code) == 1;
+}
+
+int cr_proc_ended(pid_t pid, int *status)
+{
+	char state;
+
+	if (!code_read(pid, &state, status) || state != 'Z')
+		return 0;
+	return status_shown(pid) ? 1 : -1;
+}
+
+int cr_proc_stop_untold(pid_t pid, int *sig)
+{
+	char state;
+
+	return code_read(pid, &state, sig) && (state == 'T' || state == 't') && *sig >= SIGSTOP && *sig <= SIGTTOU;
 }
 
 static int entries_read(struct entry **entries, size_t *n, struct cr_error *err)

@@ -54,6 +54,14 @@ uint64_t cr_proc_memory(pid_t pid);
 /* The state of pid, a letter as in /proc/PID/stat; 0 when it is gone. */
 char cr_proc_state(pid_t pid);
 
+/* Has pid ended, and was not waited for? Returns 1 and *status, as wait(2) has it; 0 when it has not, or is gone;
+ * -1 when the kernel does not let us know. */
+int cr_proc_ended(pid_t pid, int *status);
+
+/* Is pid stopped by a signal, *sig, of which its parent has not been told by wait(2)? Returns 1 or 0; not on
+ * kernels that do not show it. */
+int cr_proc_stop_untold(pid_t pid, int *sig);
+
 /* The number behind "KEY:" in /proc/PID/status, or of thread tid in /proc/PID/task/TID/status; base as strtoull
  * has it. False when there is none. */
 bool cr_proc_status(pid_t pid, const char *tid, const char *key, int base, uint64_t *value);

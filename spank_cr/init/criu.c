@@ -11,23 +11,29 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "fs.h"
+#include "shim.h"
 #include "spawn.h"
 
 #define ARGS	96
 #define TEXTS	(SPAWN_PASS + 4)
 #define LOG_MAX (64u << 20)
 
+/* a node that has more to do than it can takes long to start a program */
+#define VERSION_TRIES 3
+#define VERSION_MS    20000
+
 struct command {
 	const char *argv[ARGS + 1];
 	int argc;
 	char text[TEXTS][PATH_MAX + 64]; /* what argv points to when it is not a constant */
 	int n_text;
-	char env[4][PATH_MAX + 64];
-	const char *envp[8];
+	char env[6][PATH_MAX + 64];
+	const char *envp[9];
 	bool overflow;
 };
 
@@ -91,10 +97,22 @@ static void command_init(struct command *c, const struct job *job, const struct 
 	snprintf(c->env[1], sizeof(c->env[1]), "XDG_RUNTIME_DIR=%s", job->home);
 	snprintf(c->env[2], sizeof(c->env[2]), HOOK_ENV_SOCKET "=%s", hook->path);
 	snprintf(c->env[3], sizeof(c->env[3]), HOOK_ENV_TOKEN "=%s", hook->token);
+	snprintf(c->env[4], sizeof(c->env[4]), SHIM_ENV_DIR "=%s", job->home);
+	snprintf(c->env[5], sizeof(c->env[5]), SHIM_ENV_PRELOAD "=%s", CR_SHIM);
 	c->envp[0] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	c->envp[1] = "LC_ALL=C.UTF-8";
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 6; i++)
 		c->envp[2 + i] = c->env[i];
+}
+
+/* The dynamic linker loads nothing by the environment into a program whose file has capabilities. */
+static void preload_look(const struct job *job)
+{
+	if (access(CR_SHIM, R_OK) < 0)
+		job_log(job, 1, "%s: %s; criu is run without it", CR_SHIM, strerror(errno));
+	else if (getxattr(job->criu, "security.capability", NULL, 0) > 0)
+		job_log(job, 1, "%s has file capabilities: %s cannot be loaded into it, criu is run without it",
+			job->criu, CR_SHIM);
 }
 
 static pid_t command_start(struct command *c, const struct job *job, const int *pass, int *pidfd,
@@ -109,6 +127,7 @@ static pid_t command_start(struct command *c, const struct job *job, const int *
 
 	if (c->overflow)
 		return cr_error_set(err, ENOMEM, "no room for criu's arguments");
+	preload_look(job);
 	for (int i = 0; pass && i < SPAWN_PASS && pass[i] > 0; i++)
 		s.pass[i] = pass[i];
 	return spawn_start(&s, pidfd, err);
@@ -168,21 +187,34 @@ int criu_version_check(const char *version, const char *release, struct cr_error
 	return 0;
 }
 
-int criu_version(const char *criu, char version[CRIU_VERSION_TEXT], struct cr_error *err)
+int criu_version_patient(const char *criu, char version[CRIU_VERSION_TEXT], int tries, int ms,
+			 struct cr_error *err)
 {
 	const char *const argv[] = {criu, "--version", NULL};
 	char text[256], *at;
 	struct utsname u;
+	int rc = -1;
 
-	if (spawn_capture(argv, spawn_environment(), -1, -1, 10000, text, sizeof(text), err) < 0)
-		return cr_error_prefix(
-			err, "criu cannot be run on this node (install criu 3.18 or later, or set criu=)");
+	for (int i = 0; i < tries && rc < 0; i++) {
+		rc = spawn_capture(argv, spawn_environment(), -1, -1, ms, text, sizeof(text), err);
+		if (rc < 0 && err->errnum != ETIMEDOUT)
+			return cr_error_prefix(
+				err, "criu cannot be run on this node (install criu 3.18 or later, or set criu=)");
+	}
+	if (rc < 0)
+		return cr_error_set(err, ETIMEDOUT, "%s --version gave no answer in %d s: the node is very busy",
+				    criu, tries * ms / 1000);
 	at = strstr(text, "Version: ");
 	if (!at || sscanf(at, "Version: %31s", version) != 1)
 		return cr_error_set(err, EINVAL, "%s --version says \"%.60s\": not a criu", criu, text);
 	if (uname(&u) < 0)
 		return cr_error_sys(err, errno, "uname");
 	return criu_version_check(version, u.release, err);
+}
+
+int criu_version(const char *criu, char version[CRIU_VERSION_TEXT], struct cr_error *err)
+{
+	return criu_version_patient(criu, version, VERSION_TRIES, VERSION_MS, err);
 }
 
 void criu_log_reason(const struct job *job, const char *verb, char *buf, size_t size)

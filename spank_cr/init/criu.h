@@ -12,8 +12,12 @@
 
 #define CRIU_VERSION_TEXT 32
 
-/* Ask criu for its version; refuse one that is missing, too old for us or known not to work on this kernel. */
+/* Ask criu for its version; refuse one that is missing, too old for us or known not to work on this kernel. One
+ * that does not answer (ETIMEDOUT) is asked again, for a minute in all; criu_version_patient has that as it is
+ * told. */
 int criu_version(const char *criu, char version[CRIU_VERSION_TEXT], struct cr_error *err);
+int criu_version_patient(const char *criu, char version[CRIU_VERSION_TEXT], int tries, int ms,
+			 struct cr_error *err);
 
 /* The comparison alone: version text against the kernel release. */
 int criu_version_check(const char *version, const char *release, struct cr_error *err);

@@ -11,6 +11,10 @@
 #define IMAGES "images/"
 
 static const struct cr_criuedit table[] = {
+	{.pattern = "core-*.img",
+	 .type = &criu__core_entry__descriptor,
+	 .entry = edit_limits,
+	 .wanted = edit_limits_wanted},
 	{.pattern = "core-*.img", .type = &criu__core_entry__descriptor, .entry = edit_timers},
 	{.pattern = "files.img",
 	 .type = &criu__file_entry__descriptor,

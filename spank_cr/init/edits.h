@@ -37,6 +37,10 @@ int edits_nameless(struct edits *edits, size_t i, int *fd, uint32_t *id, struct 
 /* What criu compares of files: modes and sizes that are no reason. */
 int edit_files(ProtobufCMessage *file, struct cr_criuedit_entry *at, struct cr_error *err);
 
+/* What criu sets as limits of the job's processes is no limit: crinit puts theirs back itself. */
+bool edit_limits_wanted(void *edits);
+int edit_limits(ProtobufCMessage *core, struct cr_criuedit_entry *at, struct cr_error *err);
+
 /* A POSIX timer that is to signal a thread which has ended signals nobody, and cannot be made again as it is: it
  * becomes one that signals nobody. One of a thread's processor time, which signals that thread, gets its clock. */
 int edit_timers(ProtobufCMessage *core, struct cr_criuedit_entry *at, struct cr_error *err);

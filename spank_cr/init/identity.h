@@ -4,8 +4,9 @@
 /* identity.h - what belongs to a process and criu does not put back, or not without root
  *
  * Limits, oom_score_adj, coredump_filter and timerfds of each process; sockets; nice value, scheduling policy, I/O
- * priority and processors of each thread. Taken while the job is frozen, into a stream of the generation; put back
- * before any of it runs. doc/identity.md has the stream's form.
+ * priority and processors of each thread; how processes had ended that nobody has waited for. Taken while the job
+ * is frozen, into a stream of the generation; put back before any of it runs. doc/identity.md has the stream's
+ * form.
  */
 
 #ifndef CR_INIT_IDENTITY_H
@@ -22,8 +23,8 @@
 #define IDENTITY_STREAM	   "identity.json"
 #define IDENTITY_MAX_BYTES (256u << 20)
 
-/* Describe the processes (in the caller's pid namespace) as JSON, malloc'ed. One that is gone or a zombie is left
- * out. */
+/* Describe the processes (in the caller's pid namespace) as JSON, malloc'ed. One that is gone is left out;
+ * of a zombie there is its wait status (ended.h). */
 int identity_take(const pid_t *pids, size_t n, char **text, struct cr_error *err);
 
 /* The same from text, which is checked: *identity is a reference that the caller gives back. */

@@ -476,6 +476,22 @@ static int node_look(struct survey *s, char **kernel, char **model, char **flags
 	return 0;
 }
 
+/* A node that is too busy to start a program for a minute is not one without criu: a job that begins here has
+ * checkpoints all the same, and criu is asked again before each. One that is to be restored cannot wait for that.
+ */
+static int criu_look(struct survey *s, char version[CRIU_VERSION_TEXT], struct cr_error *err)
+{
+	struct cr_error away;
+
+	if (criu_version(s->job->criu, version, err) == 0)
+		return 0;
+	if (err->errnum != ETIMEDOUT || s->job->from || store_find(s, &away) != 0)
+		return -1;
+	SAY("note job %u: %s; it is asked again before each checkpoint", s->job->id, err->text);
+	snprintf(version, CRIU_VERSION_TEXT, "0");
+	return 0;
+}
+
 int plan_main(struct job *job)
 {
 	cleanup_free char *kernel = NULL, *model = NULL, *flags = NULL;
@@ -499,7 +515,7 @@ int plan_main(struct job *job)
 		cr_error_set(&err, ENOTSUP, "%s", job->lacks);
 		return blocked(&s, &err);
 	}
-	if (kernel_check(job, &err) < 0 || criu_version(job->criu, version, &err) < 0 ||
+	if (kernel_check(job, &err) < 0 || criu_look(&s, version, &err) < 0 ||
 	    node_look(&s, &kernel, &model, &flags, version, &err) < 0)
 		return blocked(&s, &err);
 	found = store_find(&s, &err);

@@ -31,6 +31,7 @@
 #include "caps.h"
 #include "cleanup.h"
 #include "criu.h"
+#include "ended.h"
 #include "fence.h"
 #include "fs.h"
 #include "ghosts.h"
@@ -158,7 +159,9 @@ static int criu_run(struct restore *r, const struct outputs_restored *restored, 
 	pid_t pid;
 	int status;
 
-	if (hook_open(&hook, r->job->home, err) < 0)
+	if (ended_tell(r->job->home, json_object_get(r->identity, "ended"), json_object_get(r->identity, "untold"),
+		       err) < 0 ||
+	    hook_open(&hook, r->job->home, err) < 0)
 		return -1;
 	pid = criu_restore_start(r->job, &hook, source_images(&r->source), restored->inherit, restored->n, &pidfd,
 				 err);
@@ -168,6 +171,7 @@ static int criu_run(struct restore *r, const struct outputs_restored *restored, 
 	}
 	status = spawn_wait(pid, err);
 	hook_close(&hook);
+	ended_forget(r->job->home);
 	if (status == 0 && r->checked)
 		return 0;
 	if (status == 0)

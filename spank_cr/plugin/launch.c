@@ -36,8 +36,8 @@
 #include "stage.h"
 #include "unfit.h"
 
-#define CANDIDATES 16 /* generations that a launch tries at the most */
-#define PLAN_WORK  60 /* seconds that crinit plan may take besides the waits for storage and the fence */
+#define CANDIDATES 16  /* generations that a launch tries at the most */
+#define PLAN_WORK  120 /* seconds that crinit plan may take besides the waits for storage and the fence */
 
 struct plan {
 	bool ready;

@@ -290,3 +290,23 @@ holds_refused() {
 @test "files that were made without a name, and are given one later" {
 	holds tmpfile
 }
+
+@test "children that have ended and were not waited for" {
+	holds ended
+}
+
+@test "limits, each so low that who works under it notices" {
+	holds limits
+}
+
+@test "a child of vfork that has not executed anything" {
+	holds vfork
+}
+
+@test "an epoll set that watches what its process has closed" {
+	holds epoll-closed
+}
+
+@test "stopped processes, and what their parents hear" {
+	holds stopped
+}

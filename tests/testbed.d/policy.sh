@@ -100,12 +100,13 @@ policy_needed() {
 }
 
 # policy_modes - nothing that is installed has more rights than a plain program; who is started with rights or by who
-# has them cannot be read, and so not be traced by its user in the moment after its exec
+# has them cannot be read, and so not be traced by its user in the moment after its exec; what criu loads can be
 policy_modes() {
 	local layer mode
 	layer=$(build_install_path)
 	mode=$(find "$layer" -path '*/libexec/spank_cr/*' -type f -printf '%m %f\n' | sort)
-	[ "$mode" = "711 crhook
+	[ "$mode" = "644 crshim.so
+711 crhook
 711 crinit
 711 crnotary" ] || {
 		echo "$mode"

@@ -91,6 +91,21 @@ START_TEST(asked_for_its_version)
 }
 END_TEST
 
+START_TEST(asked_again)
+{
+	char version[CRIU_VERSION_TEXT] = "", body[2 * PATH_MAX];
+	struct cr_error err = {0};
+
+	(void)snprintf(body, sizeof(body),
+		       "[ -e '%.200s/again' ] || { >'%.200s/again'; sleep 60; }; echo 'Version: 99.1'", unit_dir,
+		       unit_dir);
+	unit_assert_ok(criu_version_patient(fake_criu(body), version, 100, 1000, &err), &err);
+	ck_assert_str_eq(version, "99.1");
+	ck_assert_int_eq(criu_version_patient(fake_criu("sleep 60"), version, 2, 100, &err), -1);
+	unit_assert_error(&err, ETIMEDOUT, "the node is very busy");
+}
+END_TEST
+
 START_TEST(not_to_be_had)
 {
 	char version[CRIU_VERSION_TEXT] = "";
@@ -192,5 +207,5 @@ START_TEST(files_in_the_log)
 END_TEST
 
 UNIT_MAIN("criu", {versions_that_work, false}, {versions_too_old, false}, {versions_unreadable, false},
-	  {asked_for_its_version, true}, {not_to_be_had, true}, {something_else, true}, {reason_in_the_log, true},
-	  {files_in_the_log, true})
+	  {asked_for_its_version, true}, {asked_again, true}, {not_to_be_had, true}, {something_else, true},
+	  {reason_in_the_log, true}, {files_in_the_log, true})

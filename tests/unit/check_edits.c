@@ -144,10 +144,44 @@ START_TEST(timers_of_threads_that_have_ended)
 }
 END_TEST
 
+START_TEST(limits_that_are_none)
+{
+	struct cr_manifest m = {.format = 3}, old = {.format = 2};
+	struct edits edits = {.m = &m}, before = {.m = &old};
+	struct cr_criuedit_entry at = {.name = "core-7.img", .arg = &edits};
+	Criu__RlimitEntry limit[2] = {CRIU__RLIMIT_ENTRY__INIT, CRIU__RLIMIT_ENTRY__INIT},
+			  *two[] = {limit, limit + 1};
+	Criu__TaskRlimitsEntry limits = CRIU__TASK_RLIMITS_ENTRY__INIT;
+	Criu__TaskCoreEntry tc = CRIU__TASK_CORE_ENTRY__INIT;
+	Criu__CoreEntry core = CRIU__CORE_ENTRY__INIT;
+	struct cr_error err = {0};
+
+	ck_assert(edit_limits_wanted(&edits));
+	ck_assert(!edit_limits_wanted(&before));
+	/* another thread, a zombie */
+	ck_assert_int_eq(edit_limits(&core.base, &at, &err), CR_CRIUEDIT_KEEP);
+	core.tc = &tc;
+	ck_assert_int_eq(edit_limits(&core.base, &at, &err), CR_CRIUEDIT_KEEP);
+	tc.rlimits = &limits;
+	ck_assert_int_eq(edit_limits(&core.base, &at, &err), CR_CRIUEDIT_KEEP);
+	limits.rlimits = two;
+	limits.n_rlimits = 2;
+	limit[0].has_cur = limit[0].has_max = true;
+	limit[0].cur = limit[0].max = 4096;
+	ck_assert_int_eq(edit_limits(&core.base, &at, &err), CR_CRIUEDIT_CHANGED);
+	for (int i = 0; i < 2; i++)
+		ck_assert(limit[i].has_cur && limit[i].has_max && limit[i].cur == UINT64_MAX &&
+			  limit[i].max == UINT64_MAX);
+}
+END_TEST
+
 int main(void)
 {
-	const struct unit_test tests[] = {
-		{files, true}, {directories, true}, {no_files, false}, {timers_of_threads_that_have_ended, false}};
+	const struct unit_test tests[] = {{files, true},
+					  {directories, true},
+					  {no_files, false},
+					  {timers_of_threads_that_have_ended, false},
+					  {limits_that_are_none, false}};
 
 	return unit_main("edits", tests, sizeof(tests) / sizeof(tests[0]));
 }

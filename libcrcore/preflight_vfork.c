@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* preflight_vfork.c - a child of vfork(2) that has not executed a program yet
+ *
+ * Its parent sleeps, where no tracer can stop it, until the child executes something or ends. Most do within
+ * microseconds. One that takes its time (its file actions open a FIFO, its program is on storage that hangs) would
+ * keep criu waiting, and with it the processes that criu has stopped already.
+ */
+
+#include "preflight_part.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+#define TRIES 25
+#define PAUSE 40 /* ms */
+
+static bool memory_shared(pid_t one, pid_t other)
+{
+	return syscall(SYS_kcmp, one, other, KCMP_VM, 0, 0) == 0;
+}
+
+/* The state of a thread as in its stat; 0 when it is gone. */
+static char thread_state(const struct preflight *p, pid_t pid, const char *tid)
+{
+	cleanup_fclose FILE *f = preflight_open(p, "%d/task/%.20s/stat", (int)pid, tid);
+	char line[512], state = 0;
+	size_t n = f ? fread(line, 1, sizeof(line) - 1, f) : 0;
+	const char *tail;
+
+	line[n] = '\0';
+	tail = strrchr(line, ')');
+	return tail && sscanf(tail, ") %c", &state) == 1 ? state : 0;
+}
+
+/* Does one of its threads sleep where no signal reaches it? Any of them may have called vfork. */
+static bool sleeps_deep(const struct preflight *p, pid_t pid)
+{
+	cleanup_closedir DIR *d = NULL;
+	char path[64];
+	struct dirent *e;
+	int fd;
+
+	snprintf(path, sizeof(path), "%d/task", (int)pid);
+	fd = openat(p->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!d && fd >= 0)
+		close(fd);
+	while (d && (e = readdir(d)))
+		if (isdigit((unsigned char)e->d_name[0]) && thread_state(p, pid, e->d_name) == 'D')
+			return true;
+	return false;
+}
+
+void preflight_vfork_look(struct preflight *p, const struct preflight_process *child)
+{
+	static const struct timespec pause = {.tv_nsec = PAUSE * 1000000L};
+	const struct preflight_process *parent = preflight_process_find(p, child->parent);
+
+	if (!parent || !parent->in || !preflight_live(p))
+		return;
+	for (int i = 0; i < TRIES; i++) {
+		if (!memory_shared(child->pid, parent->pid) || !sleeps_deep(p, parent->pid))
+			return;
+		if (preflight_late(p))
+			break;
+		nanosleep(&pause, NULL);
+	}
+	preflight_add(p, CR_PREFLIGHT_VFORK, child, -1, "pid %d %s waits for that", (int)parent->pid,
+		      parent->name);
+}

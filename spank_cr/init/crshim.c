@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* crshim.so - loaded into criu, by LD_PRELOAD, and into nothing else
+ *
+ * What criu does otherwise than is needed, and no image can say: it calls libc for it, and the call comes by here.
+ * A wrapper knows by its arguments, and by what crinit has left in SHIM_ENV_DIR, that it is meant; everything else
+ * goes to libc as it came. What criu's restorer does by system calls of its own is out of reach.
+ *
+ * Whether criu is another version than expected, is linked statically, or this file is missing: criu works as it
+ * does by itself then. doc/architecture.md has the table of what is wrapped, and why.
+ *
+ *   exit    an ended process gets its whole exit status (criu keeps seven bits)
+ *   kill    it dies by the signal that it had died by, of real time too, with or without a core, and stays
+ * readable
+ */
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim.h"
+#include "shim_ended.h"
+#include "shim_stop.h"
+
+#define WRAPPER __attribute__((visibility("default")))
+
+/* what dlsym returns is called as a function, which ISO C has no cast for */
+#define NEXT(name)                                                                                                \
+	({                                                                                                        \
+		static __typeof__(&name) next_;                                                                   \
+		if (!next_)                                                                                       \
+			*(void **)&next_ = dlsym(RTLD_NEXT, #name);                                               \
+		next_;                                                                                            \
+	})
+
+#define LIST_TEXT_MAX (1u << 20)
+
+static char dir[512]; /* "": nothing was left for us */
+static struct shim_ended *ended;
+static size_t n_ended;
+
+#define STOPPED_MAX 16384
+
+static pid_t self;		  /* criu itself, not what it forks */
+static bool quiet;		  /* stops are to be quiet, but for those of */
+static struct shim_ended *untold; /* whose parents have not been told yet */
+static size_t n_untold;
+static struct {
+	pid_t pid;
+	int sig;
+} *stopped;
+static size_t n_stopped;
+
+/* A small file of crinit's as a string that is never freed, or NULL. */
+static char *note_read(const char *name, size_t max)
+{
+	char path[sizeof(dir) + 32], *text = NULL;
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "re");
+	if (!f)
+		return NULL;
+	text = malloc(max + 1);
+	n = text ? fread(text, 1, max + 1, f) : 0;
+	fclose(f);
+	if (!text || n > max) {
+		free(text);
+		return NULL;
+	}
+	text[n] = '\0';
+	return text;
+}
+
+/* Returns whether there is such a list. */
+static bool list_read(const char *name, struct shim_ended **list, size_t *count)
+{
+	char *text = note_read(name, LIST_TEXT_MAX);
+	int n;
+
+	if (!text)
+		return false;
+	*list = calloc(SHIM_ENDED_MAX, sizeof(**list));
+	n = *list ? shim_ended_parse(text, *list, SHIM_ENDED_MAX) : -1;
+	*count = n > 0 ? (size_t)n : 0;
+	free(text);
+	return n >= 0;
+}
+
+/* criu's own children, crhook first of all, are not to have it */
+static void __attribute__((constructor)) shim_begin(void)
+{
+	const char *value = getenv(SHIM_ENV_DIR);
+
+	unsetenv(SHIM_ENV_PRELOAD);
+	if (!value || strlen(value) >= sizeof(dir))
+		return;
+	strcpy(dir, value);
+	unsetenv(SHIM_ENV_DIR);
+	self = getpid();
+	(void)list_read(SHIM_ENDED, &ended, &n_ended);
+	quiet = list_read(SHIM_UNTOLD, &untold, &n_untold);
+}
+
+static const struct shim_ended *ended_self(void)
+{
+	return n_ended ? shim_ended_find(ended, n_ended, getpid()) : NULL;
+}
+
+/* ---- a process that had ended ---- */
+
+/* Would a core of this process be a file in its working directory? */
+static int core_is_ours(void)
+{
+	char pattern[128];
+	FILE *f = fopen("/proc/sys/kernel/core_pattern", "re");
+	int ours = f && fgets(pattern, sizeof(pattern), f) && pattern[0] != '|' && !strchr(pattern, '/');
+
+	if (f)
+		fclose(f);
+	return ours;
+}
+
+static void filter_clear(void)
+{
+	int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "0", 1) != 1)
+		(void)prctl(PR_SET_DUMPABLE, 0);
+	close(fd);
+}
+
+/* What wait(2) tells of a core is true if one was written: a few KiB without memory, in crinit's own directory. A
+ * limit of 1 keeps everybody from writing one, programs that the kernel starts for it too. */
+static void core_prepare(int wanted)
+{
+	struct rlimit limit = {1, 1};
+	char path[sizeof(dir) + 32];
+
+	snprintf(path, sizeof(path), "%s/" SHIM_CORES, dir);
+	filter_clear();
+	if (wanted && core_is_ours() && chdir(path) == 0 && getrlimit(RLIMIT_CORE, &limit) == 0)
+		limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_CORE, &limit);
+}
+
+/* Not with criu's PR_SET_DUMPABLE 0: the kernel tells nobody the exit status of such a process, so that the next
+ * checkpoint would take it for 0. */
+static void ended_die(int status)
+{
+	int sig = WTERMSIG(status);
+
+	(void)prctl(PR_SET_DUMPABLE, 1);
+	core_prepare(WCOREDUMP(status));
+	(void)signal(sig, SIG_DFL);
+	NEXT(kill)(getpid(), sig);
+	/* not reached */
+	NEXT(exit)(128 + sig);
+}
+
+/* ---- processes that are stopped ---- */
+
+static long ptrace_call(int request, pid_t pid, void *addr, void *data)
+{
+	return NEXT(ptrace)((enum __ptrace_request)request, pid, addr, data);
+}
+
+static void stop_note(pid_t pid, int sig)
+{
+	if (!stopped)
+		stopped = calloc(STOPPED_MAX, sizeof(*stopped));
+	if (!stopped || n_stopped == STOPPED_MAX || shim_ended_find(untold, n_untold, pid))
+		return;
+	stopped[n_stopped].pid = pid;
+	stopped[n_stopped++].sig = sig;
+}
+
+/* Children before their parents, as criu stops parents first: who is to take note of a stop is not in one yet. */
+static void stops_enter(void)
+{
+	const struct shim_stop_calls calls = {.ptrace = ptrace_call};
+
+	while (n_stopped > 0) {
+		n_stopped--;
+		(void)shim_stop_quietly(&calls, stopped[n_stopped].pid, stopped[n_stopped].sig);
+	}
+}
+
+/* The kernel's code of a group stop, as criu looks for it in siginfo. */
+static void siginfo_look(siginfo_t *info)
+{
+	if ((info->si_signo == SIGTTIN || info->si_signo == SIGTTOU) && info->si_code >> 8 == PTRACE_EVENT_STOP)
+		info->si_signo = SIGSTOP;
+}
+
+WRAPPER long ptrace(enum __ptrace_request request, ...)
+{
+	void *addr, *data;
+	va_list ap;
+	pid_t pid;
+	long rc;
+
+	va_start(ap, request);
+	pid = va_arg(ap, pid_t);
+	addr = va_arg(ap, void *);
+	data = va_arg(ap, void *);
+	va_end(ap);
+	if (request == PTRACE_DETACH && n_stopped && getpid() == self)
+		stops_enter();
+	rc = NEXT(ptrace)(request, pid, addr, data);
+	if (request == PTRACE_GETSIGINFO && rc == 0 && data)
+		siginfo_look(data);
+	return rc;
+}
+
+WRAPPER int kill(pid_t pid, int sig)
+{
+	const struct shim_ended *own = pid == getpid() ? ended_self() : NULL;
+
+	if (own && shim_ended_is_kill(own->status, sig))
+		ended_die(own->status);
+	if (quiet && pid > 0 && (sig == SIGSTOP || sig == SIGTSTP) && getpid() == self)
+		stop_note(pid, sig);
+	return NEXT(kill)(pid, sig);
+}
+
+WRAPPER void exit(int status)
+{
+	const struct shim_ended *own = ended_self();
+
+	if (own && shim_ended_is_exit(own->status, status))
+		status = WEXITSTATUS(own->status);
+	NEXT(exit)(status);
+	__builtin_unreachable();
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* shim.h - what crinit and the library that is loaded into criu (crshim.c) say to each other
+ *
+ * In criu's environment: SHIM_ENV_PRELOAD has the dynamic linker load it, SHIM_ENV_DIR is the directory where
+ * crinit has left what it is to know. Without them, without a file there, or under another name than expected, it
+ * lets everything pass.
+ */
+
+#ifndef CR_INIT_SHIM_H
+#define CR_INIT_SHIM_H
+
+#define SHIM_ENV_PRELOAD "LD_PRELOAD"
+#define SHIM_ENV_DIR	 "CR_SHIM_DIR"
+
+/* Below that directory: processes that had ended (shim_ended.h), and where one may leave a core; with the same
+ * form, processes that are stopped, with the signal, and whose parents have not been told. */
+#define SHIM_ENDED  "shim.ended"
+#define SHIM_CORES  "shim.cores"
+#define SHIM_UNTOLD "shim.untold"
+
+#endif

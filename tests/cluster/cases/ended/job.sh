@@ -1,0 +1,3 @@
+#!/bin/bash
+ulimit -c unlimited
+exec ./ended

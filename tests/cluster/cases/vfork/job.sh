@@ -1,0 +1,10 @@
+#!/bin/bash
+# what works beside it must not stand still for it
+(last=$(date +%s%N); until [ -e go ]; do
+	sleep 0.2
+	now=$(date +%s%N)
+	[ $((now - last)) -lt 5000000000 ] || echo "stood still for $(((now - last) / 1000000)) ms" >&2
+	last=$now
+done) &
+./vfork
+wait

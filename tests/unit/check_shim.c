@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* The library that is loaded into criu: what it reads, and, loaded into this very program, what it does. */
+
+#include "unit.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "../../libcrcore/proc.h"
+#include "../../spank_cr/init/ended.h"
+#include "../../spank_cr/init/shim.h"
+#include "../../spank_cr/init/shim_ended.h"
+
+START_TEST(lists_that_are_read)
+{
+	struct shim_ended list[3];
+
+	ck_assert_int_eq(shim_ended_parse("", list, 3), 0);
+	ck_assert_int_eq(shim_ended_parse("7 32768\n2147483647 139\n9 40\n", list, 3), 3);
+	ck_assert_int_eq(list[0].pid, 7);
+	ck_assert_int_eq(WEXITSTATUS(list[0].status), 128);
+	ck_assert_int_eq(list[1].pid, 2147483647);
+	ck_assert(WCOREDUMP(list[1].status));
+	ck_assert_ptr_eq(shim_ended_find(list, 3, 9), &list[2]);
+	ck_assert_ptr_null(shim_ended_find(list, 3, 8));
+	ck_assert_ptr_null(shim_ended_find(list, 0, 7));
+}
+END_TEST
+
+START_TEST(lists_that_are_refused)
+{
+	static const char *const lists[] = {
+		"7",
+		"7\n",
+		"7 \n",
+		"7 9",
+		"7 9\n8",
+		"-7 9\n",
+		"0 9\n",
+		"7  9\n",
+		" 7 9\n",
+		"7 9 \n",
+		"7 +9\n",
+		"7 65536\n",
+		"2147483648 9\n",
+		"7 0x9\n",
+		"\n",
+		"a b\n",
+		"7 -1\n",
+		"7 127\n",
+		"7 9\n\n8 9\n",
+		"99999999999999 9\n",
+		"1 0\n2 0\n3 0\n4 0\n",
+	};
+	struct shim_ended list[3];
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		ck_assert_msg(shim_ended_parse(lists[i], list, 3) == -1, "\"%s\" was taken", lists[i]);
+}
+END_TEST
+
+START_TEST(calls_that_are_meant)
+{
+	for (int code = 0; code < 256; code++) {
+		ck_assert(shim_ended_is_exit(code << 8, code & 0x7f));
+		ck_assert(!shim_ended_is_exit(code << 8, (code + 1) & 0x7f));
+		ck_assert(!shim_ended_is_kill(code << 8, code));
+	}
+	for (int sig = 1; sig < 65; sig++) {
+		ck_assert(shim_ended_is_kill(sig, sig));
+		ck_assert(shim_ended_is_kill(sig | 0x80, sig));
+		ck_assert(shim_ended_is_kill(sig, SIGABRT));
+		ck_assert(!shim_ended_is_kill(sig, 0));
+		ck_assert(!shim_ended_is_exit(sig, 0));
+	}
+}
+END_TEST
+
+/* ---- with the library loaded ---- */
+
+static char *self;
+
+static volatile sig_atomic_t heard;
+
+static void child_heard(int sig)
+{
+	(void)sig;
+	heard++;
+}
+
+static void *thread_wait(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+/* A parent that counts what it hears of its child, and is asked for it by the gate. The child has another thread.
+ */
+static _Noreturn void parent_run(int gate, int tell)
+{
+	const struct sigaction action = {.sa_handler = child_heard, .sa_flags = SA_RESTART};
+	pid_t child = fork();
+	pthread_t thread;
+	int status;
+	char byte;
+
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		child = getpid();
+		if (pthread_create(&thread, NULL, thread_wait, NULL) != 0 ||
+		    write(tell, &child, sizeof(child)) != (ssize_t)sizeof(child))
+			_exit(1);
+		thread_wait(NULL);
+	}
+	sigaction(SIGCHLD, &action, NULL);
+	(void)!read(gate, &byte, 1);
+	status = heard * 10 + (waitpid(-1, &(int){0}, WUNTRACED | WNOHANG) > 0);
+	kill(child, SIGKILL);
+	_exit(status);
+}
+
+static void seize(pid_t tid)
+{
+	int status;
+
+	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACESYSGOOD) < 0 ||
+	    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0 || waitpid(tid, &status, __WALL) != tid)
+		_exit(90);
+}
+
+/* As criu at the end of a restore: all are held, one is stopped, all are let go. Ends with what the parent says.
+ */
+static _Noreturn void stop_act(void)
+{
+	int gate[2], tell[2], status;
+	char path[64];
+	pid_t parent, child, tid = 0;
+	struct dirent *e;
+	DIR *d;
+
+	if (pipe(gate) < 0 || pipe(tell) < 0)
+		_exit(91);
+	parent = fork();
+	if (parent == 0)
+		parent_run(gate[0], tell[1]);
+	if (read(tell[0], &child, sizeof(child)) != (ssize_t)sizeof(child))
+		_exit(92);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)child);
+	d = opendir(path);
+	while (d && (e = readdir(d)))
+		if (atoi(e->d_name) > 0 && atoi(e->d_name) != child)
+			tid = atoi(e->d_name);
+	if (d)
+		closedir(d);
+	seize(parent);
+	seize(child);
+	seize(tid);
+	kill(child, SIGSTOP);
+	ptrace(PTRACE_DETACH, parent, NULL, NULL);
+	ptrace(PTRACE_DETACH, child, NULL, NULL);
+	ptrace(PTRACE_DETACH, tid, NULL, NULL);
+	while (cr_proc_state(child) != 'T')
+		usleep(10000);
+	if (write(gate[1], "g", 1) != 1 || waitpid(parent, &status, 0) != parent)
+		_exit(93);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 94);
+}
+
+/* As criu: "exit CODE" or "kill SIGNAL" of its own. */
+static int act(const char *what, const char *argument)
+{
+	/* what the library must keep from its children */
+	if (getenv(SHIM_ENV_PRELOAD) || getenv(SHIM_ENV_DIR))
+		_exit(99);
+	if (strcmp(what, "stop") == 0)
+		stop_act();
+	if (strcmp(what, "kill") == 0) {
+		prctl(PR_SET_DUMPABLE, 0);
+		kill(getpid(), atoi(argument));
+		exit(0);
+	}
+	exit(atoi(argument));
+}
+
+static int run(const char *verb, int argument, const char *list, int *seen)
+{
+	char number[16], preload[PATH_MAX], dir[PATH_MAX + 32], text[64];
+	char *const argv[] = {self, (char *)verb, number, NULL};
+	/* the sanitizers' own libraries want to be the first */
+	char *const envp[] = {preload, dir, "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0", NULL};
+	siginfo_t info;
+	int status;
+	pid_t pid;
+
+	(void)snprintf(number, sizeof(number), "%d", argument);
+	(void)snprintf(preload, sizeof(preload), SHIM_ENV_PRELOAD "=%s", CR_SHIM_BUILT);
+	(void)snprintf(dir, sizeof(dir), SHIM_ENV_DIR "=%s", unit_dir);
+	pid = fork();
+	if (pid == 0) {
+		(void)snprintf(text, sizeof(text), list, (int)getpid());
+		unit_write(SHIM_ENDED, text);
+		execve(self, argv, envp);
+		_exit(98);
+	}
+	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	if (cr_proc_ended(pid, seen) < 0)
+		*seen = -1;
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+START_TEST(every_exit_status)
+{
+	for (int code = 0; code < 256; code++) {
+		char list[32];
+		int seen, status;
+
+		(void)snprintf(list, sizeof(list), "%%d %d\n", code << 8);
+		status = run("exit", code & 0x7f, list, &seen);
+		ck_assert_msg(status == code << 8, "%d: %#x", code, (unsigned)status);
+		ck_assert_int_eq(seen, status);
+	}
+}
+END_TEST
+
+START_TEST(every_deadly_signal)
+{
+	unit_drop_root();
+	for (int sig = 1; sig < 65; sig++) {
+		char list[32];
+		int seen, status;
+
+		if (sig == SIGCHLD || sig == SIGCONT || sig == SIGURG || sig == SIGWINCH || sig == 32 ||
+		    sig == 33 || (sig >= SIGSTOP && sig <= SIGTTOU))
+			continue;
+		(void)snprintf(list, sizeof(list), "%%d %d\n", sig);
+		status = run("kill", sig < SIGSYS ? sig : SIGABRT, list, &seen);
+		ck_assert_msg(status == sig, "%d: %#x", sig, (unsigned)status);
+		ck_assert_msg(seen == sig, "%d is shown as %d", sig, seen);
+	}
+}
+END_TEST
+
+static int stop_run(const char *list)
+{
+	int seen;
+
+	if (list)
+		unit_write(SHIM_UNTOLD, list);
+	return WEXITSTATUS(run("stop", 0, "", &seen));
+}
+
+/* Ten times the signals that the parent hears, and one if wait(2) tells it. */
+START_TEST(stops_that_are_known)
+{
+	unit_drop_root();
+	/* as it is without the library, and for a checkpoint that does not say who has been told */
+	ck_assert_int_eq(stop_run(NULL), 11);
+	ck_assert_int_eq(stop_run("damaged"), 11);
+#ifdef __x86_64__
+	ck_assert_int_eq(stop_run(""), 0);
+	ck_assert_int_eq(stop_run("1 19\n"), 0);
+#endif
+}
+END_TEST
+
+START_TEST(a_core_is_told_where_it_can_be)
+{
+	char pattern[128] = "|";
+	FILE *f = fopen("/proc/sys/kernel/core_pattern", "re");
+	struct rlimit limit;
+	int seen, status;
+
+	if (f && fgets(pattern, sizeof(pattern), f))
+		fclose(f);
+	unit_drop_root();
+	ck_assert_int_eq(mkdir(unit_path(SHIM_CORES), 0700), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_CORE, &limit), 0);
+	limit.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_CORE, &limit), 0);
+	status = run("kill", SIGSEGV, "%d 139\n", &seen);
+	ck_assert_int_eq(WTERMSIG(status), SIGSEGV);
+	if (pattern[0] == '|' || strchr(pattern, '/') || limit.rlim_max < 65536)
+		return;
+	ck_assert(WCOREDUMP(status));
+	ended_forget(unit_dir);
+	ck_assert(!unit_exists(SHIM_CORES));
+}
+END_TEST
+
+START_TEST(everything_else_passes)
+{
+	int seen;
+
+	/* another process, another call, a list that is damaged, none */
+	ck_assert_int_eq(run("exit", 127, "1%d 65280\n", &seen), 127 << 8);
+	ck_assert_int_eq(run("exit", 1, "%d 65280\n", &seen), 1 << 8);
+	ck_assert_int_eq(run("exit", 127, "%d 65280", &seen), 127 << 8);
+	ck_assert_int_eq(run("exit", 127, "", &seen), 127 << 8);
+	ck_assert_int_eq(run("kill", SIGTERM, "%d 256\n", &seen), SIGTERM);
+	ck_assert_int_eq(run("kill", SIGTERM, "1%d 9\n", &seen), SIGTERM);
+	ck_assert_int_eq(run("kill", 0, "%d 9\n", &seen), 0);
+}
+END_TEST
+
+/* ---- what crinit has to do with it ---- */
+
+static pid_t ended_start(int code, bool hidden)
+{
+	siginfo_t info;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (hidden)
+			prctl(PR_SET_DUMPABLE, 0);
+		_exit(code);
+	}
+	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	return pid;
+}
+
+START_TEST(what_is_told)
+{
+	struct cr_error err = {0};
+	pid_t pids[] = {ended_start(200, false), getpid(), ended_start(0, false)};
+	json_t *ended = ended_take(pids, 3);
+	struct shim_ended list[4];
+	char text[128] = "";
+	FILE *f;
+
+	ck_assert_uint_eq(json_array_size(ended), 2);
+	ck_assert(ended_ok(ended));
+	unit_assert_ok(ended_tell(unit_dir, ended, NULL, &err), &err);
+	ck_assert(unit_exists(SHIM_CORES));
+	f = fopen(unit_path(SHIM_ENDED), "r");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_gt(fread(text, 1, sizeof(text) - 1, f), 0);
+	fclose(f);
+	ck_assert_int_eq(shim_ended_parse(text, list, 4), 2);
+	ck_assert_int_eq(list[0].pid, pids[0]);
+	ck_assert_int_eq(list[0].status, 200 << 8);
+	ck_assert_int_eq(list[1].pid, pids[2]);
+	ended_forget(unit_dir);
+	ck_assert(!unit_exists(SHIM_ENDED));
+	ended_forget(unit_dir);
+	json_decref(ended);
+	/* nothing to tell leaves nothing */
+	unit_assert_ok(ended_tell(unit_dir, NULL, NULL, &err), &err);
+	ck_assert(!unit_exists(SHIM_ENDED));
+}
+END_TEST
+
+/* Kernels that do not show it have none. */
+START_TEST(a_stop_that_is_untold)
+{
+	struct cr_error err = {0};
+	json_t *untold;
+	siginfo_t info;
+	pid_t pid;
+	int sig;
+
+	unit_drop_root();
+	prctl(PR_SET_DUMPABLE, 1);
+	pid = fork();
+	if (pid == 0)
+		thread_wait(NULL);
+	ck_assert_int_eq(cr_proc_stop_untold(pid, &sig), 0);
+	ck_assert_int_eq(kill(pid, SIGTSTP), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOWAIT), 0);
+	untold = untold_take(&pid, 1);
+	ck_assert(ended_ok(untold));
+	if (cr_proc_stop_untold(pid, &sig)) {
+		ck_assert_int_eq(sig, SIGTSTP);
+		ck_assert_uint_eq(json_array_size(untold), 1);
+	}
+	unit_assert_ok(ended_tell(unit_dir, NULL, untold, &err), &err);
+	ck_assert(unit_exists(SHIM_UNTOLD));
+	json_decref(untold);
+	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WSTOPPED), 0);
+	ck_assert_int_eq(cr_proc_stop_untold(pid, &sig), 0);
+	ended_forget(unit_dir);
+	ck_assert(!unit_exists(SHIM_UNTOLD));
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+END_TEST
+
+START_TEST(lists_that_are_none)
+{
+	static const char *const lists[] = {"{}",	 "[1]",	      "[[1]]",	      "[[1, 2, 3]]", "[[0, 1]]",
+					    "[[-1, 1]]", "[[1, -1]]", "[[1, 65536]]", "[[1, \"2\"]]"};
+
+	ck_assert(ended_ok(NULL));
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		json_t *list = json_loads(lists[i], 0, NULL);
+
+		ck_assert_msg(list && !ended_ok(list), "%s", lists[i]);
+		json_decref(list);
+	}
+}
+END_TEST
+
+/* Older kernels show the status of every process of one's own. */
+START_TEST(a_status_that_is_hidden)
+{
+	int status = -1, rc;
+	pid_t pid;
+
+	unit_drop_root();
+	prctl(PR_SET_DUMPABLE, 1);
+	pid = ended_start(3, true);
+	rc = cr_proc_ended(pid, &status);
+	ck_assert_msg(rc == -1 || (rc == 1 && status == 3 << 8), "%d, status %d", rc, status);
+	ck_assert_int_eq(cr_proc_ended(getpid(), &status), 0);
+	ck_assert_int_eq(cr_proc_ended(1 << 30, &status), 0);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+	const struct unit_test tests[] = {
+		{lists_that_are_read, false},
+		{lists_that_are_refused, false},
+		{calls_that_are_meant, false},
+		{every_exit_status, true},
+		{every_deadly_signal, true},
+		{stops_that_are_known, true},
+		{a_core_is_told_where_it_can_be, true},
+		{everything_else_passes, true},
+		{what_is_told, true},
+		{lists_that_are_none, false},
+		{a_status_that_is_hidden, true},
+		{a_stop_that_is_untold, true},
+	};
+	static char path[PATH_MAX];
+
+	if (argc == 3)
+		return act(argv[1], argv[2]);
+	if (!realpath("/proc/self/exe", path))
+		return EXIT_FAILURE;
+	self = path;
+	return unit_main("shim", tests, sizeof(tests) / sizeof(tests[0]));
+}
