@@ -101,6 +101,11 @@ static const struct {
 				 "submit with --checkpoint-net=private, or keep the node to the job", false},
 	[CR_PREFLIGHT_UDP] = {"udp", "datagrams wait to be read; those from outside of the node are lost",
 			      "read them before the checkpoint, or ask for what does not come", false},
+	[CR_PREFLIGHT_CREDENTIALS] =
+		{"credentials",
+		 "messages with credentials wait to be read (SO_PASSCRED); after a restore they "
+		 "name another process",
+		 "read them before the checkpoint", false},
 	[CR_PREFLIGHT_SCRIPT] = {"script", "its session ends at the first checkpoint",
 				 "use screen, or have the program make its own terminal", false},
 	[CR_PREFLIGHT_TMPFILE] =

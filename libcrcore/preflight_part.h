@@ -138,6 +138,10 @@ int preflight_sockets(struct preflight *p, struct cr_error *err);
 /* With the sockets sorted by inode. */
 const struct preflight_socket *preflight_socket_find(const struct preflight *p, uint64_t ino);
 
+/* ---- preflight_credentials.c ---- */
+
+void preflight_credentials(struct preflight *p);
+
 /* ---- preflight_udp.c ---- */
 
 /* Datagrams that wait to be read or sent. */

@@ -241,8 +241,10 @@ int preflight_sockets(struct preflight *p, struct cr_error *err)
 	if (rc == 0 && (rc = tcp_read(p, "tcp", false, &table, err)) == 0 &&
 	    (rc = tcp_read(p, "tcp6", true, &table, err)) == 0 && (rc = table_sort(&table, err)) == 0)
 		sockets_look(p, &table, all, n);
-	if (rc == 0)
+	if (rc == 0) {
 		preflight_udp(p);
+		preflight_credentials(p);
+	}
 	free(table.by_ends);
 	free(table.lines);
 	return rc;

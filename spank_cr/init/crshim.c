@@ -13,12 +13,16 @@
  *   exit    an ended process gets its whole exit status (criu keeps seven bits)
  *   kill    it dies by the signal that it had died by, of real time too, with or without a core, and stays
  * readable
+ *   recvmsg what waits at a UNIX socket goes on behind an empty datagram, and nothing but descriptors is beside
+ * one
  */
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,12 +30,15 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "shim.h"
 #include "shim_ended.h"
 #include "shim_stop.h"
+#include "shim_queue.h"
 
 #define WRAPPER __attribute__((visibility("default")))
 
@@ -246,4 +253,84 @@ WRAPPER void exit(int status)
 		status = WEXITSTATUS(own->status);
 	NEXT(exit)(status);
 	__builtin_unreachable();
+}
+
+/* ---- what waits at a UNIX socket ---- */
+
+/* Is criu looking at a queue? Then the socket's inode, else 0. */
+static uint64_t queue_of(int fd, int flags)
+{
+	int family = 0, saved = errno;
+	socklen_t size = sizeof(family);
+	struct stat st;
+	uint64_t ino = 0;
+
+	if (flags == (MSG_DONTWAIT | MSG_PEEK) && *dir &&
+	    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family == AF_UNIX && fstat(fd, &st) == 0)
+		ino = st.st_ino;
+	errno = saved;
+	return ino;
+}
+
+static void queue_note(uint64_t ino, unsigned at, const struct sockaddr_un *from, socklen_t size)
+{
+	char path[sizeof(dir) + 32], line[2 * sizeof(*from) + 64];
+	int n = shim_queue_line(line, sizeof(line), ino, at, from, size);
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" SHIM_QUEUES, dir);
+	fd = n > 0 ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+	if (fd < 0)
+		return;
+	if (write(fd, line, (size_t)n) != n)
+		unlink(path);
+	close(fd);
+}
+
+/* The next datagram that has anything in it. Credentials come beside every one, if somebody asks. */
+static ssize_t queue_look(int fd, uint64_t ino, struct msghdr *msg, int flags)
+{
+	static uint64_t last;
+	static unsigned at;
+	const struct msghdr asked = *msg;
+	struct sockaddr_un from;
+	bool any;
+	ssize_t n;
+
+	if (ino != last)
+		at = 0;
+	last = ino;
+	do {
+		*msg = asked;
+		msg->msg_name = &from;
+		msg->msg_namelen = sizeof(from);
+		n = NEXT(recvmsg)(fd, msg, flags);
+		any = n >= 0 && shim_queue_control(msg);
+		if (n == 0 && any)
+			queue_note(ino, at, &from, msg->msg_namelen);
+		at += n > 0 || any;
+	} while (n == 0 && any);
+	msg->msg_name = asked.msg_name;
+	msg->msg_namelen = asked.msg_namelen;
+	return n;
+}
+
+WRAPPER ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	uint64_t ino = queue_of(fd, flags);
+	int was = 1, on = 1, error;
+	socklen_t size = sizeof(was);
+	ssize_t n;
+
+	if (!ino)
+		return NEXT(recvmsg)(fd, msg, flags);
+	(void)getsockopt(fd, SOL_SOCKET, SO_PASSCRED, &was, &size);
+	if (!was)
+		(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	n = queue_look(fd, ino, msg, flags);
+	error = errno;
+	if (!was)
+		(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &was, sizeof(was));
+	errno = error;
+	return n;
 }

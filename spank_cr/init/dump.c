@@ -48,6 +48,7 @@
 #include "processor.h"
 #include "ran.h"
 #include "rollback.h"
+#include "shim_queue.h"
 #include "signame.h"
 #include "slurm.h"
 #include "spawn.h"
@@ -237,14 +238,34 @@ static int private_record(struct dump *d, struct cr_error *err)
 	return out < 0 ? -1 : private_save(d->job, out, err);
 }
 
+/* What the library in criu has written; none is the usual thing. */
+static char *queues_read(const struct job *job)
+{
+	char path[PATH_MAX + 32], *text = NULL;
+	struct cr_error err;
+	size_t size;
+
+	snprintf(path, sizeof(path), "%s/" SHIM_QUEUES, job->home);
+	return cr_fs_read(path, SHIM_QUEUES_MAX, &text, &size, &err) < 0 ? NULL : text;
+}
+
+static void queues_forget(const struct job *job)
+{
+	char path[PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/" SHIM_QUEUES, job->home);
+	unlink(path);
+}
+
 static int identity_record(struct dump *d, struct cr_error *err)
 {
+	cleanup_free char *queues = queues_read(d->job);
 	cleanup_free pid_t *pids = NULL;
 	cleanup_free char *text = NULL;
 	cleanup_close int out = -1;
 	size_t n;
 
-	if (cr_proc_tree(d->job->root, &pids, &n, err) < 0 || identity_take(pids, n, &text, err) < 0)
+	if (cr_proc_tree(d->job->root, &pids, &n, err) < 0 || identity_take(pids, n, queues, &text, err) < 0)
 		return -1;
 	out = capture_stream(&d->capture, IDENTITY_STREAM, err);
 	return out < 0 ? -1 : cr_fs_write_all(out, text, strlen(text), err);
@@ -399,6 +420,7 @@ static int criu_run(struct dump *d, struct cr_error *err)
 	int status;
 
 	criu_log_forget(d->job, "dump");
+	queues_forget(d->job);
 	if (hook_open(&hook, d->job->home, err) < 0)
 		return -1;
 	d->frozen_ns = cr_time_clock_ns(CLOCK_MONOTONIC);

@@ -174,7 +174,7 @@ static bool process_there(pid_t pid)
 	return state != 0 && state != 'Z' && state != 'X';
 }
 
-int identity_take(const pid_t *pids, size_t n, char **text, struct cr_error *err)
+int identity_take(const pid_t *pids, size_t n, const char *queues, char **text, struct cr_error *err)
 {
 	cleanup_free struct taken *taken = calloc(1, sizeof(*taken));
 	json_auto_t *root = NULL;
@@ -193,7 +193,7 @@ int identity_take(const pid_t *pids, size_t n, char **text, struct cr_error *err
 		if (process_there(pids[i]) && json_array_append_new(processes, process_take(pids[i], taken)) < 0)
 			return cr_error_sys(err, ENOMEM, "what the processes are");
 	}
-	if (root && json_object_set_new(root, "sockets", sockets_take(pids, n)) < 0)
+	if (root && json_object_set_new(root, "sockets", sockets_take(pids, n, queues)) < 0)
 		return cr_error_sys(err, ENOMEM, "what the processes are");
 	*text = taken && root ? json_dumps(root, JSON_COMPACT) : NULL;
 	return *text ? 0 : cr_error_sys(err, ENOMEM, "what the processes are");

@@ -24,8 +24,8 @@
 #define IDENTITY_MAX_BYTES (256u << 20)
 
 /* Describe the processes (in the caller's pid namespace) as JSON, malloc'ed. One that is gone is left out;
- * of a zombie there is its wait status (ended.h). */
-int identity_take(const pid_t *pids, size_t n, char **text, struct cr_error *err);
+ * of a zombie there is its wait status (ended.h). queues: what criu's library has met (shim_queue.h), or NULL. */
+int identity_take(const pid_t *pids, size_t n, const char *queues, char **text, struct cr_error *err);
 
 /* The same from text, which is checked: *identity is a reference that the caller gives back. */
 int identity_parse(const char *text, size_t size, json_t **identity, struct cr_error *err);

@@ -19,12 +19,12 @@
 
 #include "cleanup.h"
 #include "preflight_part.h"
+#include "shim_queue.h"
 #include "socket_text.h"
 
 #define DATA_MAX    (1u << 20) /* bytes of a datagram */
 #define DATAGRAMS   65536      /* that are noted of one socket */
 #define CONTROL_MAX 2048       /* bytes of control messages; 253 descriptors are half of it */
-#define CRIU_MARK   0xC114     /* netlock.c lets it through */
 #define ARRIVAL_MS  1
 #define ARRIVALS    50
 
@@ -93,26 +93,42 @@ static struct name target_of(struct msghdr *msg)
 	return to;
 }
 
+static void descriptors_close(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			close(fd);
+		}
+	}
+}
+
 /* The next one. Returns null when there is none, or no more can be noted. */
-static json_t *datagram_peek(int fd, const struct socket_at *at, char *data, size_t *room)
+static json_t *datagram_peek(int fd, char *data, size_t *room)
 {
 	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
 	struct iovec iov = {data, DATA_MAX};
 	struct name from = {.size = 0}, to;
-	/* without room for them descriptors stay where they are */
 	struct msghdr msg = {.msg_name = &from.address,
 			     .msg_namelen = sizeof(from.address),
 			     .msg_iov = &iov,
 			     .msg_iovlen = 1,
-			     .msg_control = is_udp(at) ? control : NULL,
-			     .msg_controllen = is_udp(at) ? sizeof(control) : 0};
-	ssize_t n = recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT);
+			     .msg_control = control,
+			     .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-	/* nothing from a UNIX socket is its end */
-	if (n < 0 || (n == 0 && !is_udp(at)) || (msg.msg_flags & MSG_TRUNC) || (size_t)n > *room)
+	if (n < 0)
+		return json_null();
+	to = target_of(&msg);
+	descriptors_close(&msg);
+	/* an empty one comes with a target, or with its sender's credentials; the end of a connection does not */
+	if ((n == 0 && !CMSG_FIRSTHDR(&msg)) || (msg.msg_flags & MSG_TRUNC) || (size_t)n > *room)
 		return json_null();
 	*room -= (size_t)n;
-	to = target_of(&msg);
 	if (msg.msg_namelen <= offsetof(struct sockaddr_un, sun_path))
 		msg.msg_namelen = 0;
 	return json_pack("[o, o, o]", socket_text(&from.address, msg.msg_namelen),
@@ -120,7 +136,7 @@ static json_t *datagram_peek(int fd, const struct socket_at *at, char *data, siz
 }
 
 /* With an offset one datagram after the other comes to the head; that of the program is put back. */
-static json_t *queue_peek(int fd, const struct socket_at *at, size_t *room)
+static json_t *datagrams_peek(int fd, size_t *room)
 {
 	cleanup_free char *data = malloc(DATA_MAX);
 	int was = -1, begin = 0;
@@ -131,7 +147,7 @@ static json_t *queue_peek(int fd, const struct socket_at *at, size_t *room)
 	    setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &begin, sizeof(begin)) < 0)
 		return queue;
 	while (json_array_size(queue) < DATAGRAMS) {
-		json_t *datagram = datagram_peek(fd, at, data, room);
+		json_t *datagram = datagram_peek(fd, data, room);
 
 		if (json_is_null(datagram) || json_array_append_new(queue, datagram) < 0)
 			break;
@@ -140,22 +156,45 @@ static json_t *queue_peek(int fd, const struct socket_at *at, size_t *room)
 	return queue;
 }
 
-json_t *socket_queue_take(int fd, const struct socket_at *at, size_t *room)
+/* Asks for what comes beside a datagram meanwhile. */
+static json_t *queue_peek(int fd, const struct socket_at *at, size_t *room)
 {
-	int level = at->family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
-	int name = at->family == AF_INET6 ? IPV6_RECVPKTINFO : IP_PKTINFO, was = 1, on = 1;
+	int level = at->family == AF_UNIX ? SOL_SOCKET : at->family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
+	int name = at->family == AF_UNIX ? SO_PASSCRED : at->family == AF_INET6 ? IPV6_RECVPKTINFO : IP_PKTINFO;
+	int was = 1, on = 1;
 	socklen_t size = sizeof(was);
+	json_t *queue;
+
+	if (getsockopt(fd, level, name, &was, &size) < 0)
+		was = 1;
+	if (!was)
+		(void)setsockopt(fd, level, name, &on, sizeof(on));
+	queue = datagrams_peek(fd, room);
+	if (!was)
+		(void)setsockopt(fd, level, name, &was, sizeof(was));
+	return queue;
+}
+
+/* The empty ones that criu's library has met (shim_queue.h): who has looked at one does not see it again. */
+static void empty_add(json_t *queue, const struct socket_at *at, const char *notes)
+{
+	struct shim_queue_note note;
+
+	while (notes && (notes = shim_queue_parse(notes, &note))) {
+		if (note.ino == at->ino && note.at <= json_array_size(queue))
+			json_array_insert_new(queue, note.at, json_pack("[s, s, s]", note.from, "", ""));
+	}
+}
+
+json_t *socket_queue_take(int fd, const struct socket_at *at, const char *notes, size_t *room)
+{
 	json_t *queue;
 
 	if ((!is_udp(at) && !is_unix(at)) || !anything_waits(fd, at))
 		return NULL;
-	if (is_udp(at) && (getsockopt(fd, level, name, &was, &size) < 0 || was))
-		was = 1;
-	if (is_udp(at) && !was)
-		(void)setsockopt(fd, level, name, &on, sizeof(on));
 	queue = queue_peek(fd, at, room);
-	if (is_udp(at) && !was)
-		(void)setsockopt(fd, level, name, &was, sizeof(was));
+	if (queue && is_unix(at))
+		empty_add(queue, at, notes);
 	return queue;
 }
 
@@ -352,22 +391,25 @@ static bool local_matches(const json_t *now, const json_t *queue)
 	return at == json_array_size(now);
 }
 
-static void descriptors_close(struct msghdr *msg)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
-			int fd;
+/* Where what is sent comes from. */
+enum from {
+	NOTED,
+	QUEUE,	     /* each is taken out at the head, and sent to the tail; descriptors in it go with it */
+	QUEUE_EMPTY, /* there empty ones are, too */
+};
 
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			close(fd);
-		}
+static ssize_t local_fetch(const struct local *l, const json_t *item, enum from from, struct msghdr *msg)
+{
+	bool empty = json_string_length(json_array_get(item, 2)) == 0;
+
+	if (from == NOTED || (from == QUEUE && empty)) {
+		msg->msg_controllen = 0;
+		return socket_bytes(json_array_get(item, 2), msg->msg_iov->iov_base, DATA_MAX);
 	}
+	return recvmsg(l->fd, msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 }
 
-/* Each is taken out at the head, and sent to the tail. */
-static unsigned local_turn(const struct local *l, const json_t *queue)
+static unsigned local_turn(const struct local *l, const json_t *queue, enum from from)
 {
 	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
 	cleanup_free char *data = malloc(DATA_MAX);
@@ -379,39 +421,62 @@ static unsigned local_turn(const struct local *l, const json_t *queue)
 		return (unsigned)json_array_size(queue);
 	json_array_foreach (queue, i, item) {
 		struct iovec iov = {data, DATA_MAX};
-		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-		ssize_t n = 0;
+		struct msghdr msg = {.msg_iov = &iov,
+				     .msg_iovlen = 1,
+				     .msg_control = control,
+				     .msg_controllen = sizeof(control)};
+		ssize_t n = local_fetch(l, item, from, &msg);
 
-		if (json_string_length(json_array_get(item, 2)) > 0) {
-			msg.msg_control = control;
-			msg.msg_controllen = sizeof(control);
-			n = recvmsg(l->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		}
 		iov.iov_len = n > 0 ? (size_t)n : 0;
+		if (msg.msg_controllen == 0)
+			msg.msg_control = NULL;
 		lost += n < 0 || local_send(l, item, &msg) < 0;
 		descriptors_close(&msg);
 	}
 	return lost;
 }
 
-static unsigned local_apply(int fd, const struct socket_at *at, const json_t *queue, const struct sockets *all)
+static unsigned local_send_all(int fd, const struct socket_at *at, const json_t *queue, const struct sockets *all,
+			       enum from from)
 {
 	struct local l = {.at = at, .fd = fd, .all = all, .target = name_of(fd), .stranger = -1};
-	size_t room = SIZE_MAX;
-	json_auto_t *now = queue_peek(fd, at, &room);
 	unsigned lost;
 
-	if (json_equal(now, queue))
-		return 0;
-	if (!local_matches(now, queue))
-		return (unsigned)json_array_size(queue);
 	target_absolute(&l);
 	stranger_open(&l);
-	lost = local_turn(&l, queue);
+	lost = local_turn(&l, queue, from);
 	if (l.stranger >= 0)
 		close(l.stranger);
 	free(l.unix_all);
 	return lost;
+}
+
+/* criu sees nothing of a queue that begins with an empty datagram. */
+static unsigned local_apply(int fd, const struct socket_at *at, const json_t *queue, const struct sockets *all)
+{
+	size_t room = SIZE_MAX;
+	json_auto_t *now = queue_peek(fd, at, &room);
+
+	if (json_equal(now, queue))
+		return 0;
+	if (json_array_size(now) && !local_matches(now, queue))
+		return (unsigned)json_array_size(queue);
+	return local_send_all(fd, at, queue, all, json_array_size(now) ? QUEUE : NOTED);
+}
+
+void socket_queue_refresh(int fd, const struct socket_at *at, const json_t *queue, const struct sockets *all)
+{
+	size_t i;
+	json_t *item;
+
+	if (!is_unix(at))
+		return;
+	json_array_foreach (queue, i, item) {
+		if (json_string_length(json_array_get(item, 2)) == 0) {
+			(void)local_send_all(fd, at, queue, all, QUEUE_EMPTY);
+			return;
+		}
+	}
 }
 
 /* ---- UDP ---- */
@@ -534,10 +599,16 @@ static int udp_sender(const struct sockets *all, struct name *from)
 	return any >= 0 ? any : udp_bound(from);
 }
 
-static void mark_set(int fd, bool private_net, unsigned mark)
+/* The path may be narrower at a restore (loopback.h): the datagram is to come in pieces then. Returns what was
+ * set, to be set again. */
+static int fragments_set(int fd, int value)
 {
-	if (private_net)
-		(void)setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+	int was = IP_PMTUDISC_WANT;
+	socklen_t size = sizeof(was);
+
+	(void)getsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &was, &size);
+	(void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &value, sizeof(value));
+	return was;
 }
 
 static bool arrived(int fd, unsigned before)
@@ -550,31 +621,29 @@ static bool arrived(int fd, unsigned before)
 	return false;
 }
 
-static int udp_send(int fd, const json_t *item, const struct sockets *all, bool private_net)
+static int udp_send(int fd, const json_t *item, const struct sockets *all)
 {
 	struct name from = name_plain(name_parse(json_array_get(item, 0))), to = udp_target(fd, item), own;
 	cleanup_free char *data = malloc(DATA_MAX);
 	int n = data ? socket_bytes(json_array_get(item, 2), data, DATA_MAX) : -1;
 	cleanup_close int sender = from.size && to.size && n >= 0 ? udp_sender(all, &from) : -1;
-	unsigned before = bytes_waiting(fd), mark = 0;
-	socklen_t size = sizeof(mark);
+	unsigned before = bytes_waiting(fd);
 	ssize_t sent;
+	int was;
 
 	if (sender < 0)
 		return -1;
 	own = name_of(sender);
 	if (own.address.ss_family == AF_INET6 && to.address.ss_family == AF_INET)
 		to = name_mapped(&to);
-	(void)getsockopt(sender, SOL_SOCKET, SO_MARK, &mark, &size);
-	mark_set(sender, private_net, CRIU_MARK);
+	was = fragments_set(sender, IP_PMTUDISC_DONT);
 	sent = sendto(sender, data, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to.address,
 		      to.size);
-	mark_set(sender, private_net, mark);
+	(void)fragments_set(sender, was);
 	return sent == n && arrived(fd, before) ? 0 : -1;
 }
 
-unsigned socket_queue_apply(int fd, const struct socket_at *at, const json_t *queue, const struct sockets *all,
-			    bool private_net)
+unsigned socket_queue_apply(int fd, const struct socket_at *at, const json_t *queue, const struct sockets *all)
 {
 	unsigned lost = 0;
 	size_t i;
@@ -583,6 +652,6 @@ unsigned socket_queue_apply(int fd, const struct socket_at *at, const json_t *qu
 	if (is_unix(at))
 		return local_apply(fd, at, queue, all);
 	json_array_foreach (queue, i, item)
-		lost += udp_send(fd, item, all, private_net) < 0;
+		lost += udp_send(fd, item, all) < 0;
 	return lost;
 }

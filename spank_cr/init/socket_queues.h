@@ -16,14 +16,18 @@
 #include "sockets.h"
 
 /* [["FROM", "TO", "DATA"], ...]; an empty FROM: a socket without a name. NULL without memory, or when it is none
- * that this is for; an empty list when nothing waits. *room is what may still be noted, in bytes; it becomes less.
+ * that this is for, or nothing waits. notes: of criu's library (shim_queue.h), or NULL. *room is what may still be
+ * noted, in bytes; it becomes less.
  */
-json_t *socket_queue_take(int fd, const struct socket_at *at, size_t *room);
+json_t *socket_queue_take(int fd, const struct socket_at *at, const char *notes, size_t *room);
+
+/* An empty datagram that was looked at is not seen by the next look. So where there is one, all that wait are
+ * taken and sent anew, while the job stands still. */
+void socket_queue_refresh(int fd, const struct socket_at *at, const json_t *queue, const struct sockets *all);
 
 bool socket_queue_ok(const json_t *queue);
 
 /* Send all of it to the socket fd again; all: the sockets of the job. Returns how many datagrams are lost. */
-unsigned socket_queue_apply(int fd, const struct socket_at *at, const json_t *queue, const struct sockets *all,
-			    bool private_net);
+unsigned socket_queue_apply(int fd, const struct socket_at *at, const json_t *queue, const struct sockets *all);
 
 #endif

@@ -106,6 +106,8 @@ struct take {
 	struct socket_group *groups;
 	size_t n_groups;
 	struct socket_new fresh;
+	struct sockets all;
+	const char *notes;
 	size_t room; /* for datagrams */
 };
 
@@ -122,7 +124,9 @@ static json_t *socket_take(struct take *t, const struct socket_at *at)
 	if (inet && at->type != SOCK_STREAM)
 		groups = socket_groups_take(fd, at->family, t->groups, t->n_groups);
 	if (at->type != SOCK_STREAM)
-		queue = socket_queue_take(fd, at, &t->room);
+		queue = socket_queue_take(fd, at, t->notes, &t->room);
+	if (queue)
+		socket_queue_refresh(fd, at, queue, &t->all);
 	groups = groups ? groups : json_array();
 	queue = queue ? queue : json_array();
 	if (json_array_size(options) || json_array_size(groups) || json_array_size(queue))
@@ -134,24 +138,23 @@ static json_t *socket_take(struct take *t, const struct socket_at *at)
 	return json_null();
 }
 
-json_t *sockets_take(const pid_t *pids, size_t n)
+json_t *sockets_take(const pid_t *pids, size_t n, const char *notes)
 {
-	struct take t = {.fresh.fd = -1, .room = QUEUED_MAX};
+	struct take t = {.fresh.fd = -1, .notes = notes, .room = QUEUED_MAX};
 	json_t *noted = json_array();
-	struct sockets sockets;
 	struct cr_error err;
-	bool ok = sockets_list(&sockets, pids, n, &err) == 0;
+	bool ok = sockets_list(&t.all, pids, n, &err) == 0;
 
-	t.n_groups = sockets.n ? socket_groups_list(&t.groups) : 0;
-	for (size_t i = 0; ok && i < sockets.n; i++) {
-		json_t *one = socket_take(&t, &sockets.list[i]);
+	t.n_groups = t.all.n ? socket_groups_list(&t.groups) : 0;
+	for (size_t i = 0; ok && i < t.all.n; i++) {
+		json_t *one = socket_take(&t, &t.all.list[i]);
 
 		ok = json_is_null(one) || json_array_append_new(noted, one) == 0;
 	}
 	if (t.fresh.fd >= 0)
 		close(t.fresh.fd);
 	free(t.groups);
-	sockets_clear(&sockets);
+	sockets_clear(&t.all);
 	if (ok)
 		return noted;
 	json_decref(noted);
@@ -202,7 +205,7 @@ static void missed_add(unsigned *count, pid_t *first, unsigned more, pid_t pid)
 	*count += more;
 }
 
-static void socket_apply(const json_t *one, const struct sockets *all, const struct job *job, struct missed *m)
+static void socket_apply(const json_t *one, const struct sockets *all, struct missed *m)
 {
 	struct socket_at at = {.pid = (pid_t)json_integer_value(json_object_get(one, "pid")),
 			       .fd = (int)json_integer_value(json_object_get(one, "fd"))};
@@ -217,8 +220,7 @@ static void socket_apply(const json_t *one, const struct sockets *all, const str
 		   socket_options_apply(fd, json_object_get(one, "options"), false, &m->level, &m->name), at.pid);
 	missed_add(&m->groups, &m->pid_groups, socket_groups_apply(fd, json_object_get(one, "groups")), at.pid);
 	if (json_array_size(queue))
-		missed_add(&m->datagrams, &m->pid_datagrams,
-			   socket_queue_apply(fd, &at, queue, all, job->private_net), at.pid);
+		missed_add(&m->datagrams, &m->pid_datagrams, socket_queue_apply(fd, &at, queue, all), at.pid);
 }
 
 /* What would be in the way of sending from one socket to another. */
@@ -264,7 +266,7 @@ void sockets_apply(const json_t *noted, const pid_t *pids, size_t n, const struc
 		return;
 	}
 	json_array_foreach (noted, i, item)
-		socket_apply(item, &all, job, &m);
+		socket_apply(item, &all, &m);
 	json_array_foreach (noted, i, item)
 		socket_apply_late(item, &m);
 	sockets_clear(&all);

@@ -39,8 +39,9 @@ void sockets_clear(struct sockets *sockets);
 /* The same socket in this process; -1 when it is gone. */
 int sockets_open(pid_t pid, int fd);
 
-/* A list of those of which there is something to note. NULL without memory. */
-json_t *sockets_take(const pid_t *pids, size_t n);
+/* A list of those of which there is something to note. notes: what criu's library has met (shim_queue.h), or NULL.
+ * NULL without memory. */
+json_t *sockets_take(const pid_t *pids, size_t n, const char *notes);
 
 /* Is it such a list, or NULL, as in what an earlier version has written? */
 bool sockets_ok(const json_t *noted);

@@ -310,3 +310,11 @@ holds_refused() {
 @test "stopped processes, and what their parents hear" {
 	holds stopped
 }
+
+@test "empty datagrams and packets" {
+	holds unix-empty
+}
+
+@test "messages that tell who has sent them" {
+	holds unix-credentials
+}

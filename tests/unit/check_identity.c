@@ -72,7 +72,7 @@ static json_t *taken(pid_t pid)
 	json_t *identity = NULL;
 	char *text = NULL;
 
-	unit_assert_ok(identity_take(&pid, 1, &text, &err), &err);
+	unit_assert_ok(identity_take(&pid, 1, NULL, &text, &err), &err);
 	unit_assert_ok(identity_parse(text, strlen(text), &identity, &err), &err);
 	free(text);
 	return identity;
@@ -260,7 +260,7 @@ START_TEST(processes_that_are_gone)
 	ck_assert_int_eq(waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT), 0);
 	both[0] = zombie;
 	both[1] = INT32_MAX;
-	unit_assert_ok(identity_take(both, 2, &text, &err), &err);
+	unit_assert_ok(identity_take(both, 2, NULL, &text, &err), &err);
 	ck_assert_ptr_nonnull(strstr(text, "\"processes\":[]"));
 	free(text);
 	identity = taken(pid);

@@ -11,12 +11,14 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "../../libcrcore/proc.h"
 #include "../../spank_cr/init/ended.h"
 #include "../../spank_cr/init/shim.h"
 #include "../../spank_cr/init/shim_ended.h"
+#include "../../spank_cr/init/shim_queue.h"
 
 START_TEST(lists_that_are_read)
 {
@@ -174,6 +176,39 @@ static _Noreturn void stop_act(void)
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 94);
 }
 
+/* Looks at a queue as criu does. What is not as it should be is the exit status. */
+static int queue_act(int type)
+{
+	_Alignas(struct cmsghdr) char control[256];
+	char data[16];
+	struct iovec iov = {data, sizeof(data)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	static const ssize_t want[] = {3, 5, -1};
+	int pair[2], off = 0, on = 1;
+
+	if (socketpair(AF_UNIX, type, 0, pair) < 0 || send(pair[0], "one", 3, 0) != 3 ||
+	    send(pair[0], "", 0, 0) != 0 || setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ||
+	    send(pair[0], "three", 5, 0) != 5 ||
+	    setsockopt(pair[1], SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)) < 0)
+		return 1;
+	for (int i = 0; i < 3; i++) {
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof(control);
+		if (recvmsg(pair[1], &msg, MSG_DONTWAIT | MSG_PEEK) != want[i] ||
+		    (want[i] > 0 && CMSG_FIRSTHDR(&msg)))
+			return 2 + i;
+	}
+	/* the end is one; any other look is none of criu's */
+	shutdown(pair[0], SHUT_WR);
+	if (type == SOCK_SEQPACKET && recvmsg(pair[1], &msg, MSG_DONTWAIT | MSG_PEEK) != 0)
+		return 5;
+	msg.msg_control = control;
+	msg.msg_controllen = sizeof(control);
+	if (recvmsg(pair[1], &msg, MSG_DONTWAIT) != 3 || !CMSG_FIRSTHDR(&msg))
+		return 6;
+	return 0;
+}
+
 /* As criu: "exit CODE" or "kill SIGNAL" of its own. */
 static int act(const char *what, const char *argument)
 {
@@ -182,6 +217,8 @@ static int act(const char *what, const char *argument)
 		_exit(99);
 	if (strcmp(what, "stop") == 0)
 		stop_act();
+	if (strcmp(what, "queue") == 0)
+		_exit(queue_act(atoi(argument)));
 	if (strcmp(what, "kill") == 0) {
 		prctl(PR_SET_DUMPABLE, 0);
 		kill(getpid(), atoi(argument));
@@ -293,6 +330,25 @@ START_TEST(a_core_is_told_where_it_can_be)
 	ck_assert(WCOREDUMP(status));
 	ended_forget(unit_dir);
 	ck_assert(!unit_exists(SHIM_CORES));
+}
+END_TEST
+
+START_TEST(queues_that_criu_looks_at)
+{
+	struct shim_queue_note note;
+	char text[256] = "";
+	int seen;
+	FILE *f;
+
+	ck_assert_int_eq(run("queue", SOCK_DGRAM, "%d 256\n", &seen), 0);
+	f = fopen(unit_path(SHIM_QUEUES), "r");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_gt(fread(text, 1, sizeof(text) - 1, f), 0);
+	fclose(f);
+	ck_assert_ptr_nonnull(shim_queue_parse(text, &note));
+	ck_assert_uint_eq(note.at, 1);
+	ck_assert_str_eq(note.from, "");
+	ck_assert_int_eq(run("queue", SOCK_SEQPACKET, "%d 256\n", &seen), 0);
 }
 END_TEST
 
@@ -434,6 +490,7 @@ int main(int argc, char **argv)
 		{every_deadly_signal, true},
 		{stops_that_are_known, true},
 		{a_core_is_told_where_it_can_be, true},
+		{queues_that_criu_looks_at, true},
 		{everything_else_passes, true},
 		{what_is_told, true},
 		{lists_that_are_none, false},

@@ -16,16 +16,22 @@
 #include <sys/un.h>
 
 #include "../../libcrcore/cleanup.h"
+#include "../../spank_cr/init/shim_queue.h"
 #include "../../spank_cr/init/sockets.h"
 
-static json_t *taken(void)
+static json_t *taken_with(const char *notes)
 {
 	pid_t self = getpid();
-	json_t *noted = sockets_take(&self, 1);
+	json_t *noted = sockets_take(&self, 1, notes);
 
 	ck_assert_ptr_nonnull(noted);
 	ck_assert(sockets_ok(noted));
 	return noted;
+}
+
+static json_t *taken(void)
+{
+	return taken_with(NULL);
 }
 
 /* What was logged meanwhile. */
@@ -321,6 +327,94 @@ START_TEST(unix_datagrams_that_stay)
 }
 END_TEST
 
+static void expect_all(int fd, const char *const *texts)
+{
+	for (; *texts; texts++)
+		ck_assert_str_eq(received(fd, NULL, NULL), *texts);
+	ck_assert_str_eq(received(fd, NULL, NULL), "-");
+}
+
+/* For criu the queue ends there, or does not even begin. */
+START_TEST(unix_datagrams_that_are_empty)
+{
+	int fd = unix_socket(SOCK_DGRAM, "server"), one = unix_socket(SOCK_DGRAM, "one"), pair[2];
+	static const char *const within[] = {"1", "", "3", "", NULL}, *const first[] = {"", "2", NULL};
+	json_t *noted;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	for (int i = 0; within[i]; i++)
+		unix_send(one, fd, within[i]);
+	for (int i = 0; first[i]; i++)
+		ck_assert_int_eq(send(pair[0], first[i], strlen(first[i]), 0), (ssize_t)strlen(first[i]));
+	noted = taken();
+	/* the next look sees the same */
+	json_decref(noted);
+	noted = taken();
+	expect_all(fd, within);
+	expect_all(pair[1], first);
+	unix_send(one, fd, "1");
+	unix_send(one, fd, "3");
+	ck_assert_str_eq(applied(noted), "");
+	expect_all(fd, within);
+	expect_all(pair[1], first);
+	close(fd);
+	close(one);
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
+/* criu, or rather the library in it, has looked at it before. */
+START_TEST(unix_datagrams_that_criu_has_met)
+{
+	int fd = unix_socket(SOCK_DGRAM, "server"), one = unix_socket(SOCK_DGRAM, "one"), off = 0, none = -1;
+	static const char *const all[] = {"1", "", "3", NULL};
+	struct sockaddr_un from;
+	socklen_t size = sizeof(from);
+	char line[512] = "nonsense", byte;
+	struct stat st;
+	json_t *noted;
+	int n;
+
+	for (int i = 0; all[i]; i++)
+		unix_send(one, fd, all[i]);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)), 0);
+	for (int i = 0; all[i]; i++)
+		ck_assert_int_eq(recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT), (ssize_t)strlen(all[i]));
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &none, sizeof(none)), 0);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(getsockname(one, (struct sockaddr *)&from, &size), 0);
+	n = shim_queue_line(line, sizeof(line) - 1, st.st_ino, 1, &from, size);
+	ck_assert_int_gt(n, 0);
+	line[n] = '\0';
+	noted = taken_with(line);
+	expect_all(fd, all);
+	unix_send(one, fd, "1");
+	unix_send(one, fd, "3");
+	ck_assert_str_eq(applied(noted), "");
+	expect_all(fd, all);
+	close(fd);
+	close(one);
+}
+END_TEST
+
+START_TEST(notes_that_are_damaged)
+{
+	static const char *const lines[] = {"",	      "\n",	 "1\n",	     "1 2\n", "x 2 \n",
+					    "1 x \n", "1 2 0\n", "1 2 0g\n", "1 2 ",  "1 2 00 \n"};
+	struct shim_queue_note note;
+	char line[1024] = "1 2 ";
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		ck_assert_msg(!shim_queue_parse(lines[i], &note), "%s", lines[i]);
+	ck_assert_ptr_nonnull(shim_queue_parse("1 2 00ff\n", &note));
+	ck_assert_str_eq(note.from, "00ff");
+	memset(line + 4, '0', 600);
+	line[604] = '\n';
+	ck_assert(!shim_queue_parse(line, &note));
+}
+END_TEST
+
 START_TEST(lists_that_are_damaged)
 {
 	static const char *const cases[] = {
@@ -355,4 +449,6 @@ END_TEST
 
 UNIT_MAIN("sockets", {options_that_were_changed, false}, {groups_that_were_joined, false},
 	  {udp_datagrams_that_wait, false}, {udp_datagrams_from_afar, false}, {unix_datagrams_that_wait, false},
-	  {unix_datagrams_that_stay, false}, {lists_that_are_damaged, false})
+	  {unix_datagrams_that_stay, false}, {unix_datagrams_that_are_empty, false},
+	  {unix_datagrams_that_criu_has_met, false}, {notes_that_are_damaged, false},
+	  {lists_that_are_damaged, false})
