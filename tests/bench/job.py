@@ -13,6 +13,7 @@ from node import wait_for
 
 OURS = ("crinit", "crhook", "crnotary")
 LOGS = ("journal.jsonl", "crinit.log")
+GIVEN_UP = ("restore-failed", "fresh", "unfit", "requeue", "held")
 ENDED = ("FAILED", "COMPLETED", "CANCELLED", "OUT_OF_MEMORY", "NODE_FAIL", "TIMEOUT")
 
 
@@ -124,11 +125,11 @@ class Job:
         }
 
     def restored(self, lines):
-        """the journal's event of a restore, after so many lines; None as long as there is only the start"""
+        """the journal's event of a restore, after so many lines; None as long as it may still come"""
         for event in self.journal()[lines:]:
             if event["event"] == "restored":
                 return event
-            if event["event"] != "start":
+            if event["event"] in GIVEN_UP:
                 raise RuntimeError(f"job {self.id} was not restored: {event}")
         return None
 
