@@ -30,7 +30,7 @@ one_instant() {
 	lose_node "$node"
 	on n0 alice touch "restored.$job"
 	wait_restored "$job" 1 90
-	wait_state "$job" COMPLETED 60 || true
+	wait_state "$job" COMPLETED 180 || true
 	said=$(on n0 alice cat "out.$job" "errors.$job")
 	echo "$said"
 	[ "$(tail -n 1 <<<"$said")" = "one instant" ]

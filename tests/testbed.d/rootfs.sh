@@ -309,13 +309,14 @@ rootfs_layers() {
 # rootfs_run LAYERS BIND CMD... - CMD in a throw-away copy of LAYERS, as root, with directory BIND at /build;
 # its own mount, pid and ipc namespaces, so that an interrupted CMD leaves nothing running
 rootfs_run() {
-	local scratch rc=0
+	local scratch user pid=$BASHPID rc=0
 	mkdir -p "$STATE/scratch"
-	# of those that were killed
-	for scratch in "$STATE"/scratch/*; do
-		[ ! -d "$scratch" ] || [ -d "/proc/$(basename "${scratch%.*}")" ] || rm -rf "$scratch"
+	# of those that were killed; the name begins with who uses it
+	for scratch in "$STATE"/scratch/*.*; do
+		user=${scratch##*/}
+		[ ! -d "$scratch" ] || [ -d "/proc/${user%.*}" ] || rm -rf "$scratch"
 	done
-	scratch=$(mktemp -d "$STATE/scratch/$BASHPID.XXXXXX")
+	scratch=$(mktemp -d "$STATE/scratch/$pid.XXXXXX")
 	unshare --mount --pid --ipc --uts --net --fork --kill-child=SIGKILL --propagation private \
 		bash "$TESTBED" internal rootfs_run_inside "$scratch" "$@" || rc=$?
 	rm -rf "$scratch"
