@@ -342,7 +342,8 @@ check_vm() {
 		check_skip vm "tests/testbed.d/vm.sh is not there"
 		return
 	fi
-	"$TESTBED" vm check </dev/null 2>&1 | tee "$log" | sed -u -n 's/^  *\(not done\|done\) /      vm: \1 /p' || true
+	# it gets what the clusters leave of the processors
+	TESTBED_VM_TIMEOUT=${TESTBED_VM_TIMEOUT:-2700} "$TESTBED" vm check </dev/null 2>&1 | tee "$log" | sed -u -n 's/^  *\(not done\|done\) /      vm: \1 /p' || true
 	grep -E '^(ok|FAIL|SKIP)  ' "$log" | sed 's/^\([A-Za-z]* *\)/\1vm: /' >"$log.results" || true
 	tee -a "$CHECK_RESULTS" <"$log.results"
 	counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped' "$log" | tail -1 || true)

@@ -58,6 +58,8 @@ lock_take() {
 # wait_until SECONDS CMD... - try CMD until it succeeds, five times a second
 wait_until() {
 	local tries=$(($1 * 5))
+	# emulated, and beside others
+	[ -z "${TESTBED_IN_VM:-}" ] || tries=$((tries * 4))
 	shift
 	until "$@"; do
 		[ $((tries -= 1)) -gt 0 ] || return 1

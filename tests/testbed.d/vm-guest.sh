@@ -36,6 +36,8 @@ guest_mounts() {
 guest_run() {
 	local testbed=/mnt/clone/tests/testbed
 	export TESTBED_IN_VM=1 TESTBED_STATE=/mnt/state TESTBED_BASE=/ TESTBED_INSTALL=/mnt/install TESTBED_CRIU=base
+	# Slurm's own patience: what runs beside the machine may stop it for seconds
+	export TESTBED_TIMEOUT=15
 	case $1 in
 	exec)
 		shift
