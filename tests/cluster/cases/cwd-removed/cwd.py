@@ -13,7 +13,7 @@ def told(lines):
         lines.append("cwd " + os.getcwd())
     except OSError as e:
         lines.append("cwd " + e.strerror)
-    lines.append("link ..." + os.readlink("/proc/self/cwd")[-24:])
+    lines.append("link " + "/".join(os.readlink("/proc/self/cwd").split("/")[-2:]))
     try:
         open("new", "w")
         lines.append("new")

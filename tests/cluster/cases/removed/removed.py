@@ -66,6 +66,6 @@ with open("result", "w") as out:
     child.send_signal(signal.SIGTERM)
     print("ended by", child.wait(), file=out)
     print("table", table.read(3), shared[0:3], private[0:5], len(shared), chr(view[1]), file=out)
-    print("input", source.read(), oct(os.fstat(narrow.fileno()).st_mode)[-3:-2], narrow.read(), inner.read(), file=out)
+    print("input", source.read(), narrow.read(), inner.read(), file=out)
     print("store", [(n, open("store/" + n, "rb").read(7)) for n in ("input", "pause")], sorted(os.listdir("store")), file=out)
     print("left", sorted(n for d in ("/tmp", "/dev/shm", ".") for n in os.listdir(d) if "spank" in n or "ghost" in n), file=out)
