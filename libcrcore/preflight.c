@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "ns.h"
+#include "proc.h"
 
 #define SECOND_NS INT64_C(1000000000)
 
@@ -85,7 +87,8 @@ static const struct {
 				  true},
 	[CR_PREFLIGHT_UNLINKED] = {"unlinked",
 				   "an open file that is not at its path any more and has another name",
-				   "do not remove, rename over or hide it while it is open", true},
+				   "do not remove, rename over or hide it while it is open, or have it in /tmp",
+				   true},
 	[CR_PREFLIGHT_LONG_PATH] = {"long_path", "a path that is longer than criu takes (4094 bytes)",
 				    "work in a directory with a shorter path", true},
 	[CR_PREFLIGHT_PROC_FILE] = {"proc_file", "an open file of /proc that will not be there at a restore",
@@ -324,7 +327,10 @@ void preflight_deleted(struct preflight *p, const struct preflight_process *proc
 	uint64_t bytes = (uint64_t)st->st_blocks * 512;
 
 	if (st->st_nlink > 0) {
-		preflight_add(p, CR_PREFLIGHT_UNLINKED, process, fd, "%s", path);
+		/* criu makes a link to it, where this job alone sees that and it goes into the checkpoint */
+		if (!p->job->private_dirs || !cr_ns_private(path) || !cr_proc_deleted(path) ||
+		    st->st_uid != getuid())
+			preflight_add(p, CR_PREFLIGHT_UNLINKED, process, fd, "%s", path);
 	} else if (S_ISREG(st->st_mode) && !may_read(st)) {
 		preflight_add(p, CR_PREFLIGHT_DELETED, process, fd, "its permissions are %03o: %s",
 			      st->st_mode & 0777, path);

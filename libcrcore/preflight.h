@@ -100,6 +100,7 @@ struct cr_preflight_job {
 	int64_t deadline_ns;  /* CLOCK_MONOTONIC; 0: none */
 	uint64_t ghost_limit; /* bytes that criu takes of a deleted file */
 	bool private_net;     /* established TCP goes into the checkpoint */
+	bool private_dirs;    /* /tmp, /var/tmp and /dev/shm are the job's own */
 	const char *rollback; /* directories that are saved whole, as pathlist.h has it; or NULL */
 	const struct cr_preflight_unix *sockets; /* NULL: ask the kernel */
 	size_t n_sockets;

@@ -223,7 +223,9 @@ static void place_look(struct preflight *p, const struct descriptor *d)
 	}
 	if ((errnum == 0 && st.st_ino == d->st.st_ino && st.st_dev == d->st.st_dev) || moved(p, d))
 		return;
-	if (errnum)
+	if (errnum == ENOENT && cr_proc_deleted(d->link))
+		preflight_deleted(p, d->process, d->fd, d->link, &d->st);
+	else if (errnum)
 		preflight_add(p, CR_PREFLIGHT_UNLINKED, d->process, d->fd, "%s: %s", d->link, strerror(errnum));
 	else
 		preflight_add(p, CR_PREFLIGHT_UNLINKED, d->process, d->fd, "another file is at %s", d->link);

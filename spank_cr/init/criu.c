@@ -142,6 +142,8 @@ pid_t criu_dump_start(const struct job *job, const struct hook *hook, bool final
 	addf(&c, "%d", (int)job->root);
 	add(&c, "--ghost-limit");
 	addf(&c, "%" PRIu64, job->ghost_limit);
+	/* only with crshim.so can it do so */
+	add(&c, "--link-remap");
 	if (!final)
 		add(&c, "--leave-running");
 	return command_start(&c, job, NULL, pidfd, err);

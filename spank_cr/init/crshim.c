@@ -15,6 +15,7 @@
  * readable
  *   recvmsg what waits at a UNIX socket goes on behind an empty datagram, and nothing but descriptors is beside
  * one
+ *   linkat  a file whose name is gone while it has another: linked without a capability
  */
 
 #include <dlfcn.h>
@@ -37,6 +38,7 @@
 
 #include "shim.h"
 #include "shim_ended.h"
+#include "shim_links.h"
 #include "shim_stop.h"
 #include "shim_queue.h"
 
@@ -333,4 +335,37 @@ WRAPPER ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 		(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &was, sizeof(was));
 	errno = error;
 	return n;
+}
+
+/* ---- a file whose name is gone ---- */
+
+/* For crinit, should criu not come to remove it. */
+static void link_note(const char *to)
+{
+	char path[sizeof(dir) + 32];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/" SHIM_LINKS, dir);
+	f = fopen(path, "ae");
+	if (!f)
+		return;
+	fprintf(f, "%s\n", to);
+	fclose(f);
+}
+
+WRAPPER int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
+{
+	char path[32];
+	int rc;
+
+	if (!shim_link_meant(from, to, flags))
+		return NEXT(linkat)(from_dir, from, to_dir, to, flags);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", from_dir);
+	if (dir[0])
+		link_note(to);
+	rc = NEXT(linkat)(AT_FDCWD, path, to_dir, to, AT_SYMLINK_FOLLOW);
+	/* left by a criu that was killed */
+	if (rc < 0 && errno == EEXIST && unlinkat(to_dir, to, 0) == 0)
+		rc = NEXT(linkat)(AT_FDCWD, path, to_dir, to, AT_SYMLINK_FOLLOW);
+	return rc;
 }

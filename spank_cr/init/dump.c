@@ -37,6 +37,7 @@
 #include "identity.h"
 #include "image.h"
 #include "info.h"
+#include "links.h"
 #include "moved.h"
 #include "notary.h"
 #include "notify.h"
@@ -432,6 +433,7 @@ static int criu_run(struct dump *d, struct cr_error *err)
 	}
 	status = spawn_wait(pid, err);
 	hook_close(&hook);
+	links_remove(d->job);
 	if (d->mode == DUMP_RUNNING)
 		d->thawed_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	if (status == 0 || d->resumed || (status > 0 && d->committed))

@@ -20,4 +20,7 @@
 #define SHIM_CORES  "shim.cores"
 #define SHIM_UNTOLD "shim.untold"
 
+/* There the library writes, line by line, what it has linked (shim_links.h). */
+#define SHIM_LINKS "shim.links"
+
 #endif

@@ -25,6 +25,7 @@ int verdict_look(const struct job *job, int seconds, struct cr_preflight *found,
 		.deadline_ns = cr_time_clock_ns(CLOCK_MONOTONIC) + seconds * SECOND_NS,
 		.ghost_limit = job->ghost_limit,
 		.private_net = job->private_net != 0,
+		.private_dirs = true,
 		.rollback = job->rollback,
 	};
 

@@ -318,3 +318,11 @@ holds_refused() {
 @test "messages that tell who has sent them" {
 	holds unix-credentials
 }
+
+@test "named semaphores, and files whose name is gone while they have another" {
+	holds sem-open
+}
+
+@test "Python's pools whose workers are not forked" {
+	holds spawn
+}
