@@ -35,6 +35,10 @@ static const struct {
 				     "leave out what keeps secrets, such as ssh-agent or gpg-agent", true},
 	[CR_PREFLIGHT_SECCOMP] = {"seccomp", "a seccomp filter",
 				  "switch the program's sandbox off; leave containers out", true},
+	[CR_PREFLIGHT_LANDLOCK] = {"landlock", "a Landlock sandbox that keeps it from criu's socket",
+				   "xz cannot go without: unpack before the job's long part, or in the program "
+				   "itself (Python's lzma)",
+				   true},
 	[CR_PREFLIGHT_NAMESPACE] = {"namespace", "a namespace of its own, as containers have",
 				    "run the program without unshare, apptainer, podman or bubblewrap", true},
 	[CR_PREFLIGHT_TRACED] = {"traced", "a debugger or tracer is attached",
@@ -45,6 +49,8 @@ static const struct {
 				"try again when it has; start it with fork where it must wait", true},
 	[CR_PREFLIGHT_ENDED] = {"ended", "it has ended, and the kernel does not let us know how",
 				"have its parent wait for it", true},
+	[CR_PREFLIGHT_MEMFD_PROGRAM] = {"memfd_program", "its program is in memory alone (executed from a memfd)",
+					"start the program from a file", true},
 	[CR_PREFLIGHT_IO_URING] = {"io_uring", "an io_uring ring",
 				   "Node.js, libuv: the site sets kernel.io_uring_disabled=2, or the job has the "
 				   "preload of doc/programs.md",
@@ -80,8 +86,15 @@ static const struct {
 	[CR_PREFLIGHT_EPOLL] = {"epoll", "an epoll set that watches what the process has closed",
 				"make the set after the fork, or close it together with what it watches", true},
 	[CR_PREFLIGHT_PIDFD] = {"pidfd", "a pidfd of a process outside of the job", "close it", false},
+	[CR_PREFLIGHT_HIGH] = {"high", "a descriptor that leaves criu no room for its own above it",
+			       "lower the job's limit of open files (ulimit -Hn) by 2,048 before it starts", true},
 	[CR_PREFLIGHT_PIPES] = {"pipes", "more pipes than criu takes", "fewer pipes, or UNIX sockets instead",
 				false},
+	[CR_PREFLIGHT_MEMORY] =
+		{"memory",
+		 "a restore would take more memory than the job may have: what processes share with "
+		 "others than their parent",
+		 "keep the parent of such processes, and its copy, or ask for more memory (--mem)", true},
 	[CR_PREFLIGHT_DELETED] = {"deleted", "a removed file that is too big, or cannot be read",
 				  "keep its name while it is open, or ask the site for a greater ghost_limit",
 				  true},
@@ -115,6 +128,11 @@ static const struct {
 		{"tmpfile",
 		 "a file that was made without a name (O_TMPFILE) and cannot be given one after a restore",
 		 "make it with a name, and rename it", false},
+	[CR_PREFLIGHT_CONFINED] =
+		{"confined",
+		 "it can gain no rights any more (no_new_privs), and may be in a Landlock sandbox, "
+		 "which nobody can tell from outside: in one that scopes sockets it has no checkpoint",
+		 "switch its sandbox off if a checkpoint fails", false},
 	[CR_PREFLIGHT_SEMAPHORE] = {"eventfd_semaphore",
 				    "an eventfd that forgets at a restore that it is a semaphore (EFD_SEMAPHORE)",
 				    "use POSIX semaphores or pipes", false},
@@ -386,7 +404,7 @@ static int tree_end(struct preflight *p, struct cr_error *err)
 			      CR_PREFLIGHT_PIPES_MAX);
 	if (preflight_late(p))
 		return 0;
-	if (preflight_sockets(p, err) < 0)
+	if (preflight_sockets(p, err) < 0 || preflight_memory(p, err) < 0)
 		return -1;
 	lost_look(p, "sem", CR_PREFLIGHT_SYSV_SEM);
 	lost_look(p, "msg", CR_PREFLIGHT_SYSV_MSG);

@@ -27,11 +27,13 @@ enum cr_preflight_kind {
 	CR_PREFLIGHT_GROUP,
 	CR_PREFLIGHT_UNDUMPABLE,
 	CR_PREFLIGHT_SECCOMP,
+	CR_PREFLIGHT_LANDLOCK,
 	CR_PREFLIGHT_NAMESPACE,
 	CR_PREFLIGHT_TRACED,
 	CR_PREFLIGHT_THREAD,
 	CR_PREFLIGHT_VFORK,
 	CR_PREFLIGHT_ENDED,
+	CR_PREFLIGHT_MEMFD_PROGRAM,
 	CR_PREFLIGHT_IO_URING,
 	CR_PREFLIGHT_PERF,
 	CR_PREFLIGHT_USERFAULTFD,
@@ -52,7 +54,9 @@ enum cr_preflight_kind {
 	CR_PREFLIGHT_INOTIFY,
 	CR_PREFLIGHT_EPOLL,
 	CR_PREFLIGHT_PIDFD,
+	CR_PREFLIGHT_HIGH,
 	CR_PREFLIGHT_PIPES,
+	CR_PREFLIGHT_MEMORY,
 	CR_PREFLIGHT_DELETED,
 	CR_PREFLIGHT_UNLINKED,
 	CR_PREFLIGHT_LONG_PATH,
@@ -65,6 +69,7 @@ enum cr_preflight_kind {
 	CR_PREFLIGHT_CREDENTIALS,
 	CR_PREFLIGHT_SCRIPT,
 	CR_PREFLIGHT_TMPFILE,
+	CR_PREFLIGHT_CONFINED,
 	CR_PREFLIGHT_SEMAPHORE,
 	CR_PREFLIGHT_SYSV_SEM,
 	CR_PREFLIGHT_SYSV_MSG,
@@ -99,6 +104,9 @@ struct cr_preflight_job {
 	pid_t root;
 	int64_t deadline_ns;  /* CLOCK_MONOTONIC; 0: none */
 	uint64_t ghost_limit; /* bytes that criu takes of a deleted file */
+	uint64_t descriptors; /* that criu may have (RLIMIT_NOFILE); 0: any */
+	uint64_t memory;      /* bytes that the job may still take; 0: any */
+	int landlock;	      /* the kernel's version of Landlock's interface; 0: none */
 	bool private_net;     /* established TCP goes into the checkpoint */
 	bool private_dirs;    /* /tmp, /var/tmp and /dev/shm are the job's own */
 	const char *rollback; /* directories that are saved whole, as pathlist.h has it; or NULL */

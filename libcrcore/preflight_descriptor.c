@@ -23,6 +23,7 @@
 #include "pathlist.h"
 #include "proc.h"
 
+#define CRIU_ROOM    64
 #define MQUEUE_MAGIC 0x19800202 /* only the kernel's own ipc/mqueue.c has it */
 
 #define NFS_MAGIC    0x6969
@@ -471,13 +472,24 @@ static int descriptor_look(struct preflight *p, const struct descriptor *d, stru
 	return 0;
 }
 
+/* criu restores a process with a score of its own descriptors above all others, below a multiple of 128 that its
+ * limit allows. */
+static void highest_look(struct preflight *p, const struct preflight_process *process, int fd)
+{
+	uint64_t most = p->job->descriptors;
+
+	if (most && (uint64_t)fd + CRIU_ROOM > most / 128 * 128)
+		preflight_add(p, CR_PREFLIGHT_HIGH, process, fd, "%" PRIu64 " is the most that criu may have",
+			      most);
+}
+
 int preflight_descriptors(struct preflight *p, struct preflight_process *process, struct cr_error *err)
 {
 	cleanup_closedir DIR *dir = NULL;
 	struct descriptor d = {.process = process};
 	struct dirent *e;
+	int fd, highest = 0;
 	char path[64];
-	int fd;
 
 	snprintf(path, sizeof(path), "%d/fd", (int)process->pid);
 	fd = openat(p->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -506,8 +518,10 @@ int preflight_descriptors(struct preflight *p, struct preflight_process *process
 			continue;
 		d.fd = atoi(e->d_name);
 		preflight_long(p, process, d.fd, d.link);
+		highest = d.fd > highest ? d.fd : highest;
 		if (descriptor_look(p, &d, err) < 0)
 			return -1;
 	}
+	highest_look(p, process, highest);
 	return 0;
 }

@@ -26,6 +26,7 @@ struct preflight_process {
 	uint64_t caps; /* permitted */
 	unsigned threads;
 	int seccomp;
+	int no_new_privs;
 	bool in;     /* of the job's tree */
 	bool srun;   /* nothing more to say about it */
 	bool nested; /* in a namespace of its own */
@@ -130,6 +131,10 @@ int preflight_epoll_look(struct preflight *p, const struct preflight_process *pr
 
 /* May take a second, when it is one. */
 void preflight_vfork_look(struct preflight *p, const struct preflight_process *child);
+
+/* ---- preflight_memory.c ---- */
+
+int preflight_memory(struct preflight *p, struct cr_error *err);
 
 /* ---- preflight_socket.c ---- */
 

@@ -18,6 +18,8 @@
 
 #include "cleanup.h"
 
+#define LANDLOCK_SCOPES 6
+
 static const char *const namespaces[CR_PREFLIGHT_NAMESPACES] = {"user", "pid", "mnt",	 "net",
 								"ipc",	"uts", "cgroup", "time"};
 
@@ -45,7 +47,9 @@ static void status_line(const struct preflight *p, struct preflight_process *s, 
 		snprintf(s->name, sizeof(s->name), "%.15s", line + 6);
 	if (sscanf(line, "State: %c", &s->state) == 1 || sscanf(line, "PPid: %d", &s->parent) == 1 ||
 	    sscanf(line, "TracerPid: %d", &s->tracer) == 1 || sscanf(line, "Threads: %u", &s->threads) == 1 ||
-	    sscanf(line, "Seccomp: %d", &s->seccomp) == 1 || sscanf(line, "CapPrm: %" SCNx64, &s->caps) == 1 ||
+	    sscanf(line, "Seccomp: %d", &s->seccomp) == 1 ||
+	    sscanf(line, "NoNewPrivs: %d", &s->no_new_privs) == 1 ||
+	    sscanf(line, "CapPrm: %" SCNx64, &s->caps) == 1 ||
 	    sscanf(line, "Uid: %u %u %u %u", &s->uid[0], &s->uid[1], &s->uid[2], &s->uid[3]) == 4)
 		return;
 	(void)sscanf(line, "Gid: %u %u %u %u", &s->gid[0], &s->gid[1], &s->gid[2], &s->gid[3]);
@@ -113,6 +117,17 @@ static bool is_program(const struct preflight *p, const struct preflight_process
 	link[n] = '\0';
 	base = strrchr(link, '/');
 	return base && strncmp(base + 1, name, strlen(name)) == 0;
+}
+
+/* The link of its program cannot be made again: PR_SET_MM_EXE_FILE wants a file that nobody can write. */
+static bool is_memfd(const struct preflight *p, const struct preflight_process *process)
+{
+	static const char memfd[] = "/memfd:";
+	char path[64], link[sizeof(memfd)];
+
+	snprintf(path, sizeof(path), "%d/exe", (int)process->pid);
+	return readlinkat(p->proc, path, link, sizeof(link)) >= (ssize_t)sizeof(memfd) - 1 &&
+	       memcmp(link, memfd, sizeof(memfd) - 1) == 0;
 }
 
 /* Mark the tree below the root, and one srun of those that are each other's children. */
@@ -295,6 +310,21 @@ static bool seccomp_any(struct preflight *p, const struct preflight_process *s)
 	return false;
 }
 
+/* The kernel tells nobody who is in a Landlock domain. Who wants one without rights sets no_new_privs right before
+ * it, which children inherit as they inherit the domain. criu's code in a process connects to an abstract UNIX
+ * socket of criu's, from the sixth version on a domain can forbid that. */
+static void landlock_look(struct preflight *p, const struct preflight_process *s)
+{
+	const struct preflight_process *parent = preflight_process_find(p, s->parent);
+
+	if (p->job->landlock < LANDLOCK_SCOPES || !s->no_new_privs || s->seccomp)
+		return;
+	if (is_program(p, s, "xz"))
+		preflight_add(p, CR_PREFLIGHT_LANDLOCK, s, -1, "%s", "");
+	else if (parent && parent->in && !parent->no_new_privs)
+		preflight_add(p, CR_PREFLIGHT_CONFINED, s, -1, "%s", "");
+}
+
 /* criu seizes by ptrace, which has one tracer; of the processes outside of the tree only criu itself is seen. */
 static void tracer_look(struct preflight *p, const struct preflight_process *s)
 {
@@ -347,8 +377,11 @@ void preflight_process_look(struct preflight *p, struct preflight_process *s)
 	if (seccomp_any(p, s))
 		preflight_add(p, CR_PREFLIGHT_SECCOMP, s, -1, "%s", "");
 	tracer_look(p, s);
+	landlock_look(p, s);
 	places_look(p, s);
 	preflight_vfork_look(p, s);
+	if (is_memfd(p, s))
+		preflight_add(p, CR_PREFLIGHT_MEMFD_PROGRAM, s, -1, "%s", "");
 	if (is_program(p, s, "script"))
 		preflight_add(p, CR_PREFLIGHT_SCRIPT, s, -1, "%s", "");
 }

@@ -25,6 +25,7 @@ struct edits {
 	struct ghosts ghosts;
 	bool ghosts_known;
 	const char **binaries, **outputs; /* edit_files.c's: names, sorted */
+	struct mm_plan *mm;		  /* edit_mm.c's */
 };
 
 /* The edits that are for a stream of the generation, *run, reading from reader; NULL when there are none. */
@@ -50,5 +51,9 @@ bool edit_ghosts_wanted(void *edits);
 int edit_ghost_names(ProtobufCMessage *file, struct cr_criuedit_entry *at, struct cr_error *err);
 int edit_ghost_remap(ProtobufCMessage *remap, struct cr_criuedit_entry *at, struct cr_error *err);
 int edit_ghost(ProtobufCMessage *head, struct cr_criuedit_entry *at, struct cr_error *err);
+
+/* Memory areas: reservations, and what a forked process shares with its parent (areas.h). */
+int edit_mm(ProtobufCMessage *mm, struct cr_criuedit_entry *at, struct cr_error *err);
+void edit_mm_clear(struct edits *edits);
 
 #endif

@@ -6,27 +6,52 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "memory.h"
 
 #define BEFORE_S  2 /* then criu may find out for itself */
 #define AFTER_S	  5
 #define SECOND_NS INT64_C(1000000000)
 
+/* For the preflight 0 is any. */
+static uint64_t memory_free(void)
+{
+	uint64_t bytes;
+
+	if (cr_memory_free("", &bytes, NULL) < 0)
+		return 0;
+	return bytes ? bytes : 1;
+}
+
+static int landlock_version(void)
+{
+	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+	return version > 0 ? (int)version : 0;
+}
+
 int verdict_look(const struct job *job, int seconds, struct cr_preflight *found, struct cr_error *err)
 {
+	struct rlimit files;
 	const struct cr_preflight_job look = {
 		.proc = "/proc",
 		.root = job->root,
 		.deadline_ns = cr_time_clock_ns(CLOCK_MONOTONIC) + seconds * SECOND_NS,
 		.ghost_limit = job->ghost_limit,
+		.descriptors = getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : 0,
+		.landlock = landlock_version(),
 		.private_net = job->private_net != 0,
 		.private_dirs = true,
 		.rollback = job->rollback,
+		.memory = memory_free(),
 	};
 
 	if (cr_preflight_look(&look, found, err) < 0)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,6 +22,8 @@
 #include "ns.h"
 #include "restart.h"
 #include "wire.h"
+
+#define CRIU_DESCRIPTORS 1024
 
 /* Slurm opened stdin, stdout and stderr in its own mount namespace; criu looks their mounts up in the job's.
  * Open the same files again in here; what is no path of ours (a pipe, a socket) stays as it is. */
@@ -138,6 +141,22 @@ static int net_leave(const struct launch_job *job, int *fd, struct cr_error *err
 	return cr_ns_net(err);
 }
 
+/* criu keeps descriptors of its own above those of the process that it makes, and a process may have some right
+ * below its hard limit (valgrind has). What is restored gets the limits that it had, the job's root is forked
+ * already. */
+static void descriptors_allow(void)
+{
+	cleanup_fclose FILE *f = fopen("/proc/sys/fs/nr_open", "re");
+	unsigned long long most = 0;
+	struct rlimit limit;
+
+	if (!f || fscanf(f, "%llu", &most) != 1 || getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max >= most)
+		return;
+	limit.rlim_max = limit.rlim_max + CRIU_DESCRIPTORS < most ? limit.rlim_max + CRIU_DESCRIPTORS : most;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int crinit_exec(const struct launch_job *job, const struct cr_budget *budget, int wire, int ask, int go,
 		       pid_t root, uint32_t restore, struct cr_error *err)
 {
@@ -161,6 +180,7 @@ static int crinit_exec(const struct launch_job *job, const struct cr_budget *bud
 	if (descriptor_pass(wire, err) < 0 || descriptor_pass(job->notary, err) < 0 ||
 	    descriptor_pass(job->cgroup, err) < 0 || descriptor_pass(ask, err) < 0 || descriptor_pass(go, err) < 0)
 		return -1;
+	descriptors_allow();
 	if (cr_caps_set_ambient(budget, err) < 0)
 		return -1;
 	return launch_exec(CR_CRINIT, &args, err);

@@ -326,3 +326,27 @@ holds_refused() {
 @test "Python's pools whose workers are not forked" {
 	holds spawn
 }
+
+@test "reservations larger than the memory of the machine" {
+	holds reserve
+}
+
+@test "a table that forked processes share, in areas that differ" {
+	holds cow-pool
+}
+
+@test "a program that is executed from a memfd" {
+	holds memfd-program
+}
+
+@test "descriptors at the top of the hard limit, and no vDSO" {
+	holds high-descriptors
+}
+
+@test "what madvise, mlock and mmap leave on memory, and a low limit of locked memory" {
+	holds madvise
+}
+
+@test "xz in its Landlock sandbox" {
+	holds xz
+}

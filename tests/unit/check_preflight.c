@@ -83,6 +83,9 @@ static void look_with(const struct cr_preflight_unix *sockets, size_t n, bool pr
 	const struct cr_preflight_job job = {.proc = unit_dir,
 					     .root = 1000,
 					     .ghost_limit = 4096,
+					     .descriptors = 4100,
+					     .landlock = 6,
+					     .memory = 150 * 1024 * 1024,
 					     .private_net = private_net,
 					     .sockets = sockets,
 					     .n_sockets = n};
@@ -230,6 +233,94 @@ START_TEST(processes)
 	ck_assert_uint_eq(found.warnings, 1);
 	/* the first is what says most */
 	ck_assert_uint_eq(found.findings[0].kind, CR_PREFLIGHT_SRUN);
+}
+END_TEST
+
+/* Whoever has no new rights: xz, and others that began with that; a filter is told as one. */
+START_TEST(sandboxes)
+{
+	process(1000, 1, "bash", "");
+	process(1001, 1000, "xz", "NoNewPrivs:\t1\n");
+	process(1002, 1000, "viewer", "NoNewPrivs:\t1\n");
+	process(1003, 1002, "viewer", "NoNewPrivs:\t1\n");
+	process(1004, 1000, "filter", "NoNewPrivs:\t1\nSeccomp:\t2\n");
+	process(1005, 1000, "xz", "");
+	look();
+	expect(CR_PREFLIGHT_LANDLOCK, 1001, -1, "");
+	ck_assert(cr_preflight_certain(CR_PREFLIGHT_LANDLOCK));
+	expect(CR_PREFLIGHT_CONFINED, 1002, -1, "");
+	expect(CR_PREFLIGHT_SECCOMP, 1004, -1, "");
+	ck_assert_uint_eq(found.blockers, 2);
+	ck_assert_uint_eq(found.warnings, 1);
+}
+END_TEST
+
+START_TEST(memfd_program)
+{
+	process(1000, 1, "3", "");
+	ck_assert_int_eq(symlink("/memfd:self (deleted)", unit_path("1000/exe")), 0);
+	look();
+	expect(CR_PREFLIGHT_MEMFD_PROGRAM, 1000, -1, "");
+	ck_assert(cr_preflight_certain(CR_PREFLIGHT_MEMFD_PROGRAM));
+	ck_assert_uint_eq(found.blockers, 1);
+}
+END_TEST
+
+/* criu wants some above, and below the last multiple of 128 */
+START_TEST(high_descriptors)
+{
+	process(1000, 1, "valgrind", "");
+	open_as(1000, 4096 - 64, "pipe:[11]");
+	process(1001, 1000, "valgrind", "");
+	open_as(1001, 4096 - 63, "pipe:[11]");
+	look();
+	expect(CR_PREFLIGHT_HIGH, 1001, 4096 - 63, "4100 is the most");
+	ck_assert_uint_eq(found.blockers, 1);
+}
+END_TEST
+
+/* A process with 100 MiB from 10000000 on, shared or not. */
+static void process_memory(int pid, int parent, int shared)
+{
+	process(pid, parent, "python3", "RssAnon:\t  102400 kB\n");
+	put(pid, "smaps",
+	    "10000000-16400000 rw-p 00000000 00:00 0\nShared_Clean: 0 kB\nShared_Dirty: %d kB\n"
+	    "Anonymous:  102400 kB\nVmFlags: rd wr\n"
+	    "7f0000000000-7f0000100000 r-xp 00000000 08:01 7 /lib/x\nShared_Clean: 1024 kB\nAnonymous: 0 kB\n",
+	    shared ? 102400 : 0);
+	put(pid, "smaps_rollup", "10000000-16400000 ---p 00000000 00:00 0 [rollup]\nPss_Anon: %d kB\n",
+	    shared ? 34134 : 102400);
+}
+
+START_TEST(memory_shared_with_the_parent)
+{
+	process_memory(1000, 1, true);
+	process_memory(1001, 1000, true);
+	process_memory(1002, 1000, true);
+	look();
+	ck_assert_uint_eq(found.blockers, 0);
+}
+END_TEST
+
+START_TEST(memory_shared_with_siblings)
+{
+	process(1000, 1, "bash", "RssAnon:\t  0 kB\n");
+	process_memory(1001, 1000, true);
+	process_memory(1002, 1000, true);
+	process_memory(1003, 1000, true);
+	look();
+	expect(CR_PREFLIGHT_MEMORY, 0, -1, "300 MiB instead of 100, and 150 more are free");
+	ck_assert_uint_eq(found.blockers, 1);
+}
+END_TEST
+
+START_TEST(memory_of_ones_own)
+{
+	process_memory(1000, 1, false);
+	process_memory(1001, 1000, false);
+	process_memory(1002, 1000, false);
+	look();
+	ck_assert_uint_eq(found.blockers, 0);
 }
 END_TEST
 
@@ -827,7 +918,9 @@ START_TEST(texts)
 END_TEST
 
 UNIT_MAIN("preflight", {kinds, false}, {fine, true}, {processes, true}, {called_srun, true}, {closed, true},
-	  {descriptors, true}, {files, true}, {odd_names, true}, {leases, true}, {long_paths, true},
-	  {devices, true}, {mappings, true}, {tcp, true}, {udp, true}, {private_net, true}, {unix_sockets, true},
-	  {unix_asked, false}, {lost, true}, {nonsense, true}, {nothing, true}, {many, true}, {inherited, true},
-	  {pipes, true}, {late, true}, {sets, false}, {hidden, true}, {texts, false})
+	  {descriptors, true}, {memfd_program, true}, {sandboxes, true}, {high_descriptors, true},
+	  {memory_shared_with_the_parent, true}, {memory_shared_with_siblings, true}, {memory_of_ones_own, true},
+	  {files, true}, {odd_names, true}, {leases, true}, {long_paths, true}, {devices, true}, {mappings, true},
+	  {tcp, true}, {udp, true}, {private_net, true}, {unix_sockets, true}, {unix_asked, false}, {lost, true},
+	  {nonsense, true}, {nothing, true}, {many, true}, {inherited, true}, {pipes, true}, {late, true},
+	  {sets, false}, {hidden, true}, {texts, false})

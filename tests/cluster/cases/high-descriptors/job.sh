@@ -1,0 +1,4 @@
+#!/bin/bash
+# descriptors right below the hard limit, and no vDSO: both as below valgrind
+ulimit -n 1000
+exec ./high

@@ -1,0 +1,4 @@
+#!/bin/bash
+# advice that a program relies on: what children must not see, what must not be in a core; a low limit of locked memory
+ulimit -l 64 -c 0
+exec ./advice

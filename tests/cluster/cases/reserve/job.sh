@@ -1,0 +1,3 @@
+#!/bin/bash
+# address space that is reserved, as JVMs, Go, sanitizers and allocators do
+exec ./reserve
