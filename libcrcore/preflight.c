@@ -120,7 +120,7 @@ static const struct {
 	[CR_PREFLIGHT_CREDENTIALS] =
 		{"credentials",
 		 "messages with credentials wait to be read (SO_PASSCRED); after a restore they "
-		 "name another process",
+		 "are another process's, those of a stream nobody's",
 		 "read them before the checkpoint", false},
 	[CR_PREFLIGHT_SCRIPT] = {"script", "its session ends at the first checkpoint",
 				 "use screen, or have the program make its own terminal", false},

@@ -451,13 +451,22 @@ static unsigned local_send_all(int fd, const struct socket_at *at, const json_t 
 	return lost;
 }
 
+/* Is who reads it told who has sent it? What criu has sent, before it has set the option, is nobody's. */
+static bool tells_sender(int fd)
+{
+	int on = 0;
+	socklen_t size = sizeof(on);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, &size) == 0 && on;
+}
+
 /* criu sees nothing of a queue that begins with an empty datagram. */
 static unsigned local_apply(int fd, const struct socket_at *at, const json_t *queue, const struct sockets *all)
 {
 	size_t room = SIZE_MAX;
 	json_auto_t *now = queue_peek(fd, at, &room);
 
-	if (json_equal(now, queue))
+	if (json_equal(now, queue) && !tells_sender(fd))
 		return 0;
 	if (json_array_size(now) && !local_matches(now, queue))
 		return (unsigned)json_array_size(queue);

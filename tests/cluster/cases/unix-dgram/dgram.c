@@ -28,6 +28,9 @@ static int bound(const char *text)
 	socklen_t size = name(&at, text);
 	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 
+	/* the node may have one of an earlier run */
+	if (at.sun_path[0])
+		unlink(at.sun_path);
 	if (*text && bind(fd, (struct sockaddr *)&at, size) < 0)
 		perror(text);
 	return fd;
