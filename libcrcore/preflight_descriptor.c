@@ -329,11 +329,27 @@ static void watches_look(struct preflight *p, const struct descriptor *d)
 			      watches, watches == 1 ? "file" : "files", lost);
 }
 
+/* One of a thread has the flag O_EXCL, which is PIDFD_THREAD for pidfd_open. */
+static bool pidfd_of_thread(const struct preflight *p, const struct descriptor *d)
+{
+	cleanup_fclose FILE *f = preflight_open(p, "%d/fdinfo/%d", (int)d->process->pid, d->fd);
+	unsigned flags = 0;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f) && sscanf(line, "flags: %o", &flags) != 1)
+		;
+	return flags & O_EXCL;
+}
+
 static void pidfd_look(struct preflight *p, const struct descriptor *d)
 {
 	const struct preflight_process *process;
 	long pid;
 
+	if (pidfd_of_thread(p, d)) {
+		preflight_add(p, CR_PREFLIGHT_PIDFD_THREAD, d->process, d->fd, "%s", "");
+		return;
+	}
 	if (info_number(p, d, "Pid:", &pid) < 0 || pid == -1)
 		return; /* of a process that is gone */
 	process = pid > 0 && pid <= INT_MAX ? preflight_process_find(p, (pid_t)pid) : NULL;

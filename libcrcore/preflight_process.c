@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -39,9 +40,13 @@ static bool groups_same(const struct preflight *p, const char *list)
 
 static void status_line(const struct preflight *p, struct preflight_process *s, char *line)
 {
+	uint64_t pending;
+
 	line[strcspn(line, "\n")] = '\0';
 	if (strncmp(line, "Groups:", 7) == 0)
 		s->groups = !groups_same(p, line + 7);
+	if (sscanf(line, "SigPnd: %" SCNx64, &pending) == 1 || sscanf(line, "ShdPnd: %" SCNx64, &pending) == 1)
+		s->pending |= pending;
 	s->memory = s->memory || strncmp(line, "VmSize:", 7) == 0;
 	if (strncmp(line, "Name:\t", 6) == 0)
 		snprintf(s->name, sizeof(s->name), "%.15s", line + 6);
@@ -378,6 +383,8 @@ void preflight_process_look(struct preflight *p, struct preflight_process *s)
 		preflight_add(p, CR_PREFLIGHT_SECCOMP, s, -1, "%s", "");
 	tracer_look(p, s);
 	landlock_look(p, s);
+	if (s->pending & UINT64_C(1) << (SIGTRAP - 1))
+		preflight_add(p, CR_PREFLIGHT_SIGTRAP, s, -1, "%s", "");
 	places_look(p, s);
 	preflight_vfork_look(p, s);
 	if (is_memfd(p, s))

@@ -168,6 +168,8 @@ _looked_twice() {
 @test "processes: seccomp, another user's rights, a debugger, namespaces, no first thread, secrets" {
 	hold "$JOB_processes" seccomp
 	refused seccomp
+	hold "$JOB_processes" sigtrap
+	refused sigtrap
 	hold "$JOB_processes" setuid
 	refused setuid "pid $pid su"
 	hold "$JOB_processes" newgrp blockers
@@ -214,6 +216,8 @@ _looked_twice() {
 	release
 	hold "$JOB_descriptors" pidfd 1
 	refused pidfd
+	hold "$JOB_descriptors" pidfd_thread
+	refused pidfd_thread
 	hold "$JOB_descriptors" pidfd
 	fine
 	release

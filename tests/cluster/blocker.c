@@ -18,6 +18,7 @@
 #include <mqueue.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -346,6 +347,22 @@ static int pidfd(void)
 	return must((int)syscall(SYS_pidfd_open, argument ? atoi(argument) : getpid(), 0), "pidfd_open");
 }
 
+static int pidfd_thread(void)
+{
+	return must((int)syscall(SYS_pidfd_open, getpid(), O_EXCL), "pidfd_open");
+}
+
+static int sigtrap(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTRAP);
+	must(sigprocmask(SIG_BLOCK, &set, NULL), "sigprocmask");
+	must(raise(SIGTRAP), "raise");
+	return -1;
+}
+
 static int device(void)
 {
 	return must(open(argument, O_RDONLY), argument);
@@ -473,6 +490,8 @@ static const struct {
 	{"secret", secret},
 	{"mptcp", mptcp},
 	{"pidfd", pidfd},
+	{"pidfd_thread", pidfd_thread},
+	{"sigtrap", sigtrap},
 	{"device", device},
 	{"setuid", setuid_program},
 	{"srun", srun},

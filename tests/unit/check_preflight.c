@@ -213,6 +213,7 @@ START_TEST(processes)
 	ck_assert_int_eq(symlink("/usr/bin/script", unit_path("1017/exe")), 0);
 	process(1018, 1000, "script", ""); /* something of the user's */
 	ck_assert_int_eq(symlink("/usr/bin/bash", unit_path("1018/exe")), 0);
+	process(1019, 1000, "trapped", "SigPnd:\t0000000000000000\nShdPnd:\t0000000000000010\n");
 	process(2000, 1, "another", "Seccomp:\t2\n"); /* not of the tree */
 	look();
 	ck_assert_str_eq(expect(CR_PREFLIGHT_SRUN, 1001, -1, "")->name, "srun");
@@ -228,8 +229,9 @@ START_TEST(processes)
 	expect(CR_PREFLIGHT_GROUP, 1015, -1, "the job's is");
 	expect(CR_PREFLIGHT_GROUP, 1016, -1, "supplementary");
 	expect(CR_PREFLIGHT_SCRIPT, 1017, -1, "");
+	expect(CR_PREFLIGHT_SIGTRAP, 1019, -1, "");
 	ck_assert(cr_preflight_certain(CR_PREFLIGHT_GROUP));
-	ck_assert_uint_eq(found.blockers, 12);
+	ck_assert_uint_eq(found.blockers, 13);
 	ck_assert_uint_eq(found.warnings, 1);
 	/* the first is what says most */
 	ck_assert_uint_eq(found.findings[0].kind, CR_PREFLIGHT_SRUN);
@@ -361,6 +363,8 @@ START_TEST(descriptors)
 	open_as(1000, 9, "anon_inode:[pidfd]");
 	open_as(1000, 10, "net:[4026539999]");
 	open_as(1000, 11, "anon_inode:[pidfd]");
+	open_as(1000, 14, "anon_inode:[pidfd]");
+	put(1000, "fdinfo/14", "pos:\t0\nflags:\t02000202\nPid:\t1000\n");
 	put(1000, "fdinfo/8", "pos:\t0\ninotify wd:1 ino:fffffffffff sdev:fff00000 mask:2 ignored_mask:0\n");
 	put(1000, "fdinfo/9", "pos:\t0\nPid:\t1\n");
 	put(1000, "fdinfo/11", "pos:\t0\nPid:\t-1\n");
@@ -378,8 +382,9 @@ START_TEST(descriptors)
 	expect(CR_PREFLIGHT_OBJECT, 1000, 7, "[landlock-ruleset]");
 	expect(CR_PREFLIGHT_INOTIFY, 1000, 8, "1 file, inode 17592186044415");
 	expect(CR_PREFLIGHT_PIDFD, 1000, 9, "pid 1");
+	expect(CR_PREFLIGHT_PIDFD_THREAD, 1000, 14, "");
 	expect(CR_PREFLIGHT_NAMESPACE, 1000, 10, "net:[4026539999]");
-	ck_assert_uint_eq(found.blockers, 8);
+	ck_assert_uint_eq(found.blockers, 9);
 }
 END_TEST
 
