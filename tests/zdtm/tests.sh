@@ -4,6 +4,7 @@
 # a SIGTERM when there is the file go, and their last line is the verdict. The file state of each tells how far it is:
 # ready, then pass, fail or, if it has not even started, none. What zdtm.py does with criu is done between ready and go.
 export ZDTM_ROOTLESS=1 TMPDIR=/tmp # the ids stay what they are
+export ZDTM_DELTA=3600             # poll fails, checkpoint or not, when it is in its loop for longer than this
 declare -A pids
 
 # state NAME STATE
