@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "inside.h"
+#include "netlock.h"
 #include "proc.h"
 
 static void clients_reply(struct loop *l, const struct report *r)
@@ -124,6 +125,15 @@ static void report_dump(struct loop *l, const struct report *r)
 	}
 }
 
+/* A worker that was ended in between has left the job's network without packets. */
+static void net_open(const struct loop *l)
+{
+	struct cr_error err;
+
+	if (l->job->private_net && netlock_release_surely(&err) < 0)
+		job_log(l->job, 0, "%s", err.text);
+}
+
 static void worker_gone(struct loop *l)
 {
 	struct report r = {.type = REPORT_FAILED};
@@ -131,6 +141,7 @@ static void worker_gone(struct loop *l)
 
 	close(l->worker.fd);
 	l->worker.pid = 0;
+	net_open(l);
 	l->drained = false;
 	l->stall.over = false;
 	clockwork_ended(&l->clock);

@@ -5,11 +5,11 @@
  *
  *   begin        .GENERATION.tmp in the store, the image writer with its staging pool
  *   (running)    programs that want to know get their signal
- *   criu dump    freezes the tree and streams its images to the writer
- *   (frozen)     outputs, private directories, clocks, limits and priorities, directories to roll back or
- *                clones of their files; the barrier; a final one is committed here
- *   (thawed)     what was cloned, drain, seal, sync, rename
- *   prune        older generations
+ *   criu dump    freezes the tree and streams its images to the writer; again, when there was a connection that
+ *                will be over in a moment
+ *   (frozen)     connections, outputs, private directories, clocks, limits and priorities, directories to roll
+ * back or clones of their files; the barrier; a final one is committed here (thawed)     what was cloned, drain,
+ * seal, sync, rename prune        older generations
  */
 
 #include <errno.h>
@@ -36,9 +36,11 @@
 #include "hook.h"
 #include "identity.h"
 #include "image.h"
+#include "inflight.h"
 #include "info.h"
 #include "links.h"
 #include "moved.h"
+#include "netlock.h"
 #include "notary.h"
 #include "notify.h"
 #include "ns.h"
@@ -62,6 +64,11 @@
 #define TOKEN_PATIENCE_FINAL_MS (20 * 1000)
 #define HOLD_PATIENCE_S		60
 #define HOLD_ASK_MS		2000
+/* connections that are just being made or ended */
+#define RETRIES			8
+#define RETRY_MS		50 /* once, twice, … that long the job runs in between */
+#define RETRY_PATIENCE_MS	5000
+#define RETRY_PATIENCE_FINAL_MS 2000
 
 struct dump {
 	struct job *job;
@@ -80,6 +87,8 @@ struct dump {
 	int64_t warned_ms;	      /* for programs that were told, more than a last checkpoint does */
 	bool hurry;
 	bool committed, resumed;
+	bool still;    /* no packets in the job's network */
+	bool inflight; /* it failed for a connection that may be over soon */
 	bool failed;
 	struct cr_error err; /* of what was done while frozen */
 };
@@ -299,6 +308,14 @@ static int clocks_record(struct dump *d, struct cr_error *err)
 	return 0;
 }
 
+static int connections_check(struct dump *d, struct cr_error *err)
+{
+	int rc = inflight_look(d->job, err);
+
+	d->inflight = rc < 0 && err->errnum == EAGAIN;
+	return rc;
+}
+
 static int files_record(struct dump *d, struct cr_error *err)
 {
 	return outputs_record(d->job, &d->m, &d->capture, err);
@@ -328,6 +345,7 @@ static int frozen_record(struct dump *d, struct cr_error *err)
 		const char *doing;
 		int (*record)(struct dump *d, struct cr_error *err);
 	} steps[] = {
+		{"looking at its connections", connections_check},
 		{"reading its limits, priorities and timers", identity_record},
 		{"reading the clocks", clocks_record},
 		{"copying the files that it has open for writing", files_record},
@@ -398,27 +416,53 @@ static int on_frozen(struct dump *d)
 	return 0;
 }
 
+/* criu has tried out by then what the kernel can, with a connection of its own. */
+static void net_hold(struct dump *d)
+{
+	struct cr_error err;
+
+	if (!d->job->private_net)
+		return;
+	d->still = netlock_hold(&err) == 0;
+	if (!d->still)
+		job_log(d->job, 0, "connections may be torn in this checkpoint: %s", err.text);
+}
+
+/* Should it fail, or this process end before, crinit does it. */
+static void net_release(struct dump *d)
+{
+	struct cr_error err;
+
+	if (d->still && netlock_release_surely(&err) < 0)
+		job_log(d->job, 0, "%s", err.text);
+	d->still = false;
+}
+
 static int on_action(const char *action, void *arg)
 {
 	struct dump *d = arg;
+	int rc;
 
-	if (strcmp(action, "pre-dump") == 0)
+	if (strcmp(action, "pre-dump") == 0) {
 		d->frozen_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
+		net_hold(d);
+	}
 	if (strcmp(action, "post-dump") != 0)
 		return 0;
-	if (on_frozen(d) == 0)
-		return 0;
-	d->failed = !d->resumed;
-	return -1;
+	rc = on_frozen(d);
+	d->failed = rc < 0 && !d->resumed;
+	/* before the thaw: when criu lets go of a connection its ends tell each other where they are */
+	if (rc < 0 || d->mode == DUMP_RUNNING)
+		net_release(d);
+	return rc;
 }
 
-/* Run criu under the hook. Returns 0 when it succeeded, or failed only because we held it back. */
-static int criu_run(struct dump *d, struct cr_error *err)
+static int criu_serve(struct dump *d, int *status, struct cr_error *err)
 {
 	struct hook hook;
 	cleanup_close int pidfd = -1;
 	pid_t pid;
-	int status;
+	int rc;
 
 	criu_log_forget(d->job, "dump");
 	queues_forget(d->job);
@@ -426,26 +470,31 @@ static int criu_run(struct dump *d, struct cr_error *err)
 		return -1;
 	d->frozen_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	pid = criu_dump_start(d->job, &hook, d->mode != DUMP_RUNNING, &pidfd, err);
-	if (pid < 0 || capture_criu(&d->capture, pid, err) < 0 ||
-	    hook_serve(&hook, pidfd, on_action, d, err) < 0) {
-		hook_close(&hook);
-		return -1;
-	}
-	status = spawn_wait(pid, err);
+	rc = pid < 0 || capture_criu(&d->capture, pid, err) < 0 || hook_serve(&hook, pidfd, on_action, d, err) < 0;
+	if (!rc)
+		*status = spawn_wait(pid, err);
 	hook_close(&hook);
 	links_remove(d->job);
+	return rc ? -1 : 0;
+}
+
+/* Run criu under the hook. Returns 0 when it succeeded, or failed only because we held it back. */
+static int criu_run(struct dump *d, struct cr_error *err)
+{
+	int status = 0, rc = criu_serve(d, &status, err);
+
+	net_release(d); /* criu may have ended before the images were done */
+	if (rc < 0)
+		return -1;
 	if (d->mode == DUMP_RUNNING)
 		d->thawed_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	if (status == 0 || d->resumed || (status > 0 && d->committed))
 		return 0;
-	if (d->failed) {
+	if (d->failed)
 		*err = d->err;
-	} else {
+	else
 		(void)criu_failure(d->job, "dump", status, err);
-		verdict_after(d->job, err);
-	}
-	/* both fail when the writer does */
-	(void)imgproc_failure(&d->capture.proc, IMGPROC_WORDS_MS, err);
+	d->inflight = d->inflight || (!d->failed && inflight_said(d->job));
 	return -1;
 }
 
@@ -474,6 +523,67 @@ static uint32_t generation_past(struct dump *d, uint64_t *bytes)
 	return past;
 }
 
+/* One attempt. past: the generation to refer to, of so many bytes. */
+static int attempt_run(struct dump *d, const char *reason, uint32_t past, uint64_t past_bytes,
+		       struct cr_error *err)
+{
+	struct job *job = d->job;
+
+	d->inflight = d->failed = false;
+	if (rollback_start(&d->rollback, job, d->dir, d->mode == DUMP_RUNNING, err) < 0 ||
+	    capture_start(&d->capture, job, d->generation, d->dir, past, past_bytes, d->rollback.bytes, err) < 0)
+		return -1;
+	if (reason)
+		programs_tell(d, reason);
+	return criu_run(d, err);
+}
+
+/* What there is of the last attempt goes, and the job runs for a moment. */
+static int attempt_again(struct dump *d, int n, struct cr_error *err)
+{
+	doing_tell(d, false, "preparing the checkpoint once more");
+	capture_end(&d->capture);
+	rollback_end(&d->rollback);
+	if (cr_store_abort(&d->job->store, d->generation, err) < 0)
+		return -1;
+	poll(NULL, 0, n * RETRY_MS);
+	return cr_store_begin(&d->job->store, d->generation, d->dir, err);
+}
+
+/* Why it failed, in words that help. */
+static void failure_explain(struct dump *d, int tries, struct cr_error *err)
+{
+	struct cr_error why;
+
+	if (!d->failed)
+		verdict_after(d->job, err);
+	/* both fail when the writer does */
+	(void)imgproc_failure(&d->capture.proc, IMGPROC_WORDS_MS, err);
+	if (!d->inflight)
+		return;
+	why = *err;
+	cr_error_set(err, EAGAIN, "%.600s; tried %d times", why.text, tries);
+}
+
+static int attempts_run(struct dump *d, const char *reason, uint32_t past, uint64_t past_bytes,
+			struct cr_error *err)
+{
+	const int64_t patience = d->mode == DUMP_RUNNING ? RETRY_PATIENCE_MS : RETRY_PATIENCE_FINAL_MS;
+	const int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + patience * 1000000;
+
+	for (int n = 1;; n++) {
+		if (attempt_run(d, n == 1 ? reason : NULL, past, past_bytes, err) == 0)
+			return 0;
+		if (!d->inflight || n > RETRIES || cr_time_clock_ns(CLOCK_MONOTONIC) > end || hurry_look(d)) {
+			failure_explain(d, n, err);
+			return -1;
+		}
+		job_log(d->job, 1, "once more, for it may be over: %s", err->text);
+		if (attempt_again(d, n, err) < 0)
+			return -1;
+	}
+}
+
 static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 {
 	struct job *job = d->job;
@@ -494,12 +604,7 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	if (verdict_before(job, err) < 0 || manifest_begin(d, reason, err) < 0)
 		return -1;
 	past = generation_past(d, &past_bytes);
-	if (rollback_start(&d->rollback, job, d->dir, d->mode == DUMP_RUNNING, err) < 0)
-		return -1;
-	if (capture_start(&d->capture, job, d->generation, d->dir, past, past_bytes, d->rollback.bytes, err) < 0)
-		return -1;
-	programs_tell(d, reason);
-	if (criu_run(d, err) < 0)
+	if (attempts_run(d, reason, past, past_bytes, err) < 0)
 		return -1;
 	if (d->mode == DUMP_RUNNING) {
 		d->m.freeze_ms = (d->thawed_ns - d->frozen_ns) / 1000000;

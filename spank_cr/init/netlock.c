@@ -5,6 +5,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -18,13 +20,23 @@
 
 #include "cleanup.h"
 
-#define CRIU_MARK 0xC114 /* on the packets that criu sends in a peer's name */
-#define TABLE	  "spank_cr"
-#define CHAIN	  "restore"
+#define CRIU_MARK    0xC114 /* on the packets that criu sends in a peer's name */
+#define TABLE	     "spank_cr"
+#define SURELY_MS    100
+#define SURELY_TRIES 20
+
+/* Out, and in as well: what was on its way when the first of them came. */
+static const struct {
+	const char *name;
+	uint32_t hook;
+} chains[] = {
+	{"output", NF_INET_LOCAL_OUT},
+	{"input", NF_INET_LOCAL_IN},
+};
 
 /* Messages of one transaction, one behind the other. */
 struct batch {
-	char data[1024];
+	char data[2048];
 	size_t used;
 	size_t message; /* where the last one begins */
 	int replies;
@@ -115,42 +127,52 @@ static void expression_end(struct batch *b, const size_t ends[2])
 	nest_end(b, ends[0]);
 }
 
-static void chain_add(struct batch *b)
+static void chain_add(struct batch *b, const char *name, uint32_t hooknum)
 {
 	size_t hook;
 
 	table_begin(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
 	text_add(b, NFTA_CHAIN_TABLE, TABLE);
-	text_add(b, NFTA_CHAIN_NAME, CHAIN);
+	text_add(b, NFTA_CHAIN_NAME, name);
 	hook = nest_begin(b, NFTA_CHAIN_HOOK);
-	number_add(b, NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_OUT);
+	number_add(b, NFTA_HOOK_HOOKNUM, hooknum);
 	number_add(b, NFTA_HOOK_PRIORITY, 0);
 	nest_end(b, hook);
 	text_add(b, NFTA_CHAIN_TYPE, "filter");
 	message_end(b);
 }
 
-/* meta mark != CRIU_MARK drop */
-static void rule_add(struct batch *b)
+/* meta KEY OP VALUE: the rule goes on where that is so */
+static void meta_add(struct batch *b, uint32_t key, uint32_t op, const void *value, size_t size)
 {
-	const uint32_t mark = CRIU_MARK;
-	size_t expressions, ends[2], data, verdict;
+	size_t ends[2], data;
 
-	table_begin(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-	text_add(b, NFTA_RULE_TABLE, TABLE);
-	text_add(b, NFTA_RULE_CHAIN, CHAIN);
-	expressions = nest_begin(b, NFTA_RULE_EXPRESSIONS);
 	expression_begin(b, "meta", ends);
-	number_add(b, NFTA_META_KEY, NFT_META_MARK);
+	number_add(b, NFTA_META_KEY, key);
 	number_add(b, NFTA_META_DREG, NFT_REG_1);
 	expression_end(b, ends);
 	expression_begin(b, "cmp", ends);
 	number_add(b, NFTA_CMP_SREG, NFT_REG_1);
-	number_add(b, NFTA_CMP_OP, NFT_CMP_NEQ);
+	number_add(b, NFTA_CMP_OP, op);
 	data = nest_begin(b, NFTA_CMP_DATA);
-	attribute_add(b, NFTA_DATA_VALUE, &mark, sizeof(mark));
+	attribute_add(b, NFTA_DATA_VALUE, value, size);
 	nest_end(b, data);
 	expression_end(b, ends);
+}
+
+/* meta l4proto tcp meta mark != CRIU_MARK drop */
+static void rule_add(struct batch *b, const char *chain)
+{
+	const uint32_t mark = CRIU_MARK;
+	const uint8_t tcp = IPPROTO_TCP;
+	size_t expressions, ends[2], data, verdict;
+
+	table_begin(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+	text_add(b, NFTA_RULE_TABLE, TABLE);
+	text_add(b, NFTA_RULE_CHAIN, chain);
+	expressions = nest_begin(b, NFTA_RULE_EXPRESSIONS);
+	meta_add(b, NFT_META_L4PROTO, NFT_CMP_EQ, &tcp, sizeof(tcp));
+	meta_add(b, NFT_META_MARK, NFT_CMP_NEQ, &mark, sizeof(mark));
 	expression_begin(b, "immediate", ends);
 	number_add(b, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
 	data = nest_begin(b, NFTA_IMMEDIATE_DATA);
@@ -171,9 +193,9 @@ static void batch_fill(struct batch *b, bool hold)
 	table_begin(b, hold ? NFT_MSG_NEWTABLE : NFT_MSG_DELTABLE, hold ? NLM_F_CREATE : 0);
 	text_add(b, NFTA_TABLE_NAME, TABLE);
 	message_end(b);
-	if (hold) {
-		chain_add(b);
-		rule_add(b);
+	for (size_t i = 0; hold && i < sizeof(chains) / sizeof(chains[0]); i++) {
+		chain_add(b, chains[i].name, chains[i].hook);
+		rule_add(b, chains[i].name);
 	}
 	message_begin(b, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
 	message_end(b);
@@ -238,5 +260,15 @@ int netlock_release(struct cr_error *err)
 {
 	int rc = lock_set(false);
 
-	return rc ? cr_error_sys(err, rc, "letting the job's network go on") : 0;
+	return rc && rc != ENOENT ? cr_error_sys(err, rc, "letting the job's network go on") : 0;
+}
+
+int netlock_release_surely(struct cr_error *err)
+{
+	for (int i = 0; i < SURELY_TRIES; i++) {
+		if (netlock_release(err) == 0)
+			return 0;
+		poll(NULL, 0, SURELY_MS);
+	}
+	return -1;
 }

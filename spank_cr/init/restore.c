@@ -40,6 +40,7 @@
 #include "info.h"
 #include "inputs.h"
 #include "inside.h"
+#include "loopback.h"
 #include "netlock.h"
 #include "notary.h"
 #include "notify.h"
@@ -55,8 +56,6 @@
 
 #define ZOMBIE_MS    10
 #define ZOMBIE_TRIES 50
-#define NET_MS	     100
-#define NET_TRIES    20
 
 struct restore {
 	const struct job *job;
@@ -106,26 +105,34 @@ static int fence_pass(const struct job *job, struct cr_error *err)
 	return fence_check(job, err) < 0 && err->errnum == FENCE_LOST ? -1 : 0;
 }
 
-/* What is not let go of again is a network that drops everything, and a job that hangs in it. */
-static int net_release(const struct restore *r, struct cr_error *err)
+/* criu has tried out by then what the kernel can, with a connection of its own. */
+static void net_hold(struct restore *r)
+{
+	if (!r->job->private_net)
+		return;
+	if (netlock_hold(&r->err) < 0)
+		job_log(r->job, 0, "connections may be torn by this restore: %s", r->err.text);
+	if (loopback_narrow(&r->err) < 0)
+		job_log(r->job, 0, "connections may be slow after this restore: %s", r->err.text);
+}
+
+/* All sockets are there. They are under repair yet: when criu lets go of one its ends tell each other where they
+ * are. What is not let go of again is a network that drops everything, and a job that hangs in it. */
+static int net_release(struct restore *r)
 {
 	if (!r->job->private_net)
 		return 0;
-	for (int i = 0; i < NET_TRIES; i++) {
-		if (netlock_release(err) == 0)
-			return 0;
-		poll(NULL, 0, NET_MS);
-	}
-	return -1;
+	return loopback_widen(&r->err) < 0 || netlock_release_surely(&r->err) < 0 ? -1 : 0;
 }
 
 static int on_action(const char *action, void *arg)
 {
 	struct restore *r = arg;
 
-	/* criu has tried out by then what the kernel can, with a connection of its own */
-	if (strcmp(action, "pre-restore") == 0 && r->job->private_net && netlock_hold(&r->err) < 0)
-		job_log(r->job, 0, "connections that one end has closed may be lost: %s", r->err.text);
+	if (strcmp(action, "pre-restore") == 0)
+		net_hold(r);
+	if (strcmp(action, "post-restore") == 0)
+		return net_release(r);
 	if (strcmp(action, "pre-resume") != 0)
 		return 0;
 	/* criu goes on whatever is answered here: crinit ends the whole namespace before this call returns */
@@ -134,7 +141,7 @@ static int on_action(const char *action, void *arg)
 		for (;;)
 			pause();
 	}
-	if (source_failed(&r->source, &r->err) || tasks_check(r, &r->err) < 0 || net_release(r, &r->err) < 0) {
+	if (source_failed(&r->source, &r->err) || tasks_check(r, &r->err) < 0) {
 		report_send(r->fd, REPORT_FORGED, r->job->generation, 0, 0, r->err.text);
 		for (;;)
 			pause();
