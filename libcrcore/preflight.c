@@ -83,6 +83,8 @@ static const struct {
 			       "close it while it is not needed", false},
 	[CR_PREFLIGHT_UDP_CORK] = {"udp_cork", "a UDP socket with half a datagram in it (UDP_CORK)",
 				   "send it before the checkpoint", true},
+	[CR_PREFLIGHT_ACCEPT] = {"accept", "connections that it has not accepted yet",
+				 "have it accept them sooner: no process has such a connection", true},
 	[CR_PREFLIGHT_INOTIFY] = {"inotify", "it watches a file (inotify)",
 				  "have it poll instead (tail: ---disable-inotify)", false},
 	[CR_PREFLIGHT_EPOLL] = {"epoll", "an epoll set that watches what the process has closed",

@@ -51,6 +51,7 @@ enum cr_preflight_kind {
 	CR_PREFLIGHT_TCP,
 	CR_PREFLIGHT_SOCKET,
 	CR_PREFLIGHT_UNIX,
+	CR_PREFLIGHT_ACCEPT,
 	CR_PREFLIGHT_UDP_CORK,
 	CR_PREFLIGHT_INOTIFY,
 	CR_PREFLIGHT_EPOLL,
@@ -99,6 +100,9 @@ struct cr_preflight {
 struct cr_preflight_unix {
 	uint64_t ino, peer; /* peer 0: not connected */
 	char name[108];	    /* "" without one */
+	uint32_t waiting; /* at it, not accepted yet, and criu cannot save them: they have sent something, or ended
+			   */
+	bool unread;	  /* it has sent something that nobody has read */
 };
 
 struct cr_preflight_job {

@@ -153,8 +153,7 @@ static void tcp_look(struct preflight *p, const struct tcp_table *table, const s
 	if (t->state == TCP_STATE_CLOSE)
 		return;
 	if (t->state == TCP_STATE_LISTEN && t->waiting) {
-		preflight_add(p, CR_PREFLIGHT_TCP, process, s->fd, "%u not accepted yet at port %u", t->waiting,
-			      t->local_port);
+		preflight_add(p, CR_PREFLIGHT_ACCEPT, process, s->fd, "%u at port %u", t->waiting, t->local_port);
 		return;
 	}
 	if (tcp_carried(p))
@@ -186,6 +185,9 @@ static void unix_look(struct preflight *p, const struct cr_preflight_unix *all, 
 {
 	const struct cr_preflight_unix *peer = unix_find(all, n, u->peer);
 
+	if (u->waiting)
+		preflight_add(p, CR_PREFLIGHT_ACCEPT, &p->processes[s->process], s->fd, "%u at %s", u->waiting,
+			      *u->name ? u->name : "a socket without a name");
 	if (!u->peer || preflight_socket_find(p, u->peer))
 		return;
 	preflight_add(p, CR_PREFLIGHT_UNIX, &p->processes[s->process], s->fd, "%s%s",

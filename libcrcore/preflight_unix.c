@@ -20,9 +20,16 @@
 
 #define ANSWER_MAX (64 * 1024)
 
+/* A connection that waits at a listening socket. client: 0 when it has ended already. */
+struct wait {
+	uint64_t listener, client;
+};
+
 struct answer {
 	struct cr_preflight_unix *sockets;
 	size_t n, room;
+	struct wait *waits;
+	size_t n_waits, room_waits;
 };
 
 static int ask(int fd, struct cr_error *err)
@@ -36,7 +43,7 @@ static int ask(int fd, struct cr_error *err)
 			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
 		.request = {.sdiag_family = AF_UNIX,
 			    .udiag_states = UINT32_MAX,
-			    .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER},
+			    .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS | UDIAG_SHOW_RQLEN},
 	};
 
 	if (send(fd, &m, sizeof(m), 0) != (ssize_t)sizeof(m))
@@ -57,6 +64,45 @@ static void name_take(struct cr_preflight_unix *u, const struct rtattr *a)
 		u->name[0] = '@';
 }
 
+static int waits_add(struct answer *answer, uint64_t listener, const struct rtattr *a, struct cr_error *err)
+{
+	const uint32_t *clients = RTA_DATA(a);
+	size_t n = RTA_PAYLOAD(a) / sizeof(*clients);
+
+	if (answer->n_waits + n > answer->room_waits) {
+		size_t room = 2 * (answer->n_waits + n);
+		struct wait *more = realloc(answer->waits, room * sizeof(*more));
+
+		if (!more)
+			return cr_error_sys(err, ENOMEM, "the list of UNIX connections");
+		answer->waits = more;
+		answer->room_waits = room;
+	}
+	for (size_t i = 0; i < n; i++)
+		answer->waits[answer->n_waits++] = (struct wait){listener, clients[i]};
+	return 0;
+}
+
+static struct cr_preflight_unix *socket_at(struct answer *answer, uint64_t ino)
+{
+	const struct cr_preflight_unix key = {.ino = ino};
+
+	return bsearch(&key, answer->sockets, answer->n, sizeof(key), preflight_unix_compare);
+}
+
+/* They are sorted by now. criu connects again to where nobody has accepted, and what was sent there is lost. */
+static void waits_count(struct answer *answer)
+{
+	for (size_t i = 0; answer->n && i < answer->n_waits; i++) {
+		const struct wait *w = &answer->waits[i];
+		struct cr_preflight_unix *listener = socket_at(answer, w->listener);
+		const struct cr_preflight_unix *client = w->client ? socket_at(answer, w->client) : NULL;
+
+		if (listener && (!w->client || (client && client->unread)))
+			listener->waiting++;
+	}
+}
+
 static int answer_add(struct answer *answer, const struct nlmsghdr *h, struct cr_error *err)
 {
 	const struct unix_diag_msg *m = NLMSG_DATA(h);
@@ -68,6 +114,10 @@ static int answer_add(struct answer *answer, const struct nlmsghdr *h, struct cr
 			name_take(&u, a);
 		else if (a->rta_type == UNIX_DIAG_PEER && RTA_PAYLOAD(a) >= sizeof(uint32_t))
 			u.peer = *(const uint32_t *)RTA_DATA(a);
+		else if (a->rta_type == UNIX_DIAG_RQLEN && RTA_PAYLOAD(a) >= sizeof(struct unix_diag_rqlen))
+			u.unread = ((const struct unix_diag_rqlen *)RTA_DATA(a))->udiag_wqueue > 0;
+		else if (a->rta_type == UNIX_DIAG_ICONS && waits_add(answer, m->udiag_ino, a, err) < 0)
+			return -1;
 	}
 	if (answer->n == answer->room) {
 		size_t room = answer->room ? 2 * answer->room : 256;
@@ -126,10 +176,13 @@ int preflight_unix(struct cr_preflight_unix **sockets, size_t *n, struct cr_erro
 		rc = packet_take(fd, buf, &answer, err);
 	if (rc < 0) {
 		free(answer.sockets);
+		free(answer.waits);
 		return -1;
 	}
 	if (answer.n)
 		qsort(answer.sockets, answer.n, sizeof(*answer.sockets), preflight_unix_compare);
+	waits_count(&answer);
+	free(answer.waits);
 	*sockets = answer.sockets;
 	*n = answer.n;
 	return 0;

@@ -523,6 +523,12 @@ static uint32_t generation_past(struct dump *d, uint64_t *bytes)
 	return past;
 }
 
+/* For connections that may be over in a moment. */
+static int retry_patience_ms(const struct dump *d)
+{
+	return d->mode == DUMP_RUNNING ? RETRY_PATIENCE_MS : RETRY_PATIENCE_FINAL_MS;
+}
+
 /* One attempt. past: the generation to refer to, of so many bytes. */
 static int attempt_run(struct dump *d, const char *reason, uint32_t past, uint64_t past_bytes,
 		       struct cr_error *err)
@@ -568,8 +574,7 @@ static void failure_explain(struct dump *d, int tries, struct cr_error *err)
 static int attempts_run(struct dump *d, const char *reason, uint32_t past, uint64_t past_bytes,
 			struct cr_error *err)
 {
-	const int64_t patience = d->mode == DUMP_RUNNING ? RETRY_PATIENCE_MS : RETRY_PATIENCE_FINAL_MS;
-	const int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + patience * 1000000;
+	const int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + retry_patience_ms(d) * INT64_C(1000000);
 
 	for (int n = 1;; n++) {
 		if (attempt_run(d, n == 1 ? reason : NULL, past, past_bytes, err) == 0)
@@ -601,7 +606,7 @@ static int dump_run(struct dump *d, const char *reason, struct cr_error *err)
 	if (cr_store_sweep(&job->store, err) < 0 || cr_store_begin(&job->store, d->generation, d->dir, err) < 0)
 		return -1;
 	d->begun = true;
-	if (verdict_before(job, err) < 0 || manifest_begin(d, reason, err) < 0)
+	if (verdict_before(job, retry_patience_ms(d), err) < 0 || manifest_begin(d, reason, err) < 0)
 		return -1;
 	past = generation_past(d, &past_bytes);
 	if (attempts_run(d, reason, past, past_bytes, err) < 0)

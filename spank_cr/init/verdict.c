@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -17,7 +18,8 @@
 #include "cleanup.h"
 #include "memory.h"
 
-#define BEFORE_S  2 /* then criu may find out for itself */
+#define BEFORE_S  2  /* then criu may find out for itself */
+#define AGAIN_MS  50 /* what waits to be accepted may be gone by then */
 #define AFTER_S	  5
 #define SECOND_NS INT64_C(1000000000)
 
@@ -119,21 +121,31 @@ static void log_write(const struct job *job, const struct cr_preflight *found)
 	}
 }
 
-int verdict_before(const struct job *job, struct cr_error *err)
+/* Is something there of which there is no doubt; but for the kind that may be over in a moment? */
+static bool certain(const struct cr_preflight *found, bool passing)
 {
+	for (uint32_t kind = 0; kind < CR_PREFLIGHT_KINDS; kind++)
+		if (found->counts[kind] && cr_preflight_certain(kind) && (kind == CR_PREFLIGHT_ACCEPT) == passing)
+			return true;
+	return false;
+}
+
+int verdict_before(const struct job *job, int patience_ms, struct cr_error *err)
+{
+	const int64_t end = cr_time_clock_ns(CLOCK_MONOTONIC) + patience_ms * INT64_C(1000000);
 	struct cr_preflight found;
 	char text[VERDICT_MAX];
-	bool certain = false;
 
-	/* whatever is wrong with the look, criu may do better */
-	if (verdict_look(job, BEFORE_S, &found, err) < 0) {
-		job_log(job, 1, "%s", err->text);
-		return 0;
-	}
-	for (uint32_t kind = 0; kind < CR_PREFLIGHT_KINDS; kind++)
-		certain = certain || (found.counts[kind] && cr_preflight_certain(kind));
-	if (!certain)
-		return 0;
+	do {
+		/* whatever is wrong with the look, criu may do better */
+		if (verdict_look(job, BEFORE_S, &found, err) < 0) {
+			job_log(job, 1, "%s", err->text);
+			return 0;
+		}
+		if (!certain(&found, false) && !certain(&found, true))
+			return 0;
+	} while (!certain(&found, false) && cr_time_clock_ns(CLOCK_MONOTONIC) < end &&
+		 poll(NULL, 0, AGAIN_MS) == 0);
 	log_write(job, &found);
 	verdict_text(job, &found, text);
 	return cr_error_set(err, ENOTSUP, "%s", text);

@@ -26,7 +26,7 @@ void verdict_text(const struct job *job, const struct cr_preflight *found, char 
 bool verdict_news(char told[VERDICT_MAX], const char *text);
 
 /* Before a dump: -1 when there is no use in freezing the tree. criu's log then says what it would have met. */
-int verdict_before(const struct job *job, struct cr_error *err);
+int verdict_before(const struct job *job, int patience_ms, struct cr_error *err);
 
 /* After one that failed, for the reason in err: name what is in the way before criu's words for it. */
 void verdict_after(const struct job *job, struct cr_error *err);

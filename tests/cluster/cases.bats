@@ -271,6 +271,26 @@ holds_refused() {
 	holds unix-dgram
 }
 
+@test "TCP: full in both directions, every byte" {
+	holds tcp-full
+}
+
+@test "TCP: one end or both have shut down, or closed" {
+	holds tcp-half
+}
+
+@test "TCP: a connection that nobody accepts" {
+	holds tcp-accept
+}
+
+@test "UNIX: a connection that nobody has accepted yet" {
+	holds unix-accept
+}
+
+@test "UNIX: one that has sent something already" {
+	holds unix-said
+}
+
 @test "half an UDP datagram" {
 	holds udp-cork
 }

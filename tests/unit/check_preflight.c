@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "../../libcrcore/cleanup.h"
 #include "../../libcrcore/pathlist.h"
@@ -562,7 +563,7 @@ START_TEST(tcp)
 	expect(CR_PREFLIGHT_TCP_SELF, 1000, 4, "to 127.0.0.1:50000, pid 1001 descriptor 3");
 	expect(CR_PREFLIGHT_TCP_SELF, 1001, 3, "to 127.0.0.1:8080, pid 1000 descriptor 4");
 	expect(CR_PREFLIGHT_TCP, 1001, 4, "to 4.3.2.1:6789, not established or closing");
-	expect(CR_PREFLIGHT_TCP, 1000, 5, "2 not accepted yet at port 8081");
+	expect(CR_PREFLIGHT_ACCEPT, 1000, 5, "2 at port 8081");
 	expect(CR_PREFLIGHT_TCP, 1001, 7, "to 10.0.0.5:22");
 	expect(CR_PREFLIGHT_TCP, 1001, 8, "to 2001:db8::1:22");
 	ck_assert_uint_eq(found.blockers, 6);
@@ -602,20 +603,20 @@ START_TEST(private_net)
 	look_with(nobody, 1, true);
 	ck_assert_uint_eq(found.blockers, 1);
 	ck_assert_uint_eq(found.warnings, 0);
-	expect(CR_PREFLIGHT_TCP, 1000, 5, "not accepted yet");
+	expect(CR_PREFLIGHT_ACCEPT, 1000, 5, "2 at port 8081");
 }
 END_TEST
 
 START_TEST(unix_sockets)
 {
 	static const struct cr_preflight_unix all[] = {
-		{201, 202, ""},
-		{202, 201, ""},
-		{203, 299, ""},
-		{204, 0, "/run/own"},
-		{205, 298, ""},
-		{298, 205, ""},
-		{299, 203, "/run/nscd/socket"},
+		{.ino = 201, .peer = 202},
+		{.ino = 202, .peer = 201},
+		{.ino = 203, .peer = 299},
+		{.ino = 204, .name = "/run/own", .waiting = 2},
+		{.ino = 205, .peer = 298},
+		{.ino = 298, .peer = 205},
+		{.ino = 299, .peer = 203, .name = "/run/nscd/socket"},
 	};
 
 	process(1000, 1, "a", "");
@@ -628,7 +629,41 @@ START_TEST(unix_sockets)
 	look_with(all, sizeof(all) / sizeof(all[0]), false);
 	expect(CR_PREFLIGHT_UNIX, 1001, 4, "to /run/nscd/socket");
 	expect(CR_PREFLIGHT_UNIX, 1001, 6, "");
-	ck_assert_uint_eq(found.blockers, 2);
+	expect(CR_PREFLIGHT_ACCEPT, 1001, 5, "2 at /run/own");
+	ck_assert_uint_eq(found.blockers, 3);
+}
+END_TEST
+
+/* Of those that nobody has accepted criu takes what has said nothing. */
+START_TEST(unix_waiting)
+{
+	cleanup_free struct cr_preflight_unix *all = NULL;
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), clients[3];
+	struct cr_error err = {0};
+	uint32_t waiting = 99;
+	struct stat st;
+	size_t n;
+
+	/* a name of the kernel's choice */
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&at, sizeof(at.sun_family)), 0);
+	ck_assert_int_eq(listen(listener, 3), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&at, &(socklen_t){sizeof(at)}), 0);
+	for (int i = 0; i < 3; i++) {
+		clients[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		ck_assert_int_eq(connect(clients[i], (struct sockaddr *)&at, sizeof(at.sun_family) + 6), 0);
+	}
+	ck_assert_int_eq(send(clients[1], "x", 1, 0), 1);
+	(void)close(clients[2]);
+	ck_assert_int_eq(fstat(listener, &st), 0);
+	if (preflight_unix(&all, &n, &err) < 0) {
+		ck_assert_int_eq(err.errnum, ENOTSUP); /* a kernel without unix_diag */
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (all[i].ino == st.st_ino)
+			waiting = all[i].waiting;
+	ck_assert_uint_eq(waiting, 2);
 }
 END_TEST
 
@@ -926,6 +961,6 @@ UNIT_MAIN("preflight", {kinds, false}, {fine, true}, {processes, true}, {called_
 	  {descriptors, true}, {memfd_program, true}, {sandboxes, true}, {high_descriptors, true},
 	  {memory_shared_with_the_parent, true}, {memory_shared_with_siblings, true}, {memory_of_ones_own, true},
 	  {files, true}, {odd_names, true}, {leases, true}, {long_paths, true}, {devices, true}, {mappings, true},
-	  {tcp, true}, {udp, true}, {private_net, true}, {unix_sockets, true}, {unix_asked, false}, {lost, true},
-	  {nonsense, true}, {nothing, true}, {many, true}, {inherited, true}, {pipes, true}, {late, true},
-	  {sets, false}, {hidden, true}, {texts, false})
+	  {tcp, true}, {udp, true}, {private_net, true}, {unix_sockets, true}, {unix_asked, false},
+	  {unix_waiting, false}, {lost, true}, {nonsense, true}, {nothing, true}, {many, true}, {inherited, true},
+	  {pipes, true}, {late, true}, {sets, false}, {hidden, true}, {texts, false})

@@ -1,0 +1,2 @@
+#!/bin/bash
+exec ./waiting unix said
