@@ -16,11 +16,15 @@
  *   recvmsg what waits at a UNIX socket goes on behind an empty datagram, and nothing but descriptors is beside
  * one
  *   linkat  a file whose name is gone while it has another: linked without a capability
+ *   libnet_build_tcp
+ *           the FIN that criu sends in the name of a peer has the window that this peer had told
  */
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -368,4 +372,47 @@ WRAPPER int linkat(int from_dir, const char *from, int to_dir, const char *to, i
 	if (rc < 0 && errno == EEXIST && unlinkat(to_dir, to, 0) == 0)
 		rc = NEXT(linkat)(AT_FDCWD, path, to_dir, to, AT_SYMLINK_FOLLOW);
 	return rc;
+}
+
+/* ---- half-closed connections ---- */
+
+static int window_fd = -1; /* of the connection that is being put back */
+
+/* criu sets the window of a connection, and then sends the FIN of its peer, if there was one. */
+WRAPPER int setsockopt(int fd, int level, int name, const void *value, socklen_t size)
+{
+	int rc = NEXT(setsockopt)(fd, level, name, value, size);
+
+	if (level == IPPROTO_TCP && name == TCP_REPAIR_WINDOW && rc == 0)
+		window_fd = fd;
+	return rc;
+}
+
+/* As a header has it; or what criu says, which is the connection's own, cut to 16 bits: 0 more often than not. */
+static uint16_t window_told(uint16_t win)
+{
+	struct tcp_repair_window window;
+	socklen_t size = sizeof(window);
+	struct tcp_info info;
+	uint32_t told;
+
+	if (window_fd < 0 || getsockopt(window_fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, &size) < 0)
+		return win;
+	size = sizeof(info);
+	if (getsockopt(window_fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+		return win;
+	told = window.snd_wnd >> info.tcpi_snd_wscale;
+	return told > UINT16_MAX ? UINT16_MAX : (uint16_t)told;
+}
+
+int32_t libnet_build_tcp(uint16_t source, uint16_t port, uint32_t seq, uint32_t ack, uint8_t control, uint16_t win,
+			 uint16_t sum, uint16_t urgent, uint16_t length, const uint8_t *payload, uint32_t size,
+			 void *net, int32_t tag);
+
+WRAPPER int32_t libnet_build_tcp(uint16_t source, uint16_t port, uint32_t seq, uint32_t ack, uint8_t control,
+				 uint16_t win, uint16_t sum, uint16_t urgent, uint16_t length,
+				 const uint8_t *payload, uint32_t size, void *net, int32_t tag)
+{
+	return NEXT(libnet_build_tcp)(source, port, seq, ack, control, window_told(win), sum, urgent, length,
+				      payload, size, net, tag);
 }
