@@ -4,24 +4,29 @@
 #include "criu.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "caps.h"
 #include "cleanup.h"
 #include "fs.h"
 #include "shim.h"
 #include "spawn.h"
 
-#define ARGS	96
-#define TEXTS	(SPAWN_PASS + 4)
-#define LOG_MAX (64u << 20)
+#define ARGS	      96
+#define TEXTS	      (SPAWN_PASS + 4)
+#define LOG_MAX	      (64u << 20)
+#define LOG_SETTLE_MS 5000
 
 /* a node that has more to do than it can takes long to start a program */
 #define VERSION_TRIES 3
@@ -34,6 +39,7 @@ struct command {
 	int n_text;
 	char env[6][PATH_MAX + 64];
 	const char *envp[9];
+	const char *verb;
 	bool overflow;
 };
 
@@ -84,8 +90,10 @@ static void command_init(struct command *c, const struct job *job, const struct 
 	/* criu's log and statistics go to the node's tmpfs: what is committed is hashed before criu has ended */
 	add(c, "--work-dir");
 	add(c, job->home);
+	/* its stdout: log_open() */
 	add(c, "--log-file");
-	addf(c, "%s.log", verb);
+	add(c, "-");
+	c->verb = verb;
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 		add(c, flags[i]);
 	/* a connection has both its ends in the job then, and criu may repair it */
@@ -115,9 +123,67 @@ static void preload_look(const struct job *job)
 			job->criu, CR_SHIM);
 }
 
+/* ---- criu's log ----
+ *
+ * criu has the job's own processes write to it, at a dump as at a restore, and a file may be longer than these are
+ * allowed (RLIMIT_FSIZE): they would die of it. So the log is a pipe, and a process of ours fills the file. */
+
+static pid_t log_writer = -1;
+static int log_end = -1; /* stays open: should the writer die, the job's processes are not to die of a SIGPIPE */
+
+static _Noreturn void log_write(int in, const char *path)
+{
+	int out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	struct cr_error err;
+	char text[16384];
+	ssize_t n;
+
+	if (dup2(in, 0) < 0 || (out >= 0 && dup2(out, 1) < 0) || syscall(SYS_close_range, 2, ~0U, 0) < 0 ||
+	    cr_caps_drop(&err) < 0)
+		_exit(1);
+	while ((n = read(0, text, sizeof(text))) > 0 || (n < 0 && errno == EINTR)) {
+		if (n > 0 && out >= 0 && cr_fs_write_all(1, text, (size_t)n, &err) < 0)
+			out = -1; /* no room: read on all the same */
+	}
+	_exit(0);
+}
+
+static int log_open(const struct job *job, const char *verb, struct cr_error *err)
+{
+	char path[PATH_MAX + 32];
+	int ends[2];
+
+	snprintf(path, sizeof(path), "%s/%s.log", job->home, verb);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return cr_error_sys(err, errno, "a pipe for criu's log");
+	log_writer = fork();
+	if (log_writer == 0)
+		log_write(ends[0], path);
+	log_end = ends[0];
+	if (log_writer > 0)
+		return ends[1];
+	close(ends[1]);
+	close(log_end);
+	return cr_error_sys(err, errno, "a process for criu's log");
+}
+
+/* All of it is in the file then: criu has ended. */
+static void log_settle(void)
+{
+	if (log_writer < 0)
+		return;
+	if (!spawn_ended(log_writer, LOG_SETTLE_MS)) {
+		kill(log_writer, SIGKILL);
+		(void)spawn_wait(log_writer, NULL);
+	}
+	close(log_end);
+	log_writer = -1;
+}
+
 static pid_t command_start(struct command *c, const struct job *job, const int *pass, int *pidfd,
 			   struct cr_error *err)
 {
+	cleanup_close int log = -1;
 	struct spawn s = {.argv = c->argv,
 			  .envp = c->envp,
 			  .cgroup = job->cgroup,
@@ -128,6 +194,9 @@ static pid_t command_start(struct command *c, const struct job *job, const int *
 	if (c->overflow)
 		return cr_error_set(err, ENOMEM, "no room for criu's arguments");
 	preload_look(job);
+	log = s.out = log_open(job, c->verb, err);
+	if (log < 0)
+		return -1;
 	for (int i = 0; pass && i < SPAWN_PASS && pass[i] > 0; i++)
 		s.pass[i] = pass[i];
 	return spawn_start(&s, pidfd, err);
@@ -224,6 +293,7 @@ void criu_log_reason(const struct job *job, const char *verb, char *buf, size_t 
 	char path[PATH_MAX + 32], line[1024];
 	cleanup_fclose FILE *f = NULL;
 
+	log_settle();
 	snprintf(path, sizeof(path), "%s/%s.log", job->home, verb);
 	f = fopen(path, "re");
 	buf[0] = '\0';
@@ -308,6 +378,7 @@ void criu_log_keep(const struct job *job, const char *verb)
 	struct cr_error err;
 	size_t size;
 
+	log_settle();
 	snprintf(from, sizeof(from), "%s/%s.log", job->home, verb);
 	if (cr_fs_read(from, LOG_MAX, &data, &size, &err) < 0)
 		return; /* criu had not started */

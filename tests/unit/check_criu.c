@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "../../spank_cr/init/criu.h"
+#include "../../spank_cr/init/spawn.h"
 
 START_TEST(versions_that_work)
 {
@@ -174,6 +175,25 @@ START_TEST(reason_in_the_log)
 }
 END_TEST
 
+/* Who may not write a file at all says something for criu. */
+START_TEST(log_without_a_file)
+{
+	const struct hook hook = {.path = "/none", .token = "none"};
+	struct job job = {.cgroup = -1, .log = -1, .wire = -1};
+	struct cr_error err = {0};
+	char text[512];
+	pid_t pid;
+
+	job.home = unit_dir;
+	job.criu = fake_criu("ulimit -f 0; echo '(00.1) Error (x.c:1): it may write no file'; exit 3");
+	pid = criu_dump_start(&job, &hook, false, NULL, &err);
+	ck_assert_msg(pid > 0, "%s", err.text);
+	ck_assert_int_eq(spawn_wait(pid, &err), 3 << 8);
+	criu_log_reason(&job, "dump", text, sizeof(text));
+	ck_assert_str_eq(text, "Error (x.c:1): it may write no file");
+}
+END_TEST
+
 /* A file that is not there any more is named in our words. */
 START_TEST(files_in_the_log)
 {
@@ -208,4 +228,4 @@ END_TEST
 
 UNIT_MAIN("criu", {versions_that_work, false}, {versions_too_old, false}, {versions_unreadable, false},
 	  {asked_for_its_version, true}, {asked_again, true}, {not_to_be_had, true}, {something_else, true},
-	  {reason_in_the_log, true}, {files_in_the_log, true})
+	  {reason_in_the_log, true}, {log_without_a_file, true}, {files_in_the_log, true})

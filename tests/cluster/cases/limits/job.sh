@@ -1,4 +1,4 @@
 #!/bin/bash
-# criu's log is longer than the shell may write
+# criu has the shell write to its log, which is longer than the shell may write
 ulimit -S -f 8
 ./limits
