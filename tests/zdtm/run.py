@@ -220,6 +220,11 @@ class Job:
             raise Failure("restore", "it began anew")
         return all(state("job", test) == "pass" for test in self.tests)
 
+    def cancel(self):
+        """It is over: nothing of it writes in the tests' directories any more."""
+        command("scancel", self.id)
+        until(lambda: job_state(self.id)[0] not in ("PENDING", "RUNNING", "COMPLETING"), pause=1)
+
     def criu(self, kind):
         errors = [line for line in read(self.store, "failed", kind + ".log").splitlines() if "Error" in line]
         return " | " + errors[0] if errors else ""
@@ -246,25 +251,24 @@ def vacated(tests):
     job = Job(tests)
     try:
         job.run()
-        verdicts = [(test, state("job", test)) for test in tests]
-        if len(tests) > 1:
-            good = [test for test, is_ in verdicts if is_ == "pass"]
-            results = [Result(test, None, "", job.able) for test in good]
-            results += [result for test in tests if test not in good for result in vacated([test])]
-        else:
-            results = [Result(test, is_ != "pass" and "result" or None, is_ != "pass" and output("job", test) or "",
-                              job.able) for test, is_ in verdicts]
+        results = [verdict(test, job) for test in tests]
     except (Failure, ValueError, subprocess.TimeoutExpired) as error:
-        command("scancel", job.id)
-        if len(tests) > 1:
-            return [result for part in parts(tests, str(error) + job.able) for result in vacated(part)]
-        results = [Result(tests[0], getattr(error, "verdict", "runner"), getattr(error, "why", str(error)), job.able)]
-    command("scancel", job.id)
+        results = [Result(test, getattr(error, "verdict", "runner"), getattr(error, "why", str(error)), job.able)
+                   for test in tests]
+    job.cancel()
+    good = [result for result in results if not result.verdict]
     if len(tests) == 1:
         tell(results[0])
-    else:
-        print("ok   " + " ".join(result.name for result in results if not result.verdict), flush=True)
-    return results
+        return results
+    print("ok   " + " ".join(result.name for result in good), flush=True)
+    left = [test for test, result in zip(tests, results) if result.verdict]
+    again = [[test] for test in left] if good else parts(left, results[0].why + job.able)
+    return good + [result for part in again if part for result in vacated(part)]
+
+
+def verdict(test, job):
+    good = state("job", test) == "pass"
+    return Result(test, None if good else "result", "" if good else output("job", test), job.able)
 
 
 def parts(tests, why):
