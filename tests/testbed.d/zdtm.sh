@@ -13,7 +13,7 @@ zdtm_main() {
 	tar -C "$CLONE/tests/zdtm" -c . | zdtm_node tar -C zdtm/runner -x
 	zdtm_node env ZDTM_AT_ONCE="${ZDTM_AT_ONCE:-6}" python3 zdtm/runner/run.py zdtm/runner/expected zdtm/results "$@" || rc=$?
 	zdtm_node cat zdtm/results >"$log/zdtm" || true
-	echo "zdtm: the list is $log/zdtm"
+	echo "zdtm: the list of what was found is $log/zdtm"
 	return "$rc"
 }
 
