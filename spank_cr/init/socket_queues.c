@@ -401,12 +401,17 @@ enum from {
 static ssize_t local_fetch(const struct local *l, const json_t *item, enum from from, struct msghdr *msg)
 {
 	bool empty = json_string_length(json_array_get(item, 2)) == 0;
+	ssize_t n;
 
 	if (from == NOTED || (from == QUEUE && empty)) {
 		msg->msg_controllen = 0;
 		return socket_bytes(json_array_get(item, 2), msg->msg_iov->iov_base, DATA_MAX);
 	}
-	return recvmsg(l->fd, msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	n = recvmsg(l->fd, msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	/* nobody may send another one's credentials, or nobody's */
+	if (n >= 0)
+		(void)shim_queue_control(msg);
+	return n;
 }
 
 static unsigned local_turn(const struct local *l, const json_t *queue, enum from from)

@@ -305,6 +305,29 @@ START_TEST(unix_datagrams_that_wait)
 }
 END_TEST
 
+/* What was sent before the receiver asks for credentials has nobody's. */
+START_TEST(unix_datagrams_with_credentials)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred))];
+	int fd = unix_socket(SOCK_DGRAM, "server"), one = unix_socket(SOCK_DGRAM, "one");
+	struct iovec iov = {(char[8]){0}, 8};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+	struct ucred who;
+
+	unix_send(one, fd, "1");
+	option_set(fd, SOL_SOCKET, SO_PASSCRED, 1);
+	ck_assert_str_eq(applied(taken()), "");
+	ck_assert_int_eq(recvmsg(fd, &msg, MSG_DONTWAIT), 1);
+	ck_assert_ptr_nonnull(CMSG_FIRSTHDR(&msg));
+	memcpy(&who, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(who));
+	ck_assert_int_eq(who.pid, getpid());
+	ck_assert_uint_eq(who.uid, getuid());
+	close(fd);
+	close(one);
+}
+END_TEST
+
 /* What criu has put back is right already, or something else altogether: then it stays. */
 START_TEST(unix_datagrams_that_stay)
 {
@@ -449,6 +472,6 @@ END_TEST
 
 UNIT_MAIN("sockets", {options_that_were_changed, false}, {groups_that_were_joined, false},
 	  {udp_datagrams_that_wait, false}, {udp_datagrams_from_afar, false}, {unix_datagrams_that_wait, false},
-	  {unix_datagrams_that_stay, false}, {unix_datagrams_that_are_empty, false},
-	  {unix_datagrams_that_criu_has_met, false}, {notes_that_are_damaged, false},
-	  {lists_that_are_damaged, false})
+	  {unix_datagrams_that_stay, false}, {unix_datagrams_with_credentials, false},
+	  {unix_datagrams_that_are_empty, false}, {unix_datagrams_that_criu_has_met, false},
+	  {notes_that_are_damaged, false}, {lists_that_are_damaged, false})
