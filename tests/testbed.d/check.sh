@@ -146,9 +146,14 @@ check_background() {
 	shift
 	call=$(printf '%q ' "$@")
 	CHECK_LOGS=$CHECK_LOGS CHECK_FILTER=$CHECK_FILTER setsid nice -n "$nice" \
-		bash "$TESTBED" internal eval ". ${TESTBED_LIB@Q}/check.sh; $call" </dev/null {CHECK_ALIVE}>&- {CHECK_LOCK}>&- &
+		bash "$TESTBED" internal eval ". ${TESTBED_LIB@Q}/check.sh; check_autogroup $nice; $call" </dev/null {CHECK_ALIVE}>&- {CHECK_LOCK}>&- &
 	CHECK_SESSIONS+=($!)
 	echo $! >>"$CHECK_LOGS/sessions"
+}
+
+# check_autogroup NICE - where each session is scheduled as one, a process's nice value counts in its session alone
+check_autogroup() {
+	! [ -w /proc/self/autogroup ] || echo "$1" >/proc/self/autogroup || true
 }
 
 # check_background_end - wait for all of it; what a session leaves behind ends with it
