@@ -11,7 +11,7 @@
 # Real daemons that lose nodes have time limits, and so have the tests; the machine may be anybody's. A few that fail are
 # run once more, alone, when all the rest is done. What they have printed stays, and the check ends with their names.
 
-CHECK_CLUSTERS=${TESTBED_CLUSTERS:-3}
+CHECK_CLUSTERS=${TESTBED_CLUSTERS:-2}
 # emulated processors have no time to spare
 [ -z "${TESTBED_IN_VM:-}" ] || CHECK_CLUSTERS=1
 # the shortest in which all of its kinds of interruption have a chance; make soak is the long one
