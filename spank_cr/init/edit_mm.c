@@ -176,8 +176,10 @@ static Criu__VmaEntry *entry_new(void)
 {
 	Criu__VmaEntry *entry = malloc(sizeof(*entry));
 
-	if (entry)
+	if (entry) {
 		criu__vma_entry__init(entry);
+		entry->fd = -1;
+	}
 	return entry;
 }
 

@@ -42,16 +42,22 @@ build_plugin_path() {
 	(cd "$layer" && find usr -name spank_cr.so -printf '/%p\n' | head -1)
 }
 
-# build_copy DIR - bring the sources in DIR up to date; kept times let make do only what is needed
+# build_copy DIR - bring the sources in DIR up to date. What has changed is told by its content, and gets the time of now:
+# by their own times a tree that was checked out before the last build would look older than what was built from another
 build_copy() {
 	local dir=$1
+	[ -d "$dir" ] || rm -f "$dir".{files,sums}.old
 	mkdir -p "$dir"
 	(cd "$CLONE" && build_files) >"$dir.files"
 	if [ -e "$dir.files.old" ]; then
 		(cd "$dir" && LC_ALL=C comm -z -23 "$dir.files.old" "$dir.files" | xargs -0r rm -f --)
 	fi
-	tar -C "$CLONE" --null -T "$dir.files" -cf - | tar -C "$dir" --no-same-owner -xf -
+	(cd "$CLONE" && xargs -0 sha256sum -- <"$dir.files" && xargs -0 stat -c '%a %n' -- <"$dir.files") | LC_ALL=C sort >"$dir.sums"
+	touch "$dir.sums.old"
+	LC_ALL=C comm -13 "$dir.sums.old" "$dir.sums" | sed -E 's/^[0-9a-f]+ +//' | sort -u >"$dir.changed"
+	tar -C "$CLONE" -T "$dir.changed" -cf - | tar -C "$dir" --no-same-owner -xmf -
 	mv "$dir.files" "$dir.files.old"
+	mv "$dir.sums" "$dir.sums.old"
 }
 
 # build_script - what runs in the root file system: $1 = configure arguments, $2.. = commands after make

@@ -56,7 +56,7 @@ static void *brief(void *arg)
 	pid_t tid = (pid_t)syscall(SYS_gettid);
 
 	dead[0] = timer(CLOCK_MONOTONIC, SIGEV_THREAD_ID, SIGUSR1, tid, 0, 0);
-	dead[1] = timer(CLOCK_MONOTONIC, SIGEV_THREAD_ID, SIGUSR1, tid, 1000, 1);
+	dead[1] = timer(CLOCK_MONOTONIC, SIGEV_THREAD_ID, SIGUSR1, tid, 100000, 1);
 	dead[2] = timer(CLOCK_MONOTONIC, SIGEV_THREAD_ID, SIGUSR1, tid, 0.3, 0.1);
 	return arg;
 }
@@ -127,7 +127,7 @@ int main(void)
 	pthread_create(&thread, NULL, lasting, NULL);
 	while (!long_tid)
 		usleep(1000);
-	silent = timer(CLOCK_MONOTONIC, SIGEV_NONE, 0, 0, 1000, 0);
+	silent = timer(CLOCK_MONOTONIC, SIGEV_NONE, 0, 0, 100000, 0);
 	waiting = timer(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGRTMIN + 1, 0, 0.1, 0.1);
 	once = timer(CLOCK_BOOTTIME, SIGEV_SIGNAL, SIGRTMIN + 2, 0, 0.1, 0);
 	processor = timer(CLOCK_PROCESS_CPUTIME_ID, SIGEV_SIGNAL, SIGRTMIN + 3, 0, 1000, 0);
@@ -142,9 +142,9 @@ int main(void)
 		usleep(100000);
 	result = fopen("result", "w");
 	say("the ended thread's, not armed", left(dead[0]) == 0);
-	say("the ended thread's, armed", left(dead[1]) > 800 && left(dead[1]) < 1000);
+	say("the ended thread's, armed", left(dead[1]) > 90000 && left(dead[1]) < 100000);
 	say("the ended thread's, expired", left(dead[2]) >= 0 && caught[SIGUSR1] == 0);
-	say("of no signal", left(silent) > 800 && left(silent) < 1000);
+	say("of no signal", left(silent) > 90000 && left(silent) < 100000);
 	say("of processor time", left(processor) > 990 && left(processor) <= 1000);
 	/* the first thread uses some, which does not count there */
 	for (double until = cpu() + 0.7; cpu() < until;)
