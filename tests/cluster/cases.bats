@@ -106,7 +106,7 @@ refused() {
 }
 
 wait_ready() {
-	wait_until 60 on n0 alice test -e "cases/run/$1/ready" || trouble "$1" "it is not ready"
+	wait_until 120 on n0 alice test -e "cases/run/$1/ready" || trouble "$1" "it is not ready"
 }
 
 # vacate NAME - is it said to be fine? Then to the other node with it; one that is refused stays where it is
