@@ -299,7 +299,7 @@ static ssize_t queue_look(int fd, uint64_t ino, struct msghdr *msg, int flags)
 	static uint64_t last;
 	static unsigned at;
 	const struct msghdr asked = *msg;
-	struct sockaddr_un from;
+	struct sockaddr_un from = {0};
 	bool any;
 	ssize_t n;
 

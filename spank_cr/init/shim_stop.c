@@ -83,7 +83,7 @@ static int threads_of(pid_t pid, pid_t tids[THREADS_MAX])
 static int child_signal(const struct shim_stop_calls *calls, pid_t pid)
 {
 	struct __ptrace_peeksiginfo_args args = {.flags = PTRACE_PEEKSIGINFO_SHARED, .nr = 1};
-	siginfo_t info;
+	siginfo_t info = {0};
 
 	for (; call(calls, PTRACE_PEEKSIGINFO, pid, (unsigned long)&args, &info) == 1; args.off++)
 		if (info.si_signo == SIGCHLD)
@@ -93,6 +93,7 @@ static int child_signal(const struct shim_stop_calls *calls, pid_t pid)
 
 static int mask_get(const struct shim_stop_calls *calls, pid_t pid, uint64_t *mask)
 {
+	*mask = 0;
 	return call(calls, PTRACE_GETSIGMASK, pid, sizeof(*mask), mask) < 0 ? -1 : 0;
 }
 

@@ -265,10 +265,12 @@ void sockets_apply(const json_t *noted, const pid_t *pids, size_t n, const struc
 		sockets_clear(&all);
 		return;
 	}
-	json_array_foreach (noted, i, item)
+	json_array_foreach (noted, i, item) {
 		socket_apply(item, &all, &m);
-	json_array_foreach (noted, i, item)
+	}
+	json_array_foreach (noted, i, item) {
 		socket_apply_late(item, &m);
+	}
 	sockets_clear(&all);
 	missed_log(&m, job);
 }

@@ -126,6 +126,8 @@ int main(void)
 	while (access("go", F_OK) < 0)
 		usleep(100000);
 	f = fopen("result", "w");
+	if (!f)
+		return 1;
 	for (size_t i = 0; i < N; i++) {
 		told(f, i, pids[i]);
 		if (members[i]) {
