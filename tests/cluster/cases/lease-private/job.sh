@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
 # to pack /tmp is to open what is in it, which would break the lease
 exec python3 -c '
 import fcntl, os, time

@@ -1,5 +1,7 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// lease.c - leases of its own (F_SETLEASE), as Samba and some caches take them: nothing that we do breaks one
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* lease.c - leases of its own (F_SETLEASE), as Samba and some caches take them: nothing that we do breaks one */
 
 #define _GNU_SOURCE
 #include <fcntl.h>

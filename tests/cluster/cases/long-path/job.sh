@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
 # works deeper than any path leads
 exec python3 -c '
 import os, time

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
 # what others do to inputs, directories and the program after the checkpoint (see meddle) holds no job back
 mkdir -p proj shut/in
 seq 1 5000 >input; seq 1 1000 >feed; seq 1 1000 >shrinks; seq 1 1000 >closed; seq 1 1000 >replaced; seq 1 1000 >shut/in/deep

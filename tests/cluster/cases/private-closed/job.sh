@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
 # keys and directories that nobody may read, in the directories that are the job's own
 for dir in /tmp /var/tmp /dev/shm; do
 	dir=$dir/private-closed

@@ -1,5 +1,7 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// answer.c - a library, of one build or the other; also a program that does nothing
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* answer.c - a library, of one build or the other; also a program that does nothing */
 
 int answer(void);
 #ifndef ANSWER

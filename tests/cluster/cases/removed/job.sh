@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
 # a library, a program and files that are replaced or removed where their user may not write, as upgrades do
 mkdir store
 gcc -shared -fPIC -DANSWER=1 -o store/libanswer.so answer.c

@@ -1,5 +1,7 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// filter.c - a system call filter that permits everything
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* filter.c - a system call filter that permits everything */
 
 #include <fcntl.h>
 #include <linux/filter.h>

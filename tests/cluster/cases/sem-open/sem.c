@@ -1,6 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// sem.c - named semaphores, and other files whose name is gone while they have another: sem_open makes a file,
-// links it to its name, and removes the first name, which the mapping has
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* sem.c - named semaphores, and other files whose name is gone while they have another: sem_open makes a file,
+ * links it to its name, and removes the first name, which the mapping has */
 
 #define _GNU_SOURCE
 #include <fcntl.h>

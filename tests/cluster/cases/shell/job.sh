@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
 # nothing that is hard: if this case fails, look at the cluster first
 exec 3> >(while read -r line; do echo "read $line"; done >lines)
 reader=$!

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
 # workers that are held until it is their turn, and a shell with job control, whose loop ends when a job stops
 set -m
 worker() {

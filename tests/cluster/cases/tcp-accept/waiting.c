@@ -1,6 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// waiting.c - a client has connected, and nobody has accepted it yet: over TCP, or to a UNIX socket; with `said`
-// it has sent its request already
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* waiting.c - a client has connected, and nobody has accepted it yet: over TCP, or to a UNIX socket; with `said`
+ * it has sent its request already */
 
 #include <fcntl.h>
 #include <netinet/in.h>

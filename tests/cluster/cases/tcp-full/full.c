@@ -1,6 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// full.c - connections over loopback that are full in both directions, read half, filled again, and then checked
-// to the last byte
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* full.c - connections over loopback that are full in both directions, read half, filled again, and then checked
+ * to the last byte */
 
 #include <arpa/inet.h>
 #include <errno.h>

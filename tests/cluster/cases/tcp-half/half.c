@@ -1,5 +1,7 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// half.c - connections that one end has shut down or closed, or both, with and without data that waits
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* half.c - connections that one end has shut down or closed, or both, with and without data that waits */
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,5 +1,7 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// timerfd.c - timerfds of all kinds: armed or not, expired and not read, read, with somebody who waits for them
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* timerfd.c - timerfds of all kinds: armed or not, expired and not read, read, with somebody who waits for them */
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -1,5 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// timers.c - POSIX timers: of a thread that has ended, of one that lives, pending, of no signal, of processor time
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* timers.c - POSIX timers: of a thread that has ended, of one that lives, pending, of no signal, of processor
+ * time */
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,6 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// tmpfile.c - files that were made without a name and are given one at the end, shared by two processes and
-// mapped; one in a directory that cannot be written any more, which stays without
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* tmpfile.c - files that were made without a name and are given one at the end, shared by two processes and
+ * mapped; one in a directory that cannot be written any more, which stays without */
 
 #define _GNU_SOURCE
 #include <errno.h>

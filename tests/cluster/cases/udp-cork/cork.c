@@ -1,5 +1,7 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// cork.c - half a datagram
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* cork.c - half a datagram */
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

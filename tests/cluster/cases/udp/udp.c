@@ -1,5 +1,7 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// udp.c - datagrams that wait to be read, options and multicast groups of sockets
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* udp.c - datagrams that wait to be read, options and multicast groups of sockets */
 
 #include <arpa/inet.h>
 #include <net/if.h>

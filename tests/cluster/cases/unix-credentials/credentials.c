@@ -1,5 +1,7 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// credentials.c - messages wait whose receiver is told who has sent them
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* credentials.c - messages wait whose receiver is told who has sent them */
 
 #define _GNU_SOURCE
 #include <stdio.h>

@@ -1,5 +1,7 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// dgram.c - requests wait at UNIX datagram sockets; each is answered to where it came from
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* dgram.c - requests wait at UNIX datagram sockets; each is answered to where it came from */
 
 #include <poll.h>
 #include <stddef.h>

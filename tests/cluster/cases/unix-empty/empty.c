@@ -1,5 +1,7 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
-// empty.c - empty datagrams among others, at the head and behind it, and the end of a connection
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* empty.c - empty datagrams among others, at the head and behind it, and the end of a connection */
 
 #include <errno.h>
 #include <poll.h>

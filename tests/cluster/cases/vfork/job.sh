@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
 # what works beside it must not stand still for it
 (last=$(date +%s%N); until [ -e go ]; do
 	sleep 0.2
