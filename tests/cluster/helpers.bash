@@ -335,11 +335,10 @@ only_n1() {
 	on n0 root scontrol update nodename=n2 state=drain reason="the jobs are to start on n1"
 }
 
-# lose_node NODE - it loses its power, and Slurm is told so: to find out by itself takes it half a minute (nodeloss.bats,
-# slurm.bats). What becomes of the node's jobs is the same
+# lose_node NODE - it loses its power; Slurm finds out within half a minute. It is not told by state=down: a registration of
+# the node's that is still on its way would bring it back (ReturnToService), and jobs would be sent there once more
 lose_node() {
 	"$TESTBED" kill-node "$1"
-	on n0 root scontrol update nodename="$1" state=down reason="it has lost its power"
 }
 
 # lose_n1 NAME... - n1 loses its power; returns when each of the jobs goes on on n2 from its checkpoint
