@@ -47,7 +47,7 @@ bench_main() {
 	"$TESTBED" up
 	BENCH_DATA=$STATE/shared/bench/results
 	rm -rf "$STATE/shared/bench" "$BENCH_JSON"
-	install -d -m 755 "$STATE/shared/bench" "$BENCH_DATA"
+	install -d -m 755 "$STATE/shared/bench" "$BENCH_DATA" "$(dirname "$BENCH_JSON")"
 	bench_programs
 	for part in "${parts[@]}"; do
 		say "bench: $part"

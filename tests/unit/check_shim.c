@@ -109,11 +109,13 @@ static void *thread_wait(void *arg)
 static _Noreturn void parent_run(int gate, int tell)
 {
 	const struct sigaction action = {.sa_handler = child_heard, .sa_flags = SA_RESTART};
-	pid_t child = fork();
+	siginfo_t info = {0};
 	pthread_t thread;
-	int status;
+	pid_t child;
 	char byte;
 
+	sigaction(SIGCHLD, &action, NULL);
+	child = fork();
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		child = getpid();
@@ -122,11 +124,14 @@ static _Noreturn void parent_run(int gate, int tell)
 			_exit(1);
 		thread_wait(NULL);
 	}
-	sigaction(SIGCHLD, &action, NULL);
 	(void)!read(gate, &byte, 1);
-	status = heard * 10 + (waitpid(-1, &(int){0}, WUNTRACED | WNOHANG) > 0);
+	/* the kernel tells a parent a moment after the last of the threads is seen to stand */
+	for (int i = 0; i < 20 && !info.si_pid; i++) {
+		usleep(10000);
+		waitid(P_PID, (id_t)child, &info, WSTOPPED | WNOHANG);
+	}
 	kill(child, SIGKILL);
-	_exit(status);
+	_exit(heard * 10 + (info.si_pid == child));
 }
 
 static void seize(pid_t tid)
@@ -169,7 +174,7 @@ static _Noreturn void stop_act(void)
 	ptrace(PTRACE_DETACH, parent, NULL, NULL);
 	ptrace(PTRACE_DETACH, child, NULL, NULL);
 	ptrace(PTRACE_DETACH, tid, NULL, NULL);
-	while (cr_proc_state(child) != 'T')
+	while (cr_proc_state(child) != 'T' || cr_proc_state(tid) != 'T')
 		usleep(10000);
 	if (write(gate[1], "g", 1) != 1 || waitpid(parent, &status, 0) != parent)
 		_exit(93);

@@ -6,18 +6,23 @@ worker() {
 	local i
 	for i in 1 2 3 4 5 6; do
 		echo "$1 $i"
-		sleep 0.1
+		until [ "$i" -lt 3 ] || [ -e on ]; do sleep 0.1; done
 	done
 }
 worker A >a &
 A=$!
 worker B >b &
 B=$!
+stands() {
+	until [ "$(awk '/^State/ {print $2}' /proc/$1/status)" = T ]; do sleep 0.1; done
+	# the shell is to hear of one before the other
+	sleep 0.2
+}
 sleep 0.25
 kill -STOP -$A
+stands $A
 kill -TSTP -$B
-until [ "$(awk '/^State/ {print $2}' /proc/$A/status /proc/$B/status | tr -d '\n')" = TT ]; do sleep 0.1; done
-sleep 0.2
+stands $B
 before=$(cat a b)
 ./stopped &
 C=$!
@@ -26,6 +31,7 @@ until [ -e ready ] && [ -e go ]; do sleep 0.2; done
 {
 	[ "$before" = "$(cat a b)" ] && echo "stood still"
 	jobs %1 %2 | sed 's/ \{2,\}.*//; s/Stopped.*/Stopped/'
+	touch on
 	kill -CONT -$A -$B
 	wait $A
 	echo "A: $?"
