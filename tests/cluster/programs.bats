@@ -101,9 +101,10 @@ prepare() {
 		HOME=/tmp/go.$$; go build -o routines routines.go; go clean -cache; rm -rf "$HOME"'
 }
 
-# script COMMAND - the job's script, and that of the run alone
+# script COMMAND - the job's script, and that of the run alone. There are more of them than processors: they work in the time
+# that Slurm and the checkpoints leave
 script() {
-	echo "S=\$HOME/programs; export S; echo started >>starts; $1"
+	echo "renice -n 19 \$\$ >/dev/null; S=\$HOME/programs; export S; echo started >>starts; $1"
 }
 
 submit_one() {

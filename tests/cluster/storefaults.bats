@@ -286,7 +286,7 @@ killed_frozen() {
 	local before process=$1 seconds
 	shift
 	name=plain
-	start 60 --checkpoint-pool=1M --checkpoint-compress=12
+	start 24 --checkpoint-pool=1M --checkpoint-compress=12
 	create
 	for seconds; do
 		before=$(newest "$job")

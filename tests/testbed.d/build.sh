@@ -60,8 +60,13 @@ build_copy() {
 	mv "$dir.sums" "$dir.sums.old"
 }
 
-# build_script - what runs in the root file system: $1 = configure arguments, $2.. = commands after make
+# build_script - what runs in the root file system, with configure's arguments
 build_script() {
+	build_configure_script
+	echo 'make -j"$(nproc)"'
+}
+
+build_configure_script() {
 	cat <<-'EOF'
 	set -eu
 	multiarch=$(gcc -print-multiarch)
@@ -76,7 +81,6 @@ build_script() {
 		../src/configure "$@"
 		echo "$*" >configured-with
 	fi
-	make -j"$(nproc)"
 	EOF
 }
 
@@ -89,7 +93,7 @@ build_install() {
 		rm -f "$STATE/install/current"
 		return
 	fi
-	hash=$(hash_of <<<"$(build_hash) $(rootfs_path base) $(declare -f build_script)")
+	hash=$(hash_of <<<"$(build_hash) $(rootfs_path base) $(declare -f build_script build_configure_script)")
 	mkdir -p "$STATE/install" "$STATE/log"
 	if [ ! -d "$STATE/install/$hash" ]; then
 		say "building the project (log: $log)"

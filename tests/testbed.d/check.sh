@@ -227,12 +227,7 @@ check_run() {
 check_built() {
 	local name=$1 rootfs=$2 dir=$STATE/build/check-$1
 	shift 2
-	if ! build_possible; then
-		check_skip "$name" "there is no configure.ac"
-		return
-	fi
-	rootfs_make "$rootfs"
-	build_copy "$dir/src"
+	check_sources "$name" "$rootfs" || return 0
 	check_run "$name: builds without warnings" "$name.build" \
 		rootfs_run "$(rootfs_path "$rootfs")" "$dir" sh -c "$(build_script)" sh "$@" || return 0
 	rm -f "$dir"/obj/tests/unit/*.trs "$dir"/obj/*.trs "$dir"/obj/*.log
@@ -241,6 +236,16 @@ check_built() {
 		sh -c 'cd /build/obj && ASAN_OPTIONS=detect_leaks=1 CK_TIMEOUT_MULTIPLIER=5 make -k -j"$(nproc)" check VERBOSE=1' \
 		>"$CHECK_LOGS/$name.check" 2>&1 </dev/null || true
 	check_automake "$name" "$CHECK_LOGS/$name.check"
+}
+
+# check_sources NAME ROOTFS - what NAME builds, and where
+check_sources() {
+	if ! build_possible; then
+		check_skip "$1" "there is no configure.ac"
+		return 1
+	fi
+	rootfs_make "$2"
+	build_copy "$STATE/build/check-$1/src"
 }
 
 # check_automake NAME LOG - count the lines of automake's test driver
@@ -262,21 +267,19 @@ check_automake() {
 	fi
 }
 
+# check_build - what is released is complete: it builds without warnings, passes its unit tests, installs and uninstalls by
+# itself
 check_build() {
-	check_built build base CFLAGS='-O2 -g -Wall -Wextra -Werror'
-	check_dist
-}
-
-# check_dist - what is released is complete: it builds, passes its unit tests, installs and uninstalls by itself
-check_dist() {
 	local dir=$STATE/build/check-build
-	if [ ! -e "$dir/obj/Makefile" ]; then
-		check_skip "build: make distcheck" "nothing is configured"
-		return
-	fi
+	check_sources build base || return 0
 	# shellcheck disable=SC2016 # expanded over there
-	check_run "build: make distcheck" build.dist rootfs_run "$(rootfs_path base)" "$dir" \
-		sh -c 'cd /build/obj && rm -rf spank_cr-*/ && CK_TIMEOUT_MULTIPLIER=5 make -j"$(nproc)" distcheck && rm -f spank_cr-*.tar.*' || true
+	check_run "build: make distcheck, without warnings" build.dist rootfs_run "$(rootfs_path base)" "$dir" \
+		sh -c "$(build_configure_script)"'
+			rm -rf spank_cr-*/
+			CK_TIMEOUT_MULTIPLIER=5 make -j"$(nproc)" distcheck VERBOSE=1 \
+				DISTCHECK_CONFIGURE_FLAGS="CFLAGS=\"-O2 -g -Wall -Wextra -Werror\""
+			rm -f spank_cr-*.tar.*' sh || true
+	check_automake build "$CHECK_LOGS/build.dist"
 }
 
 check_sanitizers() {

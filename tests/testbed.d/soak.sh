@@ -9,7 +9,8 @@
 
 SOAK_MINUTES=${SOAK_MINUTES:-60}
 SOAK_STORE=2000M
-SOAK_EVERY=15s # --checkpoint=
+SOAK_EVERY=${SOAK_EVERY:-15s} # --checkpoint=
+SOAK_JOBS=${SOAK_JOBS:-}      # their names; all of them
 # bob's jobs: what a user may have in pipes on a machine (fs.pipe-user-pages-soft) would otherwise be short for the tests
 # of alice's beside it, and for criu
 export SUBMIT_USER=bob
@@ -26,7 +27,7 @@ soak_main() {
 	[[ $SOAK_SEED =~ ^[0-9]+$ ]] || die "SOAK_SEED is a number"
 	soak_lock
 	"$TESTBED" down
-	export SOAK_MINUTES SOAK_SEED TESTBED_PROGRAMS=1 TESTBED_MEMORY="${TESTBED_MEMORY:-8000}" TESTBED_STORE_SIZE=$SOAK_STORE
+	export SOAK_MINUTES SOAK_SEED SOAK_EVERY SOAK_JOBS TESTBED_PROGRAMS=1 TESTBED_MEMORY="${TESTBED_MEMORY:-8000}" TESTBED_STORE_SIZE=$SOAK_STORE
 	exec unshare --mount --propagation private \
 		bash "$TESTBED" internal eval ". ${TESTBED_LIB@Q}/soak.sh; soak_run"
 }
@@ -78,13 +79,14 @@ soak_end() {
 	exit "$rc"
 }
 
+# soak_jobs - the lines of tests/soak/jobs that are wanted
 soak_jobs() {
-	grep -v '^#' "$CLONE/tests/soak/jobs"
+	awk -v names=" $SOAK_JOBS " '!/^#/ && (names == "  " || index(names, " " $1 " "))' "$CLONE/tests/soak/jobs"
 }
 
-# soak_script NAME COMMAND - a job's script, and that of the run alone
+# soak_script COMMAND - a job's script, and that of the run alone. There are more of them than processors
 soak_script() {
-	echo "P=$SOAK_DIR/programs S=$SOAK_DIR/source; export P S; echo started >>starts; $1"
+	echo "renice -n 19 \$\$ >/dev/null; P=$SOAK_DIR/programs S=$SOAK_DIR/source; export P S; echo started >>starts; $1"
 }
 
 # soak_prepare - the programs, and the results of those that are compared with a run alone
