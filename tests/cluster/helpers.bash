@@ -5,6 +5,11 @@
 # The tests run on the machine that carries the testbed, against the cluster that is up.
 
 TESTBED=$(realpath "${BATS_TEST_DIRNAME:-.}/../testbed")
+STATE=$(realpath -m "${TESTBED_STATE:-/var/cache/spank_cr-testbed}")
+# shellcheck source=tests/testbed.d/enter.sh
+. "$TESTBED.d/enter.sh"
+# a process that only waits costs more than all else that is done while waiting
+enable -f /usr/lib/bash/sleep sleep 2>/dev/null || true
 
 # the virtual machine is emulated: everything takes longer, and so may every wait
 PATIENCE=${TESTBED_IN_VM:+8}
@@ -18,16 +23,16 @@ COUNT='i=0; until [ -e "stop.$SLURM_JOB_ID" ]; do echo $((i++)); sleep 0.1; done
 
 # on NODE USER CMD... - run CMD there; its exit status is ours
 on() {
-	local node=$1 user=$2
-	shift 2
-	"$TESTBED" sh "$node" --user "$user" "$@"
+	(enter_node "$@")
 }
 
-# submit [SBATCH-OPTION]... SCRIPT - SCRIPT (text) as a batch job of alice's; prints the job id
+# submit [SBATCH-OPTION]... SCRIPT - SCRIPT (text) as a batch job of alice's, in which sleep starts no process; prints the job
+# id
 submit() {
 	local script=${*: -1}
 	set -- "${@:1:$#-1}"
 	on n0 "${SUBMIT_USER:-alice}" sbatch --parsable "$@" <<<"#!/bin/bash
+enable -f /usr/lib/bash/sleep sleep
 $script"
 }
 

@@ -169,7 +169,7 @@ caught_frozen() {
 		# into about: a line of each task; fails unless criu traces all of them
 		look() {
 			local pid key value rest name state tracer rc=0
-			all=() about=
+			all=() about= some=
 			tasks "$main"
 			for pid in "${all[@]}"; do
 				tracer=
@@ -181,7 +181,7 @@ caught_frozen() {
 					esac
 				done <"/proc/$pid/status"
 				about+=" $name $state $tracer"
-				[ "$tracer" = "$criu" ] || rc=1
+				if [ "$tracer" = "$criu" ]; then some=yes; else rc=1; fi
 			done
 			[ -n "$about" ] && return "$rc"
 		}
@@ -194,8 +194,10 @@ caught_frozen() {
 			child "$worker" criu && criu=$found && mapfile -d "" args <"/proc/$criu/cmdline" && [ "${args[1]}" = dump ]; do
 			pause 0.01
 		done
-		kill -s STOP "$writer"
 		until look; do
+			# not before criu has said to the writer what it is to write: it would wait for that, with nothing frozen
+			[ -z "$some" ] || kill -s STOP "$writer"
+			[ -e "/proc/$criu" ] || { echo "criu ended unseen"; exit 1; }
 			pause 0.01
 		done
 		kill -s CONT "$writer"

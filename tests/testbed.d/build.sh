@@ -78,7 +78,8 @@ build_configure_script() {
 		--libdir="/usr/lib/$multiarch" "$@"
 	if [ ! Makefile -nt ../src/configure ] || [ "$(cat configured-with)" != "$*" ]; then
 		find . -mindepth 1 -delete
-		../src/configure "$@"
+		# dash is twice as fast as bash, also as what runs libtool
+		CONFIG_SHELL=/bin/sh ../src/configure "$@"
 		echo "$*" >configured-with
 	fi
 	EOF

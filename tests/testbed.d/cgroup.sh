@@ -69,15 +69,6 @@ cgroup_enable_v2() {
 	done
 }
 
-# cgroup_join NODE - move this very process (not a subshell) into the node's cgroups
-cgroup_join() {
-	local dir
-	while read -r dir; do
-		[ ! -d "$dir/outside.scope" ] || dir=$dir/outside.scope # version 2, see cgroup_settle
-		echo "$BASHPID" >"$dir/cgroup.procs"
-	done <"$STATE/run/$1/cgroups"
-}
-
 # cgroup_settle NODE - version 2: a cgroup has processes or controllers for its children, not both, so the node's
 # first processes move out of its root; those outside of its pid namespace to a place of their own, for slurmd
 # refuses to share a cgroup with processes that it cannot see
@@ -96,17 +87,6 @@ cgroup_settle() {
 		done
 	done
 	cgroup_enable_v2 "$dir"
-}
-
-# cgroup_enter_script - for sh -c, root in a node: from outside.scope to where the node's own processes are (slurmd
-# moves them down to take the controllers it needs), then become "$@"
-cgroup_enter_script() {
-	cat <<-'EOF'
-	scope=/sys/fs/cgroup/init.scope
-	while [ -d "$scope/system" ]; do scope=$scope/system; done
-	echo 0 >"$scope/cgroup.procs"
-	exec "$@"
-	EOF
 }
 
 # cgroup_remove NODE - what a dead node left behind

@@ -26,6 +26,7 @@ check_cluster() {
 	# for programs.bats: what it runs, and nodes with room for all of it
 	[ -n "${TESTBED_IN_VM:-}" ] || local -x TESTBED_PROGRAMS=1 TESTBED_ACCOUNTING=1 TESTBED_MEMORY="${TESTBED_MEMORY:-8000}"
 	host_need bats:bats pkill:procps
+	[ -e /usr/lib/bash/sleep ] || host_apt_install bash-builtins
 	mkdir -p "$dir"
 	check_queue_fill "$dir"
 	items=$(wc -l <"$dir/queue")

@@ -24,21 +24,12 @@ node_check() {
 
 # node_pid NODE - host pid of its pid 1; fails when the node is not running
 node_pid() {
-	local pid start boot now
-	read -r pid start boot 2>/dev/null <"$STATE/run/$1/init" || return 1
-	[ "$boot" = "$(</proc/sys/kernel/random/boot_id)" ] || return 1
-	now=$(node_start_time "$pid") && [ "$now" = "$start" ] || return 1
-	echo "$pid"
+	enter_pid "$1" && echo "$ENTER_PID"
 }
 
 # node_start_time PID - field 22 of its stat; fails for a process that is gone or a zombie
 node_start_time() {
-	local stat
-	{ stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
-	# shellcheck disable=SC2086
-	set -- ${stat##*) }
-	[ "$1" != Z ] && [ "$1" != X ] || return 1
-	echo "${20}"
+	enter_start_time "$1" && echo "$ENTER_TIME"
 }
 
 node_alive() {
@@ -99,7 +90,7 @@ node_keep() {
 
 # node_launch NODE LAYERS - the process that becomes the parent of the node's pid 1
 node_launch() {
-	cgroup_join "$1"
+	enter_cgroups "$1"
 	exec unshare --mount --uts --ipc --net --pid --cgroup --fork --kill-child=SIGKILL --propagation private \
 		bash "$TESTBED" internal node_boot "$@"
 }
@@ -186,36 +177,16 @@ node_cable_verb() {
 	ip -n "$TAG" link set "$2" "$1"
 }
 
-# node_home PASSWD USER
-node_home() {
-	local name home
-	while IFS=: read -r name _ _ _ _ home _; do
-		[ "$name" != "$2" ] || break
-	done <"$1"
-	[ "$name" = "$2" ] && echo "$home"
-}
-
 # node_sh NODE [--user USER] CMD... - in the node's namespaces and cgroup; the exit status is CMD's
 node_sh() {
-	local node=${1:-} user=root home=/root pid
+	local node=${1:-} user=root
 	[ $# -ge 1 ] || die "usage: tests/testbed sh NODE [--user USER] CMD..."
 	shift
-	node_check "$node"
 	if [ "${1:-}" = --user ]; then
 		user=${2:?}
 		shift 2
 	fi
 	[ "${1:-}" != -- ] || shift
 	[ $# -gt 0 ] || set -- bash -l
-	pid=$(node_pid "$node") || die "node $node is not running"
-	if [ "$user" != root ]; then
-		home=$(node_home "/proc/$pid/root/etc/passwd" "$user") || die "node $node has no user $user"
-		set -- setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"
-	fi
-	[ "$(cgroup_version)" = 1 ] || set -- sh -c "$(cgroup_enter_script)" sh "$@"
-	cgroup_join "$node"
-	exec nsenter --target "$pid" --mount --uts --ipc --net --pid --cgroup --root --wd=/ -- \
-		env -i -C "$home" PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin LANG=C.UTF-8 \
-		TERM="${TERM:-dumb}" HOME="$home" USER="$user" LOGNAME="$user" SHELL=/bin/bash "$@" \
-		{LOCK_FD}>&-
+	enter_node "$node" "$user" "$@" {LOCK_FD}>&-
 }

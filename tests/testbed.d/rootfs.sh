@@ -15,7 +15,7 @@ ROOTFS_BASE_PACKAGES=(
 	build-essential autoconf automake libtool pkg-config
 	libslurm-dev libmunge-dev libcap-dev libjansson-dev libsodium-dev libzstd-dev libxxhash-dev
 	libarchive-dev libelf-dev libprotobuf-c-dev protobuf-c-compiler check
-	bats python3 python3-numpy lammps openmpi-bin jq
+	bats bash-builtins python3 python3-numpy lammps openmpi-bin jq
 	procps psmisc iproute2 util-linux strace tar
 	clang-format clang-tidy cppcheck shellcheck mandoc
 )
