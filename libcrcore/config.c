@@ -34,7 +34,7 @@ void cr_config_init(struct cr_config *config)
 		.max_share = 5,
 		.preflight = 5,
 		.fence = 10,
-		.ghost_limit = 64u << 20,
+		.ghost_limit = 1u << 30,
 		.files = CR_FILES_COPY,
 		.file_limit = 64u << 20,
 		.rollback_limit = UINT64_C(4) << 30,

@@ -31,6 +31,8 @@ setup_file() {
 	program blocker
 	on n1 alice tee outside.py <"$BATS_TEST_DIRNAME/outside.py" >/dev/null
 	local name
+	# for what is refused because of it
+	site_arguments ghost_limit=64M
 	for name in processes descriptors counters sockets; do
 		export "JOB_$name=$(submit --nodelist=n1 --mem=200M --checkpoint=1h --output=out.%j --error=errors.%j "$(driver)")"
 	done
@@ -50,6 +52,7 @@ teardown() {
 
 teardown_file() {
 	cancel_all
+	site_arguments_reset
 	on n1 root groupdel blockers || true
 }
 

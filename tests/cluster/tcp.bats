@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tcp.bats - busy connections over loopback through checkpoints and restores in a row: none hangs, every byte is checked
+# tcp.bats - busy and full connections over loopback through checkpoints and restores in a row: none hangs, every byte is checked
 #
-# TCP_ROUNDS=N bats tests/cluster/tcp.bats takes more of them than the five that are enough for every day.
+# TCP_ROUNDS=N tests/testbed check tcp takes more of them than the five that are enough for every day; make soak does.
 
 load helpers
 
@@ -13,7 +13,7 @@ setup() {
 
 teardown() {
 	cancel_all
-	on n0 alice rm -f busy.0 busy.1 busy.bad busy.stop
+	on n0 alice sh -c 'rm -f busy.* refill.* full.* go.*'
 }
 
 # all_move - each connection has had a message since the last call of this kind began, at both ends
@@ -39,19 +39,28 @@ _all_moved() {
 	done
 }
 
-@test "twelve busy connections go on after each checkpoint and each restore" {
-	on n0 alice tee busy.py <"$BATS_TEST_DIRNAME/busy.py" >/dev/null
+@test "twelve busy connections and six full ones go on after each checkpoint and each restore" {
+	for program in busy refill; do
+		on n0 alice tee "$program.py" <"$BATS_TEST_DIRNAME/$program.py" >/dev/null
+	done
 	job=$(submit --checkpoint=1h --checkpoint-net=private --mem=300 --output=out.%j 'exec python3 busy.py 12')
+	full=$(submit --checkpoint=1h --checkpoint-net=private --mem=300 --output=refill.out --chdir=/shared/home/alice \
+		"exec python3 refill.py $TCP_ROUNDS")
 	wait_file alice busy.0 . 30
 	wait_file alice busy.1 . 30
 	for ((round = 1; round <= TCP_ROUNDS; round++)); do
-		on n0 alice scheckpoint create "$job"
+		wait_until 60 on n0 alice test -e "full.$round"
+		on n0 alice scheckpoint create "$job" "$full"
 		all_move
-		on n0 alice scheckpoint vacate "$job"
+		on n0 alice scheckpoint vacate "$job" "$full"
 		wait_restored "$job" "$round" 60
+		wait_restored "$full" "$round" 60
+		on n0 alice touch "go.$round"
 		all_move
 		not on n0 alice cat busy.bad
+		wait_file alice refill.out "^$round whole$" 70
 	done
 	on n0 alice touch busy.stop
 	wait_state "$job" COMPLETED 30
+	wait_state "$full" COMPLETED 30
 }

@@ -33,7 +33,7 @@ START_TEST(defaults)
 	ck_assert_int_eq(config.max_share, 5);
 	ck_assert_int_eq(config.preflight, 5);
 	ck_assert_int_eq(config.fence, 10);
-	ck_assert_uint_eq(config.ghost_limit, 64u << 20);
+	ck_assert_uint_eq(config.ghost_limit, 1u << 30);
 	ck_assert_int_eq(config.files, CR_FILES_COPY);
 	ck_assert_uint_eq(config.file_limit, 64u << 20);
 	ck_assert_uint_eq(config.rollback_limit, (uint64_t)4 << 30);
