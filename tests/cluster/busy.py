@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # busy.py - N connections over loopback between two processes, messages of 1 to 300,000 bytes both ways, each byte
-# checked; once a second busy.0 and busy.1 say how many messages each connection has had. Until a file busy.stop is there.
+# checked; once a second busy.0 and busy.1 say how many messages each connection has had, and busy.silence gets a line with the
+# longest time in milliseconds in which one of them had none. Until a file busy.stop is there.
 import os
 import random
 import socket
@@ -12,6 +13,7 @@ import time
 N = int(sys.argv[1])
 SIZES = (1, 7, 100, 1500, 65536, 300000)
 counts = [0] * N
+silence = [0] * N
 
 
 def take(s, n):
@@ -30,6 +32,7 @@ def message(i, seq, n):
 
 def talk(s, i):
     rnd = random.Random(i)
+    last = time.monotonic()
     while True:
         n = rnd.choice(SIZES)
         s.sendall(struct.pack("!II", counts[i], n) + message(i, counts[i], n))
@@ -38,6 +41,8 @@ def talk(s, i):
             open("busy.bad", "a").write(f"{i}: {counts[i]}, got {seq} of {m} bytes\n")
             os._exit(3)
         counts[i] += 1
+        silence[i] = max(silence[i], time.monotonic() - last)
+        last = time.monotonic()
         time.sleep(0.01)
 
 
@@ -57,3 +62,6 @@ while not os.path.exists("busy.stop"):
     with open(f"busy.{me}.new", "w") as f:
         f.write(" ".join(map(str, counts)) + "\n")
     os.rename(f"busy.{me}.new", f"busy.{me}")
+    with open("busy.silence", "a") as f:
+        f.write("%d\n" % (max(silence) * 1000))
+    silence[:] = [0] * N

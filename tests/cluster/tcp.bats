@@ -39,6 +39,12 @@ _all_moved() {
 	done
 }
 
+# tell_silence WHAT - the longest time in which a connection had no message
+tell_silence() {
+	echo "# round $round, $1: a connection was silent for $(on n0 alice sh -c 'sort -n busy.silence | tail -1; rm busy.silence') ms," \
+		"the job stood still for $(records "$job" 'max_by(.generation).freeze_ms') ms" >&3
+}
+
 @test "twelve busy connections and six full ones go on after each checkpoint and each restore" {
 	for program in busy refill; do
 		on n0 alice tee "$program.py" <"$BATS_TEST_DIRNAME/$program.py" >/dev/null
@@ -52,11 +58,13 @@ _all_moved() {
 		wait_until 60 on n0 alice test -e "full.$round"
 		on n0 alice scheckpoint create "$job" "$full"
 		all_move
+		tell_silence checkpoint
 		on n0 alice scheckpoint vacate "$job" "$full"
 		wait_restored "$job" "$round" 60
 		wait_restored "$full" "$round" 60
 		on n0 alice touch "go.$round"
 		all_move
+		tell_silence restore
 		not on n0 alice cat busy.bad
 		wait_file alice refill.out "^$round whole$" 70
 	done
