@@ -50,8 +50,9 @@ start() {
 	shift
 	job=$(submit --nodelist=n1 --checkpoint=1h --checkpoint-dir="/mnt/$name" --output=out.%j "$@" \
 		"python3 -c 'import os, time, zlib
+b = bytearray($mib << 20)
 while True:
-	b = os.urandom($mib << 19).hex().encode()
+	for at in range(0, len(b), 1 << 16): b[at:at + (1 << 16)] = os.urandom(1 << 15).hex().encode()
 	sum = zlib.crc32(b)
 	time.sleep(0.3)
 	if zlib.crc32(b) != sum: print(\"damaged\", flush=True)' &
@@ -168,18 +169,21 @@ caught_frozen() {
 		}
 		# into about: a line of each task; fails unless criu traces all of them
 		look() {
-			local pid key value rest name state tracer rc=0
+			local pid lines line value name state tracer rc=0
 			all=() about= some=
 			tasks "$main"
 			for pid in "${all[@]}"; do
 				tracer=
-				while read -r key value rest; do
-					case $key in
-					Name:) name=$value ;;
-					State:) state=$value ;;
-					TracerPid:) tracer=$value ;;
+				# at once: its lines move while criu runs code in the task, or stops it
+				mapfile -t lines <"/proc/$pid/status"
+				for line in "${lines[@]}"; do
+					value=${line#*:[[:space:]]} value=${value%% *}
+					case $line in
+					Name:*) name=$value ;;
+					State:*) state=$value ;;
+					TracerPid:*) tracer=$value ;;
 					esac
-				done <"/proc/$pid/status"
+				done
 				about+=" $name $state $tracer"
 				if [ "$tracer" = "$criu" ]; then some=yes; else rc=1; fi
 			done
@@ -224,7 +228,7 @@ create_behind() {
 
 @test "a file system that is full in the middle of a drain: the checkpoint before it counts" {
 	name=full
-	on n1 root mount -t tmpfs -o size=90m,mode=700,uid=1001,gid=1001 tmpfs /mnt/full
+	on n1 root mount -t tmpfs -o size=50m,mode=700,uid=1001,gid=1001 tmpfs /mnt/full
 	start 50
 	create
 	refused 'No space left'
