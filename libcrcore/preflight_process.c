@@ -370,6 +370,18 @@ static void ended_look(struct preflight *p, const struct preflight_process *s)
 		preflight_add(p, CR_PREFLIGHT_ENDED, s, -1, "%s", "");
 }
 
+/* The login id is inherited, and once it is set nobody changes it without rights. */
+static void loginuid_look(struct preflight *p, const struct preflight_process *s)
+{
+	cleanup_fclose FILE *its = preflight_open(p, "%d/loginuid", (int)s->pid);
+	cleanup_fclose FILE *own = preflight_open(p, "%s/loginuid", "self");
+	uint32_t is, restored;
+
+	if (its && own && fscanf(its, "%" SCNu32, &is) == 1 && fscanf(own, "%" SCNu32, &restored) == 1 &&
+	    is != restored)
+		preflight_add(p, CR_PREFLIGHT_LOGINUID, s, -1, "%" PRIu32, is);
+}
+
 void preflight_process_look(struct preflight *p, struct preflight_process *s)
 {
 	if (s->state == 'Z' || s->state == 'X') {
@@ -391,4 +403,5 @@ void preflight_process_look(struct preflight *p, struct preflight_process *s)
 		preflight_add(p, CR_PREFLIGHT_MEMFD_PROGRAM, s, -1, "%s", "");
 	if (is_program(p, s, "script"))
 		preflight_add(p, CR_PREFLIGHT_SCRIPT, s, -1, "%s", "");
+	loginuid_look(p, s);
 }

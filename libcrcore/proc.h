@@ -32,7 +32,8 @@ struct cr_proc_file {
 	int fd;
 };
 
-/* Is this line of fdinfo, "lock:\t1: LEASE  ACTIVE    WRITE 1004 …", a lease that reading breaks? */
+/* Is this line of fdinfo, "lock:\t1: LEASE  ACTIVE    WRITE 1004 …", a lease that reading breaks, or
+ * one that somebody has broken? */
 bool cr_proc_lease(const char *line);
 
 /* Call each for every descriptor of pid that is a regular file open for writing and has a name, and for every

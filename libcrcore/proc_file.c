@@ -23,9 +23,10 @@ bool cr_proc_lease(const char *line)
 {
 	char kind[16], state[16], type[16];
 
-	/* "BREAKING" has another type, and its owner is to give it up */
+	/* of a "BREAKING" one the type is what it is to become: who opens the file would have to wait */
 	return sscanf(line, "lock: %*[^:]: %15s %15s %15s", kind, state, type) == 3 &&
-	       strcmp(kind, "LEASE") == 0 && strcmp(state, "ACTIVE") == 0 && strcmp(type, "WRITE") == 0;
+	       strcmp(kind, "LEASE") == 0 &&
+	       (strcmp(state, "BREAKING") == 0 || (strcmp(state, "ACTIVE") == 0 && strcmp(type, "WRITE") == 0));
 }
 
 /* Flags and position of a descriptor, from its fdinfo below dir; and whether it has a lease, where that is not

@@ -16,6 +16,8 @@
  *   recvmsg what waits at a UNIX socket goes on behind an empty datagram, and nothing but descriptors is beside
  * one
  *   linkat  a file whose name is gone while it has another: linked without a capability
+ *   fcntl, openat
+ *           a lease that is being broken is so again, and nobody is told a second time
  *   libnet_build_tcp
  *           the FIN that criu sends in the name of a peer has the window that this peer had told
  */
@@ -414,4 +416,86 @@ WRAPPER int32_t libnet_build_tcp(uint16_t source, uint16_t port, uint32_t seq, u
 {
 	return NEXT(libnet_build_tcp)(source, port, seq, ack, control, window_told(win), sum, urgent, length,
 				      payload, size, net, tag);
+}
+
+/* ---- leases that are being broken ---- */
+
+static int lease_fd = -1; /* whose lease criu has put back last */
+
+static int file_control(int fd, int cmd, long argument)
+{
+	return NEXT(fcntl64)(fd, cmd, argument);
+}
+
+/* Open what lease_fd has the lease of; nobody is told then. criu by itself relies on the kernel not letting the
+ * signal through to root. */
+static int break_quietly(int at, const char *path, int flags)
+{
+	struct f_owner_ex owner = {0};
+	int fd, saved;
+
+	if (file_control(lease_fd, F_GETOWN_EX, (long)&owner) < 0 || file_control(lease_fd, F_SETOWN, 0) < 0)
+		owner.pid = 0;
+	fd = NEXT(openat64)(at, path, flags);
+	saved = errno;
+	if (owner.pid != 0)
+		(void)file_control(lease_fd, F_SETOWN_EX, (long)&owner);
+	errno = saved;
+	return fd;
+}
+
+/* Nobody took time to answer when somebody else came to read: the lease is one for reading now, on a descriptor
+ * that can write. It cannot be taken so; but one for writing that is being broken by a reader becomes one. */
+static int lease_for_reading(int fd)
+{
+	char path[32];
+	int in;
+
+	if ((file_control(fd, F_GETFL, 0) & O_ACCMODE) == O_RDONLY || file_control(fd, F_SETLEASE, F_WRLCK) < 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	in = break_quietly(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (in >= 0)
+		close(in);
+	return 0;
+}
+
+WRAPPER int fcntl64(int fd, int cmd, ...)
+{
+	long argument;
+	va_list ap;
+	int rc;
+
+	va_start(ap, cmd);
+	argument = va_arg(ap, long);
+	va_end(ap);
+	rc = file_control(fd, cmd, argument);
+	if (cmd != F_SETLEASE)
+		return rc;
+	lease_fd = fd;
+	return rc < 0 && errno == EAGAIN && argument == F_RDLCK ? lease_for_reading(fd) : rc;
+}
+
+static bool lease_meant(int at, const char *path, int flags)
+{
+	struct stat leased, there;
+
+	return lease_fd >= 0 && (flags & ~O_ACCMODE) == O_NONBLOCK && fstat(lease_fd, &leased) == 0 &&
+	       fstatat(at, path, &there, 0) == 0 && there.st_dev == leased.st_dev && there.st_ino == leased.st_ino;
+}
+
+WRAPPER int openat64(int at, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	if (flags & (O_CREAT | __O_TMPFILE)) {
+		va_start(ap, flags);
+		mode = va_arg(ap, mode_t);
+		va_end(ap);
+	}
+	return lease_meant(at, path, flags) ? break_quietly(at, path, flags)
+					    : NEXT(openat64)(at, path, flags, mode);
 }

@@ -100,12 +100,17 @@ static int data_copy(struct bundle_writer *w, uint32_t number, int fd, uint64_t 
 	return 0;
 }
 
-/* A file with a lease is read by the descriptor that has it: any other would break it. -1 when that is for writing
- * alone. */
-static int leased_open(const struct cr_manifest_output *o)
+int output_lease_open(const struct cr_manifest_output *o)
 {
 	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, o->lease_pid, 0);
-	int fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, o->lease_fd, 0);
+
+	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, o->lease_fd, 0);
+}
+
+/* To read it; -1 when its descriptor is for writing alone. */
+static int leased_open(const struct cr_manifest_output *o)
+{
+	int fd = output_lease_open(o);
 
 	if (fd < 0 || (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR)
 		return fd;

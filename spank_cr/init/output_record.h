@@ -19,6 +19,9 @@
 /* Is it a copy of ours, and not the job's stdout or stderr? */
 bool output_copied(const struct cr_manifest_output *o);
 
+/* The descriptor that has a lease on it, or -1: any other would break that. */
+int output_lease_open(const struct cr_manifest_output *o);
+
 /* Add what the processes have open for writing or mapped shared, each name of each file once. What m has already,
  * the job's stdout and stderr, is passed over by whatever name. */
 int output_collect(struct cr_manifest *m, const pid_t *pids, size_t n, struct cr_error *err);

@@ -69,26 +69,33 @@ int outputs_record(const struct job *job, struct cr_manifest *m, struct capture 
 	return directories_save(m, pids, n, capture, err);
 }
 
+/* Returns 1, 0 when what becomes of the file shows at the restore, or -1. */
+static int sync_open(const struct cr_manifest_output *o, int *fd, struct cr_error *err)
+{
+	struct stat st;
+
+	*fd = o->lease_pid ? output_lease_open(o) : open(o->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	/* its owner has closed it, or ended; removed or replaced since, or write-only; a lease since then */
+	if (*fd < 0 && (o->lease_pid || errno == ENOENT || errno == EACCES || errno == ELOOP || errno == ENOTDIR ||
+			errno == EAGAIN))
+		return 0;
+	if (*fd < 0)
+		return cr_error_sys(err, errno, "syncing %s", o->path);
+	/* a log that was rotated: another file, and not the one that was recorded */
+	return fstat(*fd, &st) == 0 && st.st_dev == o->dev && st.st_ino == o->ino;
+}
+
 int outputs_sync(const struct cr_manifest *m, struct cr_error *err)
 {
 	for (size_t i = 0; i < m->n_outputs; i++) {
 		const struct cr_manifest_output *o = &m->outputs[i];
 		cleanup_close int fd = -1;
-		struct stat st;
+		/* of what is copied the copy counts */
+		int rc = o->saved ? 0 : sync_open(o, &fd, err);
 
-		if (o->saved || o->lease_pid)
-			continue; /* the copy counts; or it may not be opened */
-		fd = open(o->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		if (fd < 0) {
-			/* removed or replaced since, or write-only: what becomes of it shows at the restore */
-			if (errno == ENOENT || errno == EACCES || errno == ELOOP || errno == ENOTDIR)
-				continue;
-			return cr_error_sys(err, errno, "syncing %s", o->path);
-		}
-		/* a log that was rotated: another file, and not the one that was recorded */
-		if (fstat(fd, &st) < 0 || st.st_dev != o->dev || st.st_ino != o->ino)
-			continue;
-		if (fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
+		if (rc < 0)
+			return -1;
+		if (rc > 0 && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
 			return cr_error_sys(err, errno, "syncing %s", o->path);
 	}
 	return 0;

@@ -217,17 +217,18 @@ static void timer_pass(struct timer *t, int64_t *moment, int64_t now)
 	*moment = t->interval ? *moment + more * t->interval : 0;
 }
 
-/* A relative one of the time of day cannot be set by a moment of another clock. */
+/* One that was relative is set by what is left, so that it stays one: fdinfo tells, and the time of day is of no
+ * account to it. */
 static int timer_set(int fd, const struct timer *t, int64_t moment)
 {
-	bool relative = t->clock != CLOCK_MONOTONIC && timer_clock(t->clock, t->flags) == CLOCK_MONOTONIC;
-	int64_t value = moment && relative ? moment - clock_now(CLOCK_MONOTONIC) : moment;
+	bool relative = !(t->flags & TFD_TIMER_ABSTIME);
+	int64_t value = moment && relative ? moment - clock_now(timer_clock(t->clock, t->flags)) : moment;
 	struct itimerspec spec = {.it_interval = {t->interval / NSEC, t->interval % NSEC}};
 
 	if (moment && value <= 0)
 		value = 1;
 	spec.it_value = (struct timespec){value / NSEC, value % NSEC};
-	return timerfd_settime(fd, relative ? 0 : (int)t->flags | TFD_TIMER_ABSTIME, &spec, NULL);
+	return timerfd_settime(fd, (int)t->flags, &spec, NULL);
 }
 
 static int timer_apply(int pidfd, const json_t *item)

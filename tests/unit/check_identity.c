@@ -297,6 +297,21 @@ static double left_of(int fd)
 	return (double)spec.it_value.tv_sec + (double)spec.it_value.tv_nsec / 1e9;
 }
 
+static unsigned flags_of(int fd)
+{
+	unsigned flags = 0;
+	char path[64], line[128];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f) && sscanf(line, "settime flags: %o", &flags) != 1)
+		;
+	(void)fclose(f);
+	return flags;
+}
+
 static uint64_t ticks_of(int fd)
 {
 	uint64_t ticks = 0;
@@ -341,8 +356,13 @@ START_TEST(a_timer_expires_at_its_moment)
 	ck_assert_int_eq(was[0] / 1000000000, day.tv_sec + 1001);
 	ck_assert_int_eq(was[4], TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET);
 	for (int i = 0; i < 4; i++)
-		ck_assert_int_eq(timerfd_settime(fds[i], 0, i % 2 ? &soon : &never, NULL), 0);
+		ck_assert_int_eq(
+			timerfd_settime(fds[i], i % 2 ? TFD_TIMER_ABSTIME : 0, i % 2 ? &soon : &never, NULL), 0);
 	unit_assert_ok(timers_apply(getpid(), timers, &err), &err);
+	ck_assert_uint_eq(flags_of(fds[0]), TFD_TIMER_ABSTIME);
+	ck_assert_uint_eq(flags_of(fds[1]), 0);
+	ck_assert_uint_eq(flags_of(fds[2]), TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET);
+	ck_assert_uint_eq(flags_of(fds[3]), 0);
 	for (int i = 0; i < 4; i++) {
 		ck_assert(left_of(fds[i]) > 900);
 		ck_assert(left_of(fds[i]) <= 1001.001);

@@ -421,6 +421,22 @@ START_TEST(odd_names)
 }
 END_TEST
 
+START_TEST(login_ids)
+{
+	process(1000, 1, "bash", "");
+	process(1001, 1000, "python3", "");
+	process(1002, 1000, "sleep", "");
+	ck_assert_int_eq(mkdir(unit_path("self"), 0755), 0);
+	unit_write("self/loginuid", "4294967295");
+	put(1000, "loginuid", "4294967295");
+	put(1001, "loginuid", "1003");
+	look();
+	expect(CR_PREFLIGHT_LOGINUID, 1001, -1, "1003");
+	ck_assert_uint_eq(found.warnings, 1);
+	ck_assert_uint_eq(found.blockers, 0);
+}
+END_TEST
+
 START_TEST(leases)
 {
 	static const char lease[] = "pos:\t0\nflags:\t02\nlock:\t1: LEASE  ACTIVE    %s 1000 fe:00:7 0 EOF\n";
@@ -431,7 +447,9 @@ START_TEST(leases)
 
 	ck_assert(cr_proc_lease("lock:\t1: LEASE  ACTIVE    WRITE 1000 fe:00:7 0 EOF\n"));
 	ck_assert(!cr_proc_lease("lock:\t1: LEASE  ACTIVE    READ 1000 fe:00:7 0 EOF\n"));
-	ck_assert(!cr_proc_lease("lock:\t1: LEASE  BREAKING  READ 1000 fe:00:7 0 EOF\n"));
+	ck_assert(cr_proc_lease("lock:\t1: LEASE  BREAKING  READ 1000 fe:00:7 0 EOF\n"));
+	ck_assert(cr_proc_lease("lock:\t1: LEASE  BREAKING  UNLCK 1000 fe:00:7 0 EOF\n"));
+	ck_assert(!cr_proc_lease("lock:\t1: LEASE  BREAKER   READ 1000 fe:00:7 0 EOF\n"));
 	ck_assert(!cr_proc_lease("lock:\t1: FLOCK  ADVISORY  WRITE 1000 fe:00:7 0 EOF\n"));
 	ck_assert(!cr_proc_lease("pos:\t0\n"));
 	process(1000, 1, "smbd", "");
@@ -960,7 +978,8 @@ END_TEST
 UNIT_MAIN("preflight", {kinds, false}, {fine, true}, {processes, true}, {called_srun, true}, {closed, true},
 	  {descriptors, true}, {memfd_program, true}, {sandboxes, true}, {high_descriptors, true},
 	  {memory_shared_with_the_parent, true}, {memory_shared_with_siblings, true}, {memory_of_ones_own, true},
-	  {files, true}, {odd_names, true}, {leases, true}, {long_paths, true}, {devices, true}, {mappings, true},
-	  {tcp, true}, {udp, true}, {private_net, true}, {unix_sockets, true}, {unix_asked, false},
-	  {unix_waiting, false}, {lost, true}, {nonsense, true}, {nothing, true}, {many, true}, {inherited, true},
-	  {pipes, true}, {late, true}, {sets, false}, {hidden, true}, {texts, false})
+	  {files, true}, {odd_names, true}, {leases, true}, {login_ids, true}, {long_paths, true}, {devices, true},
+	  {mappings, true}, {tcp, true}, {udp, true}, {private_net, true}, {unix_sockets, true},
+	  {unix_asked, false}, {unix_waiting, false}, {lost, true}, {nonsense, true}, {nothing, true},
+	  {many, true}, {inherited, true}, {pipes, true}, {late, true}, {sets, false}, {hidden, true},
+	  {texts, false})

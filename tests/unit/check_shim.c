@@ -113,6 +113,7 @@ static _Noreturn void parent_run(int gate, int tell)
 	pthread_t thread;
 	pid_t child;
 	char byte;
+	int before;
 
 	sigaction(SIGCHLD, &action, NULL);
 	child = fork();
@@ -130,8 +131,10 @@ static _Noreturn void parent_run(int gate, int tell)
 		usleep(10000);
 		waitid(P_PID, (id_t)child, &info, WSTOPPED | WNOHANG);
 	}
+	/* before it hears of the child's end */
+	before = heard;
 	kill(child, SIGKILL);
-	_exit(heard * 10 + (info.si_pid == child));
+	_exit(before * 10 + (info.si_pid == child));
 }
 
 static void seize(pid_t tid)
@@ -214,6 +217,33 @@ static int queue_act(int type)
 	return 0;
 }
 
+/* As criu restores a lease that is being broken, by who wants to do as flags say. */
+static int lease_act(int flags)
+{
+	int fd = open("leased", O_RDWR | O_CREAT, 0600), heard_before = heard;
+	const int becomes = flags == O_RDONLY ? F_RDLCK : F_UNLCK;
+	/* as it is, whatever the compiler would make of it */
+	int (*const volatile open_at)(int, const char *, int, ...) = openat64;
+	struct f_owner_ex owner = {0};
+
+	signal(SIGIO, child_heard);
+	if (fd < 0 || fcntl64(fd, F_SETSIG, SIGIO) || fcntl64(fd, F_SETLEASE, F_WRLCK) ||
+	    open_at(AT_FDCWD, "leased", flags | O_NONBLOCK) != -1 || errno != EAGAIN)
+		return 1;
+	if (heard != heard_before || fcntl64(fd, F_GETLEASE) != becomes || fcntl64(fd, F_GETOWN_EX, &owner) ||
+	    owner.pid != getpid())
+		return 2;
+	/* one for reading cannot be had by who can write */
+	if (fcntl64(fd, F_SETLEASE, F_UNLCK) || fcntl64(fd, F_SETLEASE, F_RDLCK) ||
+	    fcntl64(fd, F_GETLEASE) != F_RDLCK || heard != heard_before)
+		return 3;
+	/* a call that is none of criu's */
+	if (fcntl64(fd, F_SETLEASE, F_UNLCK) || fcntl64(fd, F_SETLEASE, F_WRLCK) ||
+	    open_at(AT_FDCWD, "leased", flags | O_NONBLOCK | O_CLOEXEC) != -1 || heard != heard_before + 1)
+		return 4;
+	return 0;
+}
+
 /* As criu: "exit CODE" or "kill SIGNAL" of its own. */
 static int act(const char *what, const char *argument)
 {
@@ -224,6 +254,8 @@ static int act(const char *what, const char *argument)
 		stop_act();
 	if (strcmp(what, "queue") == 0)
 		_exit(queue_act(atoi(argument)));
+	if (strcmp(what, "lease") == 0)
+		_exit(lease_act(atoi(argument)));
 	if (strcmp(what, "kill") == 0) {
 		prctl(PR_SET_DUMPABLE, 0);
 		kill(getpid(), atoi(argument));
@@ -354,6 +386,16 @@ START_TEST(queues_that_criu_looks_at)
 	ck_assert_uint_eq(note.at, 1);
 	ck_assert_str_eq(note.from, "");
 	ck_assert_int_eq(run("queue", SOCK_SEQPACKET, "%d 256\n", &seen), 0);
+}
+END_TEST
+
+START_TEST(leases_that_are_broken)
+{
+	int seen;
+
+	ck_assert_int_eq(chdir(unit_dir), 0);
+	ck_assert_int_eq(run("lease", O_RDONLY, "", &seen), 0);
+	ck_assert_int_eq(run("lease", O_WRONLY, "", &seen), 0);
 }
 END_TEST
 
@@ -496,6 +538,7 @@ int main(int argc, char **argv)
 		{stops_that_are_known, true},
 		{a_core_is_told_where_it_can_be, true},
 		{queues_that_criu_looks_at, true},
+		{leases_that_are_broken, true},
 		{everything_else_passes, true},
 		{what_is_told, true},
 		{lists_that_are_none, false},
