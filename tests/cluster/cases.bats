@@ -370,3 +370,7 @@ holds_refused() {
 @test "xz in its Landlock sandbox" {
 	holds xz
 }
+
+@test "joblib's workers" {
+	holds joblib
+}
