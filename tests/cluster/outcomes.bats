@@ -169,7 +169,8 @@ same_end() {
 	on n0 root sacct --duplicates --parsable2 --jobs="$plain,$restored" \
 		--format=JobID,State,ElapsedRaw,CPUTimeRAW,TotalCPU,MaxRSS
 	cpu_between "$plain" 1 7.5 11
-	cpu_between "$restored" 1 3.5 7
+	# its checkpoint took some, too
+	cpu_between "$restored" 1 3.5 14
 	cpu_between "$restored" 2 3.5 7
 	for job in $plain $restored; do
 		rss=$(on n0 root sacct --noheader --parsable2 --units=M --jobs="$job.batch" --format=MaxRSS | tail -n 1)

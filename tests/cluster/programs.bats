@@ -119,7 +119,7 @@ job() {
 
 wait_ready() {
 	# shellcheck disable=SC2016
-	wait_until 90 on n0 alice bash -c 'cat "programs/run/$1"/{out,status} 2>/dev/null | grep -qxE "ready|holding"' bash "$1" ||
+	wait_until 180 on n0 alice bash -c 'cat "programs/run/$1"/{out,status} 2>/dev/null | grep -qxE "ready|holding"' bash "$1" ||
 		echo "$1 is not ready" >"$BATS_FILE_TMPDIR/$1.trouble"
 }
 

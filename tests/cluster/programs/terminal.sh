@@ -9,8 +9,7 @@ set -m
 sleep 1000 &
 echo ready
 until [ -e go ]; do
-	stty size </dev/tty >now
-	[ "$(cat now)" = "33 99" ] || echo "another size at the gate"
+	[ "$(stty size </dev/tty)" = "33 99" ] || echo "another size at the gate"
 	sleep 0.4
 done
 stty size </dev/tty
