@@ -18,6 +18,7 @@
  *   linkat  a file whose name is gone while it has another: linked without a capability
  *   fcntl, openat
  *           a lease that is being broken is so again, and nobody is told a second time
+ *   openat  a named pipe is opened without a writer, as long as its readers have not been told of one
  *   libnet_build_tcp
  *           the FIN that criu sends in the name of a peer has the window that this peer had told
  */
@@ -38,11 +39,13 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "shim.h"
 #include "shim_ended.h"
+#include "shim_fifos.h"
 #include "shim_links.h"
 #include "shim_stop.h"
 #include "shim_queue.h"
@@ -58,11 +61,14 @@
 		next_;                                                                                            \
 	})
 
-#define LIST_TEXT_MAX (1u << 20)
+#define LIST_TEXT_MAX  (1u << 20)
+#define FIFOS_TEXT_MAX (2u << 20)
 
 static char dir[512]; /* "": nothing was left for us */
 static struct shim_ended *ended;
 static size_t n_ended;
+static char *fifos;	  /* NULL: nothing is known of them */
+static int fifo_end = -1; /* criu's own */
 
 #define STOPPED_MAX 16384
 
@@ -126,6 +132,7 @@ static void __attribute__((constructor)) shim_begin(void)
 	self = getpid();
 	(void)list_read(SHIM_ENDED, &ended, &n_ended);
 	quiet = list_read(SHIM_UNTOLD, &untold, &n_untold);
+	fifos = note_read(SHIM_FIFOS, FIFOS_TEXT_MAX);
 }
 
 static const struct shim_ended *ended_self(void)
@@ -486,6 +493,42 @@ static bool lease_meant(int at, const char *path, int flags)
 	       fstatat(at, path, &there, 0) == 0 && there.st_dev == leased.st_dev && there.st_ino == leased.st_ino;
 }
 
+/* ---- a named pipe ---- */
+
+/* A link is followed by nobody here: those below /proc lead to pipes without a name. */
+static int fifo_waits(int at, const char *path)
+{
+	struct stat st;
+
+	return fifos && fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISFIFO(st.st_mode) &&
+	       !shim_fifo_listed(fifos, path);
+}
+
+/* criu opens a pipe for reading and writing before it opens what the job had, so as not to wait. To a reader that
+ * is a writer who has come, and when criu closes it gone. An end for reading keeps nobody waiting either, but a
+ * reader: that one waits for nothing while it is opened. */
+static int fifo_open(int at, const char *path, int flags)
+{
+	int fd;
+
+	/* the job's own have O_LARGEFILE as well, which the kernel adds */
+	if (flags == O_RDWR)
+		return fifo_end = NEXT(openat64)(at, path, O_RDONLY | O_NONBLOCK);
+	if ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_NONBLOCK | O_PATH)))
+		return NEXT(openat64)(at, path, flags);
+	fd = NEXT(openat64)(at, path, flags | O_NONBLOCK);
+	if (fd >= 0)
+		(void)file_control(fd, F_SETFL, file_control(fd, F_GETFL, 0) & ~O_NONBLOCK);
+	return fd;
+}
+
+static int open_wrapped(int at, const char *path, int flags, mode_t mode)
+{
+	if (!(flags & (O_CREAT | O_DIRECTORY)) && fifo_waits(at, path))
+		return fifo_open(at, path, flags);
+	return NEXT(openat64)(at, path, flags, mode);
+}
+
 WRAPPER int openat64(int at, const char *path, int flags, ...)
 {
 	mode_t mode = 0;
@@ -496,6 +539,30 @@ WRAPPER int openat64(int at, const char *path, int flags, ...)
 		mode = va_arg(ap, mode_t);
 		va_end(ap);
 	}
-	return lease_meant(at, path, flags) ? break_quietly(at, path, flags)
-					    : NEXT(openat64)(at, path, flags, mode);
+	return lease_meant(at, path, flags) ? break_quietly(at, path, flags) : open_wrapped(at, path, flags, mode);
+}
+
+WRAPPER int openat(int at, const char *path, int flags, ...) __attribute__((alias("openat64")));
+
+/* What was in the pipe is written by criu's own end. */
+static void fifo_write(int fd)
+{
+	char link[64];
+	int own;
+
+	if ((file_control(fd, F_GETFL, 0) & O_ACCMODE) != O_RDONLY)
+		return;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	own = open(link, O_RDWR | O_NONBLOCK);
+	if (own < 0)
+		return;
+	(void)dup2(own, fd);
+	close(own);
+}
+
+WRAPPER ssize_t vmsplice(int fd, const struct iovec *iov, size_t n, unsigned int flags)
+{
+	if (fd >= 0 && fd == fifo_end)
+		fifo_write(fd);
+	return NEXT(vmsplice)(fd, iov, n, flags);
 }

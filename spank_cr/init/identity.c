@@ -18,6 +18,7 @@
 #include "cleanup.h"
 #include "cpus.h"
 #include "ended.h"
+#include "fifos.h"
 #include "proc.h"
 #include "sockets.h"
 #include "timers.h"
@@ -186,9 +187,9 @@ int identity_take(const pid_t *pids, size_t n, const char *queues, char **text, 
 		json_decref(processes);
 		return -1;
 	}
-	root = json_pack("{s: i, s: s, s: o, s: o, s: o}", "format", FORMAT, "cpus",
+	root = json_pack("{s: i, s: s, s: o, s: o, s: o, s: o}", "format", FORMAT, "cpus",
 			 cr_cpus_format(&cpus, own, sizeof(own)), "processes", processes, "ended",
-			 ended_take(pids, n), "untold", untold_take(pids, n));
+			 ended_take(pids, n), "untold", untold_take(pids, n), "fifos", fifos_take(pids, n));
 	for (size_t i = 0; taken && root && i < n; i++) {
 		if (process_there(pids[i]) && json_array_append_new(processes, process_take(pids[i], taken)) < 0)
 			return cr_error_sys(err, ENOMEM, "what the processes are");
@@ -241,7 +242,8 @@ int identity_parse(const char *text, size_t size, json_t **identity, struct cr_e
 	if (json_unpack(root, "{s: i, s: s, s: o}", "format", &format, "cpus", &cpus, "processes", &processes) <
 		    0 ||
 	    !json_is_array(processes) || !ended_ok(json_object_get(root, "ended")) ||
-	    !ended_ok(json_object_get(root, "untold")) || cr_cpus_parse(&set, cpus, NULL) < 0)
+	    !ended_ok(json_object_get(root, "untold")) || !fifos_ok(json_object_get(root, "fifos")) ||
+	    cr_cpus_parse(&set, cpus, NULL) < 0)
 		return cr_error_set(err, EBADMSG, IDENTITY_STREAM " is damaged");
 	if (format != FORMAT)
 		return cr_error_set(err, ENOTSUP, IDENTITY_STREAM " has format %d, this is for %d", format,

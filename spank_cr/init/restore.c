@@ -33,6 +33,7 @@
 #include "criu.h"
 #include "ended.h"
 #include "fence.h"
+#include "fifos.h"
 #include "fs.h"
 #include "ghosts.h"
 #include "hook.h"
@@ -168,6 +169,7 @@ static int criu_run(struct restore *r, const struct outputs_restored *restored, 
 
 	if (ended_tell(r->job->home, json_object_get(r->identity, "ended"), json_object_get(r->identity, "untold"),
 		       err) < 0 ||
+	    fifos_tell(r->job->home, json_object_get(r->identity, "fifos"), err) < 0 ||
 	    hook_open(&hook, r->job->home, err) < 0)
 		return -1;
 	pid = criu_restore_start(r->job, &hook, source_images(&r->source), restored->inherit, restored->n, &pidfd,
@@ -179,6 +181,7 @@ static int criu_run(struct restore *r, const struct outputs_restored *restored, 
 	status = spawn_wait(pid, err);
 	hook_close(&hook);
 	ended_forget(r->job->home);
+	fifos_forget(r->job->home);
 	if (status == 0 && r->checked)
 		return 0;
 	if (status == 0)

@@ -20,6 +20,9 @@
 #define SHIM_CORES  "shim.cores"
 #define SHIM_UNTOLD "shim.untold"
 
+/* And named pipes whose readers know that nobody writes any more (fifos.h, shim_fifos.h). */
+#define SHIM_FIFOS "shim.fifos"
+
 /* There the library writes, line by line, what it has linked (shim_links.h). */
 #define SHIM_LINKS "shim.links"
 

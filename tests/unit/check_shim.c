@@ -6,18 +6,23 @@
 #include "unit.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include "../../libcrcore/proc.h"
 #include "../../spank_cr/init/ended.h"
+#include "../../spank_cr/init/fifos.h"
 #include "../../spank_cr/init/shim.h"
 #include "../../spank_cr/init/shim_ended.h"
+#include "../../spank_cr/init/shim_fifos.h"
 #include "../../spank_cr/init/shim_queue.h"
 
 START_TEST(lists_that_are_read)
@@ -244,6 +249,26 @@ static int lease_act(int flags)
 	return 0;
 }
 
+/* As criu opens a named pipe in directory dir: its own end, the job's, what was in it. Returns what the job sees.
+ */
+static int fifo_act(const char *what, int dir)
+{
+	int own = openat(dir, "fifo", O_RDWR), fd;
+	struct iovec iov = {.iov_base = (char *)"x", .iov_len = 1};
+	struct pollfd p = {.events = POLLIN};
+	char text[4];
+
+	fd = openat(dir, "fifo", O_RDONLY | (strcmp(what, "waiting") == 0 ? 0 : O_NONBLOCK));
+	if (own < 0 || fd < 0 || (strcmp(what, "data") == 0 && vmsplice(own, &iov, 1, SPLICE_F_NONBLOCK) != 1))
+		return 97;
+	close(own);
+	p.fd = fd;
+	poll(&p, 1, 0);
+	if (strcmp(what, "data") == 0)
+		return read(fd, text, sizeof(text)) == 1 && *text == 'x' ? 1 : 96;
+	return (p.revents & POLLHUP ? 2 : 3) + (fcntl(fd, F_GETFL) & O_NONBLOCK ? 4 : 0);
+}
+
 /* As criu: "exit CODE" or "kill SIGNAL" of its own. */
 static int act(const char *what, const char *argument)
 {
@@ -256,6 +281,8 @@ static int act(const char *what, const char *argument)
 		_exit(queue_act(atoi(argument)));
 	if (strcmp(what, "lease") == 0)
 		_exit(lease_act(atoi(argument)));
+	if (strcmp(what, "quiet") == 0 || strcmp(what, "data") == 0 || strcmp(what, "waiting") == 0)
+		_exit(fifo_act(what, atoi(argument)));
 	if (strcmp(what, "kill") == 0) {
 		prctl(PR_SET_DUMPABLE, 0);
 		kill(getpid(), atoi(argument));
@@ -396,6 +423,121 @@ START_TEST(leases_that_are_broken)
 	ck_assert_int_eq(chdir(unit_dir), 0);
 	ck_assert_int_eq(run("lease", O_RDONLY, "", &seen), 0);
 	ck_assert_int_eq(run("lease", O_WRONLY, "", &seen), 0);
+}
+END_TEST
+
+/* A pipe's name, wherever it has been made again. */
+START_TEST(names_of_pipes)
+{
+	static const char text[] = "2f61\n2f746d702f62\n";
+	char name[SHIM_FIFO_NAME], path[PATH_MAX + 64];
+
+	shim_fifo_name("/a\n\xff", name);
+	ck_assert_str_eq(name, "2f610aff");
+	shim_fifo_name("/tmp/.spank_cr.ghosts/17/a", name);
+	ck_assert_str_eq(name, "2f61");
+	shim_fifo_name("/dev/shm/.spank_cr.ghosts/0/a", name);
+	ck_assert_str_eq(name, "2f61");
+	shim_fifo_name("/tmp/.spank_cr.ghosts/17/", name);
+	ck_assert_uint_eq(strlen(name), 2 * strlen("/tmp/.spank_cr.ghosts/17/"));
+	ck_assert(shim_fifo_listed(text, "a"));
+	ck_assert(shim_fifo_listed(text, "tmp/b"));
+	ck_assert(shim_fifo_listed(text, "tmp/.spank_cr.ghosts/5/tmp/b.cr_link"));
+	ck_assert(!shim_fifo_listed(text, "b"));
+	ck_assert(!shim_fifo_listed(text, "tmp/"));
+	ck_assert(!shim_fifo_listed(text, ".cr_link"));
+	ck_assert(!shim_fifo_listed(text, ""));
+	ck_assert(!shim_fifo_listed("", "a"));
+	memset(path, 'a', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	ck_assert(!shim_fifo_listed(text, path));
+	shim_fifo_name(path, name);
+	ck_assert_uint_lt(strlen(name), sizeof(name));
+}
+END_TEST
+
+/* A reader of a named pipe is told of a writer's end when there was a writer; criu's own end is none. */
+START_TEST(named_pipes)
+{
+	int dir = open(unit_dir, O_RDONLY | O_DIRECTORY), seen;
+
+	ck_assert_int_eq(mkfifo(unit_path("fifo"), 0600), 0);
+	/* nothing is known, as of an older checkpoint: criu does what it does, and a reader must not wait */
+	ck_assert_int_eq(run("quiet", dir, "", &seen), (2 + 4) << 8);
+	unit_write(SHIM_FIFOS, "2f61\n");
+	ck_assert_int_eq(run("quiet", dir, "", &seen), (3 + 4) << 8);
+	ck_assert_int_eq(run("waiting", dir, "", &seen), 3 << 8);
+	ck_assert_int_eq(run("data", dir, "", &seen), 1 << 8);
+	/* its readers know of the end: "/fifo", and nothing that ends so */
+	unit_write(SHIM_FIFOS, "2f2f6669666f\n");
+	ck_assert_int_eq(run("quiet", dir, "", &seen), (3 + 4) << 8);
+	unit_write(SHIM_FIFOS, "2f61\n2f6669666f\n");
+	ck_assert_int_eq(run("quiet", dir, "", &seen), (2 + 4) << 8);
+	close(dir);
+}
+END_TEST
+
+/* The end of a pipe without a name that nobody writes to any more. */
+static int pipe_ended(void)
+{
+	int fds[2];
+
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+	close(fds[1]);
+	return fds[0];
+}
+
+/* The pipes of which that is so, here of this process, and what is left of it for the library. */
+START_TEST(pipes_that_have_ended)
+{
+	struct cr_error err = {0};
+	const pid_t pid = getpid();
+	int quiet, ended, again, removed, writer;
+	char name[SHIM_FIFO_NAME];
+	json_t *fifos;
+
+	ck_assert_int_eq(mkfifo(unit_path("quiet"), 0600), 0);
+	ck_assert_int_eq(mkfifo(unit_path("ended\n"), 0600), 0);
+	quiet = open(unit_path("quiet"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ended = open(unit_path("ended\n"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	writer = open(unit_path("ended\n"), O_WRONLY | O_CLOEXEC);
+	close(writer);
+	again = dup(ended);
+	fifos = fifos_take(&pid, 1);
+	ck_assert(fifos_ok(fifos));
+	ck_assert_uint_eq(json_array_size(fifos), 1);
+	shim_fifo_name(unit_path("ended\n"), name);
+	ck_assert_str_eq(json_string_value(json_array_get(fifos, 0)), name);
+	json_decref(fifos);
+	/* one that is removed keeps its name, and a pipe without one has none */
+	ck_assert_int_eq(unlink(unit_path("ended\n")), 0);
+	removed = pipe_ended();
+	fifos = fifos_take(&pid, 1);
+	ck_assert_uint_eq(json_array_size(fifos), 1);
+	ck_assert_str_eq(json_string_value(json_array_get(fifos, 0)), name);
+	unit_assert_ok(fifos_tell(unit_dir, fifos, &err), &err);
+	ck_assert(unit_exists(SHIM_FIFOS));
+	fifos_forget(unit_dir);
+	ck_assert(!unit_exists(SHIM_FIFOS));
+	unit_assert_ok(fifos_tell(unit_dir, NULL, &err), &err);
+	ck_assert(!unit_exists(SHIM_FIFOS));
+	json_decref(fifos);
+	fifos = json_pack("[s]", "2f6g");
+	ck_assert(!fifos_ok(fifos));
+	json_decref(fifos);
+	ck_assert(fifos_ok(NULL));
+	fifos = json_array();
+	for (int i = 0; i < 200; i++)
+		json_array_append_new(fifos, json_sprintf("%08000d", i));
+	ck_assert(!fifos_ok(fifos));
+	json_decref(fifos);
+	ck_assert(fifos_ok(json_null()));
+	unit_assert_ok(fifos_tell(unit_dir, json_null(), &err), &err);
+	ck_assert(!unit_exists(SHIM_FIFOS));
+	close(quiet);
+	close(ended);
+	close(again);
+	close(removed);
 }
 END_TEST
 
@@ -544,6 +686,9 @@ int main(int argc, char **argv)
 		{lists_that_are_none, false},
 		{a_status_that_is_hidden, true},
 		{a_stop_that_is_untold, true},
+		{names_of_pipes, false},
+		{named_pipes, true},
+		{pipes_that_have_ended, true},
 	};
 	static char path[PATH_MAX];
 
