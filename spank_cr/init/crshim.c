@@ -18,6 +18,8 @@
  *   linkat  a file whose name is gone while it has another: linked without a capability
  *   fcntl, openat
  *           a lease that is being broken is so again, and nobody is told a second time
+ *   mmap    what is to be locked on fault is not mapped locked
+ *   ptrace  memory policies, locked memory and personalities are put back before criu lets go
  *   openat  a named pipe is opened without a writer, as long as its readers have not been told of one
  *   libnet_build_tcp
  *           the FIN that criu sends in the name of a peer has the window that this peer had told
@@ -34,6 +36,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -47,6 +50,7 @@
 #include "shim_ended.h"
 #include "shim_fifos.h"
 #include "shim_links.h"
+#include "shim_placed.h"
 #include "shim_stop.h"
 #include "shim_queue.h"
 
@@ -61,14 +65,18 @@
 		next_;                                                                                            \
 	})
 
-#define LIST_TEXT_MAX  (1u << 20)
-#define FIFOS_TEXT_MAX (2u << 20)
+#define LIST_TEXT_MAX	(1u << 20)
+#define FIFOS_TEXT_MAX	(2u << 20)
+#define PLACED_TEXT_MAX (2u << 20)
 
 static char dir[512]; /* "": nothing was left for us */
 static struct shim_ended *ended;
 static size_t n_ended;
 static char *fifos;	  /* NULL: nothing is known of them */
 static int fifo_end = -1; /* criu's own */
+
+static struct shim_placed *placed;
+static size_t n_placed;
 
 #define STOPPED_MAX 16384
 
@@ -119,6 +127,20 @@ static bool list_read(const char *name, struct shim_ended **list, size_t *count)
 	return n >= 0;
 }
 
+static void placed_read(void)
+{
+	char *text = note_read(SHIM_PLACED, PLACED_TEXT_MAX);
+	const char *at = text;
+	int rc = 0;
+
+	placed = text ? calloc(SHIM_PLACED_MAX, sizeof(*placed)) : NULL;
+	while (placed && n_placed < SHIM_PLACED_MAX && (rc = shim_placed_parse(at, &at, &placed[n_placed])) > 0)
+		n_placed++;
+	if (rc < 0)
+		n_placed = 0;
+	free(text);
+}
+
 /* criu's own children, crhook first of all, are not to have it */
 static void __attribute__((constructor)) shim_begin(void)
 {
@@ -133,6 +155,7 @@ static void __attribute__((constructor)) shim_begin(void)
 	(void)list_read(SHIM_ENDED, &ended, &n_ended);
 	quiet = list_read(SHIM_UNTOLD, &untold, &n_untold);
 	fifos = note_read(SHIM_FIFOS, FIFOS_TEXT_MAX);
+	placed_read();
 }
 
 static const struct shim_ended *ended_self(void)
@@ -193,12 +216,78 @@ static void ended_die(int status)
 	NEXT(exit)(128 + sig);
 }
 
-/* ---- processes that are stopped ---- */
-
 static long ptrace_call(int request, pid_t pid, void *addr, void *data)
 {
 	return NEXT(ptrace)((enum __ptrace_request)request, pid, addr, data);
 }
+
+/* ---- where memory is to be ---- */
+
+static void placed_note(const struct shim_placed *p, int error)
+{
+	char path[sizeof(dir) + 32];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/" SHIM_MISPLACED, dir);
+	f = fopen(path, "ae");
+	if (!f)
+		return;
+	fprintf(f, "%d %d\n", (int)p->tid, error);
+	fclose(f);
+}
+
+/* While criu holds all of them: of process pid, or of all (0). */
+static void placed_put_back(pid_t pid)
+{
+	const struct shim_calls calls = {.ptrace = ptrace_call};
+
+	for (size_t i = 0; i < n_placed; i++) {
+		int error;
+
+		if (placed[i].done || (pid && placed[i].pid != pid))
+			continue;
+		placed[i].done = true;
+		error = shim_placed_apply(&calls, &placed[i]);
+		if (error)
+			placed_note(&placed[i], error);
+	}
+}
+
+static bool placed_has(pid_t tid)
+{
+	for (size_t i = 0; i < n_placed; i++) {
+		if (placed[i].tid == tid && !placed[i].done)
+			return true;
+	}
+	return false;
+}
+
+/* Is something of this process locked on fault? The last answer is kept, as one process asks for each area. */
+static bool locks_late(void)
+{
+	static pid_t last;
+	static bool late;
+
+	if (last == getpid())
+		return late;
+	last = getpid();
+	late = false;
+	for (size_t i = 0; i < n_placed; i++)
+		late = late || (placed[i].pid == last && placed[i].lock == SHIM_PLACED_ON_FAULT);
+	return late;
+}
+
+/* Memory that is mapped locked is there at once; what is to be locked on fault would be, too. */
+WRAPPER void *mmap64(void *addr, size_t size, int prot, int flags, int fd, off64_t offset)
+{
+	const int locked = MAP_LOCKED | MAP_FIXED | MAP_PRIVATE;
+
+	if (n_placed && (flags & locked) == locked && locks_late())
+		flags &= ~MAP_LOCKED;
+	return NEXT(mmap64)(addr, size, prot, flags, fd, offset);
+}
+
+/* ---- processes that are stopped ---- */
 
 static void stop_note(pid_t pid, int sig)
 {
@@ -213,7 +302,7 @@ static void stop_note(pid_t pid, int sig)
 /* Children before their parents, as criu stops parents first: who is to take note of a stop is not in one yet. */
 static void stops_enter(void)
 {
-	const struct shim_stop_calls calls = {.ptrace = ptrace_call};
+	const struct shim_calls calls = {.ptrace = ptrace_call};
 
 	while (n_stopped > 0) {
 		n_stopped--;
@@ -240,12 +329,19 @@ WRAPPER long ptrace(enum __ptrace_request request, ...)
 	addr = va_arg(ap, void *);
 	data = va_arg(ap, void *);
 	va_end(ap);
-	if (request == PTRACE_DETACH && n_stopped && getpid() == self)
+	if (request == PTRACE_DETACH && getpid() == self && (n_stopped || placed_has(pid))) {
+		placed_put_back(0);
 		stops_enter();
+	}
 	rc = NEXT(ptrace)(request, pid, addr, data);
 	if (request == PTRACE_GETSIGINFO && rc == 0 && data)
 		siginfo_look(data);
 	return rc;
+}
+
+static bool is_stop(int sig)
+{
+	return sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
 }
 
 WRAPPER int kill(pid_t pid, int sig)
@@ -254,6 +350,9 @@ WRAPPER int kill(pid_t pid, int sig)
 
 	if (own && shim_ended_is_kill(own->status, sig))
 		ended_die(own->status);
+	/* a system call in its name would throw the stop away later */
+	if (n_placed && pid > 0 && is_stop(sig) && getpid() == self)
+		placed_put_back(pid);
 	if (quiet && pid > 0 && (sig == SIGSTOP || sig == SIGTSTP) && getpid() == self)
 		stop_note(pid, sig);
 	return NEXT(kill)(pid, sig);

@@ -19,7 +19,9 @@
 #include "cpus.h"
 #include "ended.h"
 #include "fifos.h"
+#include "placed.h"
 #include "proc.h"
+#include "shim_placed.h"
 #include "sockets.h"
 #include "timers.h"
 
@@ -92,6 +94,7 @@ static int thread_read(pid_t tid, struct thread *t)
 struct taken {
 	struct cr_cpus last;
 	char text[CR_CPUS_TEXT];
+	long room; /* for memory policies and their like (placed.h) */
 };
 
 static json_t *thread_take(pid_t tid, struct taken *taken)
@@ -155,6 +158,10 @@ static json_t *process_take(pid_t pid, struct taken *taken)
 	json_t *process = json_pack("{s: i, s: o, s: o, s: o}", "pid", (int)pid, "limits", limits_take(pid),
 				    "timers", timers_take(pid), "threads", threads_take(pid, taken));
 
+	if (process && placed_put("/proc", pid, &taken->room, process) < 0) {
+		json_decref(process);
+		return NULL;
+	}
 	for (size_t i = 0; process && i < N_NUMBERS; i++) {
 		long long value;
 
@@ -190,11 +197,16 @@ int identity_take(const pid_t *pids, size_t n, const char *queues, char **text, 
 	root = json_pack("{s: i, s: s, s: o, s: o, s: o, s: o}", "format", FORMAT, "cpus",
 			 cr_cpus_format(&cpus, own, sizeof(own)), "processes", processes, "ended",
 			 ended_take(pids, n), "untold", untold_take(pids, n), "fifos", fifos_take(pids, n));
+	if (taken)
+		taken->room = SHIM_PLACED_MAX;
 	for (size_t i = 0; taken && root && i < n; i++) {
 		if (process_there(pids[i]) && json_array_append_new(processes, process_take(pids[i], taken)) < 0)
 			return cr_error_sys(err, ENOMEM, "what the processes are");
 	}
 	if (root && json_object_set_new(root, "sockets", sockets_take(pids, n, queues)) < 0)
+		return cr_error_sys(err, ENOMEM, "what the processes are");
+	/* said at the restore */
+	if (taken && root && taken->room < 0 && json_object_set_new(root, "unplaced", json_true()) < 0)
 		return cr_error_sys(err, ENOMEM, "what the processes are");
 	*text = taken && root ? json_dumps(root, JSON_COMPACT) : NULL;
 	return *text ? 0 : cr_error_sys(err, ENOMEM, "what the processes are");
@@ -212,7 +224,7 @@ static bool process_ok(const json_t *process)
 
 	/* 0 would be crinit itself, and below are none; what is no integer is 0 here */
 	if (pid <= 0 || pid > INT_MAX || !json_is_array(limits) || !json_is_array(threads) ||
-	    !timers_ok(json_object_get(process, "timers")))
+	    !timers_ok(json_object_get(process, "timers")) || !placed_ok(json_object_get(process, "placed")))
 		return false;
 	json_array_foreach (limits, i, item) {
 		if (json_unpack(item, "[I, I!]", &(json_int_t){0}, &(json_int_t){0}) < 0)
@@ -416,6 +428,10 @@ void identity_apply(const json_t *identity, const struct job *job)
 		process_apply(a, process);
 	}
 	all_sockets_apply(identity, job);
+	if (json_is_true(json_object_get(identity, "unplaced")))
+		job_log(job, 0,
+			"not as before: memory policies and locked memory, of which there are more than %d",
+			SHIM_PLACED_MAX);
 	for (int k = 0; k < KINDS; k++) {
 		if (a->count[k])
 			job_log(job, 0, "not as before: %s%s", a->first[k],

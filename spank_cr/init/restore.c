@@ -47,6 +47,7 @@
 #include "notify.h"
 #include "ns.h"
 #include "outputs.h"
+#include "placed.h"
 #include "private.h"
 #include "proc.h"
 #include "restart.h"
@@ -170,6 +171,7 @@ static int criu_run(struct restore *r, const struct outputs_restored *restored, 
 	if (ended_tell(r->job->home, json_object_get(r->identity, "ended"), json_object_get(r->identity, "untold"),
 		       err) < 0 ||
 	    fifos_tell(r->job->home, json_object_get(r->identity, "fifos"), err) < 0 ||
+	    placed_tell(r->job->home, json_object_get(r->identity, "processes"), err) < 0 ||
 	    hook_open(&hook, r->job->home, err) < 0)
 		return -1;
 	pid = criu_restore_start(r->job, &hook, source_images(&r->source), restored->inherit, restored->n, &pidfd,
@@ -182,6 +184,7 @@ static int criu_run(struct restore *r, const struct outputs_restored *restored, 
 	hook_close(&hook);
 	ended_forget(r->job->home);
 	fifos_forget(r->job->home);
+	placed_settle(r->job);
 	if (status == 0 && r->checked)
 		return 0;
 	if (status == 0)

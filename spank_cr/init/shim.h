@@ -23,6 +23,11 @@
 /* And named pipes whose readers know that nobody writes any more (fifos.h, shim_fifos.h). */
 #define SHIM_FIFOS "shim.fifos"
 
+/* Memory policies, locked memory, personalities (shim_placed.h); there the library writes what could not be put
+ * back, a thread and an errno a line. */
+#define SHIM_PLACED    "shim.placed"
+#define SHIM_MISPLACED "shim.misplaced"
+
 /* There the library writes, line by line, what it has linked (shim_links.h). */
 #define SHIM_LINKS "shim.links"
 

@@ -14,13 +14,10 @@
 
 #include <sys/types.h>
 
-/* What this needs of libc, past the wrappers. */
-struct shim_stop_calls {
-	long (*ptrace)(int request, pid_t pid, void *addr, void *data);
-};
+#include "shim_call.h"
 
 /* Process pid is ptrace-stopped by the caller, has the stop signal sig pending, and so are its parent and all
  * threads of both. Returns 0, or -1: its parent may be told again. */
-int shim_stop_quietly(const struct shim_stop_calls *calls, pid_t pid, int sig);
+int shim_stop_quietly(const struct shim_calls *calls, pid_t pid, int sig);
 
 #endif

@@ -15,7 +15,11 @@
 #include <time.h>
 
 #include "../../libcrcore/cpus.h"
+#include "../../libcrcore/fs.h"
 #include "../../spank_cr/init/identity.h"
+#include "../../spank_cr/init/job.h"
+#include "../../spank_cr/init/placed.h"
+#include "../../spank_cr/init/shim.h"
 #include "../../spank_cr/init/timers.h"
 
 #define MANY 1000
@@ -501,6 +505,133 @@ START_TEST(text_that_is_damaged)
 }
 END_TEST
 
+static void proc_make(const char *numa, const char *flags)
+{
+	char smaps[1024];
+
+	static const char *const dirs[] = {"7", "7/task", "7/task/7", "7/task/9"};
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		ck_assert(mkdir(unit_path(dirs[i]), 0700) == 0 || errno == EEXIST);
+	unit_write("7/maps",
+		   "1000-2000 r-xp 00000000 08:01 5 /bin/a\n2000-3000 rw-p 00000000 00:00 0\n"
+		   "3000-5000 rw-p 00000000 00:00 0\n5000-6000 rw-s 00000000 00:05 9 /dev/zero (deleted)\n");
+	unit_write("7/numa_maps", numa);
+	unit_write("7/task/7/numa_maps", "1000 interleave=static:0-1 file=/bin/a mapped=1 N0=1\n");
+	unit_write("7/task/9/numa_maps", "1000 prefer (many):0,3 file=/bin/a mapped=1 N0=1\n");
+	unit_write("7/status", "Name:\ta\nVmLck:\t       4 kB\n");
+	(void)snprintf(smaps, sizeof(smaps),
+		       "1000-2000 r-xp 00000000 08:01 5 /bin/a\nVmFlags: rd ex mr mw me \n2000-3000 rw-p 00000000 "
+		       "00:00 0\nSize: 4 kB\nVmFlags: rd wr mr mw me %sac \n3000-5000 rw-p 00000000 00:00 0\n"
+		       "VmFlags: rd wr mr lo ac \n",
+		       flags);
+	unit_write("7/smaps", smaps);
+	unit_write("7/personality", "00040000\n");
+}
+
+/* What /proc says, in the library's words. */
+static char *placed_of(long room)
+{
+	json_t *process = json_pack("{s: i}", "pid", 7), *processes = json_pack("[O]", process);
+	struct cr_error err = {0};
+	char *text = NULL;
+
+	ck_assert_int_eq(placed_put(unit_dir, 7, &room, process), 0);
+	ck_assert(placed_ok(json_object_get(process, "placed")));
+	unit_assert_ok(placed_tell(unit_dir, processes, &err), &err);
+	json_decref(process);
+	json_decref(processes);
+	unit_assert_ok(cr_fs_read(unit_path(SHIM_PLACED), 1 << 20, &text, NULL, &err), &err);
+	return text;
+}
+
+/* The lines of threads come in any order. */
+static bool has(const char *text, const char *line)
+{
+	return strstr(text, line) != NULL;
+}
+
+START_TEST(where_memory_is_to_be)
+{
+	char *text;
+
+	proc_make("1000 interleave=static:0-1 file=/bin/a\n2000 bind:1 anon=1\n3000 bind:1 anon=2\n"
+		  "5000 weighted interleave:0,2 file=/dev/zero\\040(deleted)\n",
+		  "");
+	text = placed_of(100);
+	ck_assert(has(text, "7 7 0 0 0 32771 0-1 40000\n"));
+	ck_assert(has(text, "7 9 0 0 0 5 0,3 40000\n"));
+	/* two areas that are alike */
+	ck_assert(has(text, "7 7 2000 5000 0 2 1 0\n7 7 5000 6000 0 6 0,2 0\n"));
+	free(text);
+	/* locked on fault: then what is locked altogether is said, too */
+	proc_make("1000 interleave=static:0-1 file=/bin/a\n2000 interleave=static:0-1\n3000 local\n", "lo lf ");
+	text = placed_of(100);
+	ck_assert(has(text, "7 7 2000 3000 2 -1 - 0\n7 7 3000 5000 1 4 - 0\n"));
+	free(text);
+	/* more than there may be */
+	text = placed_of(1);
+	ck_assert_ptr_eq(strchr(text, '\n'), text + strlen(text) - 1);
+	free(text);
+}
+END_TEST
+
+/* The kernel cuts a policy that is too long: what may be half a number is left out. */
+START_TEST(a_policy_that_is_cut)
+{
+	char *text;
+
+	proc_make("1000 interleave=static:0-1\n2000 "
+		  "bind:0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,34,36,38,40,4 anon=1\n",
+		  "");
+	text = placed_of(100);
+	ck_assert(has(text, "7 7 2000 3000 0 2 0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,34,36,38,40 0\n"));
+	free(text);
+}
+END_TEST
+
+START_TEST(places_that_are_refused)
+{
+	static const char *const bad[] = {"{}",
+					  "[[0,0,0,0,-1,\"-\",0]]",
+					  "[[7,2,1,0,-1,\"-\",0]]",
+					  "[[7,1,2,3,-1,\"-\",0]]",
+					  "[[7,1,2,0,-2,\"-\",0]]",
+					  "[[7,1,2,0,3,\"0 1\",0]]",
+					  "[[7,1,2,0,3,\"0\",4294967296]]",
+					  "[[7,1,2,0,3,\"0\"]]"};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		json_t *placed = json_loads(bad[i], 0, NULL);
+
+		ck_assert_ptr_nonnull(placed);
+		ck_assert_msg(!placed_ok(placed), "%s", bad[i]);
+		json_decref(placed);
+	}
+}
+END_TEST
+
+/* What the library could not put back is in the log, and nothing is left. */
+START_TEST(places_that_are_lost)
+{
+	struct job job = {.id = 4711, .node = "n1", .log_level = 1, .wire = -1, .home = unit_dir};
+	char text[1024] = "";
+
+	unit_write(SHIM_MISPLACED, "7 22\n9 38\nrubbish");
+	unit_write(SHIM_PLACED, "");
+	job.log = open(unit_path("log"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	placed_settle(&job);
+	ck_assert_int_gt(pread(job.log, text, sizeof(text) - 1, 0), 0);
+	close(job.log);
+	ck_assert(has(
+		text,
+		"not as before: a memory policy, locked memory or the personality of process 7: Invalid argument "
+		"(and others of this kind)"));
+	ck_assert(!unit_exists(SHIM_MISPLACED));
+	ck_assert(!unit_exists(SHIM_PLACED));
+}
+END_TEST
+
 /* The job stands still meanwhile. */
 START_TEST(many_threads_take_no_time)
 {
@@ -521,4 +652,6 @@ END_TEST
 UNIT_MAIN("identity", {what_was_changed_is_put_back, true}, {priorities_and_the_rest, true},
 	  {another_allocation, true}, {a_hard_limit_that_is_lower_stays, true}, {processes_that_are_gone, true},
 	  {a_timer_expires_at_its_moment, false}, {a_timer_that_has_expired, false},
-	  {timers_of_an_earlier_version, false}, {text_that_is_damaged, false}, {many_threads_take_no_time, true})
+	  {timers_of_an_earlier_version, false}, {text_that_is_damaged, false}, {where_memory_is_to_be, true},
+	  {a_policy_that_is_cut, true}, {places_that_are_refused, false}, {places_that_are_lost, true},
+	  {many_threads_take_no_time, true})

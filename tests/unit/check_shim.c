@@ -6,14 +6,18 @@
 #include "unit.h"
 
 #include <dirent.h>
+#include <linux/mempolicy.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -23,6 +27,7 @@
 #include "../../spank_cr/init/shim.h"
 #include "../../spank_cr/init/shim_ended.h"
 #include "../../spank_cr/init/shim_fifos.h"
+#include "../../spank_cr/init/shim_placed.h"
 #include "../../spank_cr/init/shim_queue.h"
 
 START_TEST(lists_that_are_read)
@@ -269,6 +274,20 @@ static int fifo_act(const char *what, int dir)
 	return (p.revents & POLLHUP ? 2 : 3) + (fcntl(fd, F_GETFL) & O_NONBLOCK ? 4 : 0);
 }
 
+#define LOCK_SIZE 16384u
+
+/* As criu maps what was locked. Is it there at once? */
+static int lock_act(void)
+{
+	char *at = mmap(NULL, LOCK_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char there[LOCK_SIZE / 4096] = {0};
+
+	if (at == MAP_FAILED || mmap64(at, LOCK_SIZE, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_LOCKED, -1, 0) != at)
+		return 97;
+	return mincore(at, LOCK_SIZE, there) < 0 ? 96 : 1 + (there[1] & 1);
+}
+
 /* As criu: "exit CODE" or "kill SIGNAL" of its own. */
 static int act(const char *what, const char *argument)
 {
@@ -281,6 +300,8 @@ static int act(const char *what, const char *argument)
 		_exit(queue_act(atoi(argument)));
 	if (strcmp(what, "lease") == 0)
 		_exit(lease_act(atoi(argument)));
+	if (strcmp(what, "lock") == 0)
+		_exit(lock_act());
 	if (strcmp(what, "quiet") == 0 || strcmp(what, "data") == 0 || strcmp(what, "waiting") == 0)
 		_exit(fifo_act(what, atoi(argument)));
 	if (strcmp(what, "kill") == 0) {
@@ -293,7 +314,7 @@ static int act(const char *what, const char *argument)
 
 static int run(const char *verb, int argument, const char *list, int *seen)
 {
-	char number[16], preload[PATH_MAX], dir[PATH_MAX + 32], text[64];
+	char number[16], preload[PATH_MAX], dir[PATH_MAX + 32], text[128];
 	char *const argv[] = {self, (char *)verb, number, NULL};
 	/* the sanitizers' own libraries want to be the first */
 	char *const envp[] = {preload, dir, "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0", NULL};
@@ -306,8 +327,8 @@ static int run(const char *verb, int argument, const char *list, int *seen)
 	(void)snprintf(dir, sizeof(dir), SHIM_ENV_DIR "=%s", unit_dir);
 	pid = fork();
 	if (pid == 0) {
-		(void)snprintf(text, sizeof(text), list, (int)getpid());
-		unit_write(SHIM_ENDED, text);
+		(void)snprintf(text, sizeof(text), list, (int)getpid(), (int)getpid());
+		unit_write(strcmp(verb, "lock") == 0 ? SHIM_PLACED : SHIM_ENDED, text);
 		execve(self, argv, envp);
 		_exit(98);
 	}
@@ -541,6 +562,118 @@ START_TEST(pipes_that_have_ended)
 }
 END_TEST
 
+/* What is locked is there at once, but where something of the process is to be locked on fault. */
+START_TEST(locks_that_are_late)
+{
+	int seen;
+
+	ck_assert_int_eq(run("lock", 0, "%d %d 1000 2000 1 -1 - 0\n", &seen), 2 << 8);
+	ck_assert_int_eq(run("lock", 0, "%d %d 1000 2000 2 -1 - 0\n", &seen), 1 << 8);
+	/* another process's; nothing; nonsense */
+	ck_assert_int_eq(run("lock", 0, "1 1 1000 2000 2 -1 - 0\n", &seen), 2 << 8);
+	ck_assert_int_eq(run("lock", 0, "", &seen), 2 << 8);
+	ck_assert_int_eq(run("lock", 0, "%d %d 1000 2000 2 -1 - 0\n1 2 3", &seen), 2 << 8);
+}
+END_TEST
+
+START_TEST(places_that_are_read)
+{
+	static const char *const bad[] = {"1 2 3\n",
+					  "1 2 3000 4000 0 3 0-1 0",
+					  "0 2 3000 4000 0 3 0-1 0\n",
+					  "1 0 3000 4000 0 3 0-1 0\n",
+					  "1 2 4000 3000 0 3 0-1 0\n",
+					  "1 2 3000 4000 3 3 0-1 0\n",
+					  "1 2 3000 4000 0 3 1-0 0\n",
+					  "1 2 3000 4000 0 3 1024 0\n",
+					  "1 2 3000 4000 0 3 0,, 0\n",
+					  "1 2 3000 4000 0 3 -1 0\n",
+					  "1 2 3000 4000 0 3 0- 0\n"};
+	const char *text = "7 8 3000 4000 2 32771 0,2-3,1023 40000\n1 1 0 0 0 -1 - 0\n", *next;
+	struct shim_placed p;
+
+	ck_assert_int_eq(shim_placed_parse(text, &next, &p), 1);
+	ck_assert_int_eq(p.pid, 7);
+	ck_assert_int_eq(p.tid, 8);
+	ck_assert_uint_eq(p.start, 0x3000);
+	ck_assert_int_eq(p.lock, SHIM_PLACED_ON_FAULT);
+	ck_assert_int_eq(p.mode, MPOL_INTERLEAVE | MPOL_F_STATIC_NODES);
+	ck_assert_uint_eq(p.nodes[0], 13);
+	ck_assert_uint_eq(p.nodes[15], 1ul << 63);
+	ck_assert_uint_eq(p.personality, 0x40000);
+	ck_assert_int_eq(shim_placed_parse(next, &next, &p), 1);
+	ck_assert_uint_eq(p.nodes[0], 0);
+	ck_assert_int_eq(shim_placed_parse(next, &next, &p), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_int_eq(shim_placed_parse(bad[i], &next, &p), -1);
+}
+END_TEST
+
+static long placed_trace(int request, pid_t pid, void *addr, void *data)
+{
+	return ptrace((enum __ptrace_request)request, pid, addr, data);
+}
+
+static char *range;
+
+/* What it has been made to have: a bit each. */
+static _Noreturn void placed_child(int gate)
+{
+	unsigned char there[LOCK_SIZE / 4096] = {0};
+	int own = -1, ranges = -1;
+	char byte;
+
+	while (read(gate, &byte, 1) != 1)
+		;
+	(void)syscall(SYS_get_mempolicy, &own, NULL, 0, NULL, 0);
+	(void)syscall(SYS_get_mempolicy, &ranges, NULL, 0, range, MPOL_F_ADDR);
+	(void)mincore(range, LOCK_SIZE, there);
+	_exit((own == (MPOL_INTERLEAVE | MPOL_F_STATIC_NODES)) + 2 * (ranges == MPOL_BIND) +
+	      4 * (personality(0xffffffff) == ADDR_NO_RANDOMIZE) + 8 * !(there[1] & 1));
+}
+
+/* A process that is held is made to set what it had; one that is not held is not. */
+START_TEST(places_that_are_put_back)
+{
+	const struct shim_calls calls = {.ptrace = placed_trace};
+	struct shim_placed own = {.mode = MPOL_INTERLEAVE | MPOL_F_STATIC_NODES,
+				  .nodes = {1},
+				  .personality = ADDR_NO_RANDOMIZE},
+			   of_range = {.mode = MPOL_BIND, .nodes = {1}, .lock = SHIM_PLACED_ON_FAULT};
+	int gate[2], status, mode;
+
+	if (syscall(SYS_get_mempolicy, &mode, NULL, 0, NULL, 0) < 0)
+		return; /* no kernel with memory policies */
+	range = mmap(NULL, LOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert(range != MAP_FAILED);
+	ck_assert_int_eq(pipe(gate), 0);
+	own.tid = fork();
+	if (own.tid == 0)
+		placed_child(gate[0]);
+	of_range.tid = own.tid;
+	of_range.start = (unsigned long)range;
+	of_range.end = of_range.start + LOCK_SIZE;
+	ck_assert_int_eq(shim_placed_apply(&calls, &own), ENOSYS);
+	seize(own.tid);
+#ifdef __x86_64__
+	ck_assert_int_eq(shim_placed_apply(&calls, &own), 0);
+	ck_assert_int_eq(shim_placed_apply(&calls, &of_range), 0);
+	/* a node that is not there */
+	of_range.nodes[0] = 0;
+	of_range.nodes[1] = 1;
+	of_range.lock = 0;
+	ck_assert_int_eq(shim_placed_apply(&calls, &of_range), EINVAL);
+	ck_assert_int_eq(ptrace(PTRACE_DETACH, own.tid, NULL, NULL), 0);
+	ck_assert_int_eq(write(gate[1], "g", 1), 1);
+	ck_assert_int_eq(waitpid(own.tid, &status, 0), own.tid);
+	ck_assert_int_eq(status, 15 << 8);
+#else
+	ck_assert_int_eq(shim_placed_apply(&calls, &own), ENOSYS);
+	kill(own.tid, SIGKILL);
+#endif
+}
+END_TEST
+
 START_TEST(everything_else_passes)
 {
 	int seen;
@@ -689,6 +822,9 @@ int main(int argc, char **argv)
 		{names_of_pipes, false},
 		{named_pipes, true},
 		{pipes_that_have_ended, true},
+		{locks_that_are_late, true},
+		{places_that_are_read, false},
+		{places_that_are_put_back, false},
 	};
 	static char path[PATH_MAX];
 
