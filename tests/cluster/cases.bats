@@ -374,3 +374,19 @@ holds_refused() {
 @test "joblib's workers" {
 	holds joblib
 }
+
+@test "named pipes, with and without readers and writers, with data in them" {
+	holds fifo
+}
+
+@test "open files and directories of /proc and /sys" {
+	holds proc-files
+}
+
+@test "an open file of a thread's in /proc" {
+	holds proc-thread
+}
+
+@test "memory policies, memory locked on fault, personalities" {
+	holds placed
+}
