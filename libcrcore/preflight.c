@@ -74,6 +74,8 @@ static const struct {
 	[CR_PREFLIGHT_DEVICE] = {"device", "a device", "close it before the checkpoint", false},
 	[CR_PREFLIGHT_PTY] = {"pty", "a terminal from outside of the job",
 			      "start what needs one under screen inside of the job", false},
+	[CR_PREFLIGHT_CTTY] = {"ctty", "it has its controlling terminal open as /dev/tty",
+			       "close it, or open the terminal by its own name (/dev/pts/N, as tty says)", true},
 	[CR_PREFLIGHT_TCP_SELF] = {"tcp_self", "a TCP connection of the job to itself",
 				   "submit with --checkpoint-net=private", false},
 	[CR_PREFLIGHT_TCP] = {"tcp", "a TCP connection", "close it while it is not needed", false},

@@ -11,6 +11,7 @@
 #include <fts.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -25,6 +26,10 @@
 
 #define CRIU_ROOM    64
 #define MQUEUE_MAGIC 0x19800202 /* only the kernel's own ipc/mqueue.c has it */
+
+#define CTTY	makedev(5, 0)
+#define PTMX	makedev(5, 2)
+#define CTTY_MS 200
 
 #define NFS_MAGIC    0x6969
 #define SILLY_DIGITS 24u /* of a 64-bit and a 32-bit number */
@@ -265,6 +270,38 @@ static bool is_terminal(const struct stat *st)
 	return major == 4 || major == 5 || (major >= 128 && major <= 143);
 }
 
+/* criu wants the first descriptor of a terminal that leads a session in the process that has its /dev/tty open.
+ * That is the one of the terminal's master, as a rule: in another process than those below it. */
+static bool has_master(const struct preflight *p, const struct descriptor *d)
+{
+	cleanup_closedir DIR *dir = NULL;
+	struct dirent *e;
+	struct stat st;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "%d/fd", (int)d->process->pid);
+	fd = openat(p->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!dir && fd >= 0)
+		close(fd);
+	while (dir && (e = readdir(dir)))
+		if (fstatat(dirfd(dir), e->d_name, &st, 0) == 0 && st.st_rdev == PTMX)
+			return true;
+	return false;
+}
+
+/* Most have it open for a moment. */
+static void ctty_look(struct preflight *p, const struct descriptor *d)
+{
+	if (has_master(p, d))
+		return;
+	if (!p->found->counts[CR_PREFLIGHT_CTTY])
+		poll(NULL, 0, CTTY_MS);
+	if (!moved(p, d))
+		preflight_add(p, CR_PREFLIGHT_CTTY, d->process, d->fd, "%s", d->link);
+}
+
 static void device_look(struct preflight *p, const struct descriptor *d)
 {
 	unsigned major = major(d->st.st_rdev), minor = minor(d->st.st_rdev);
@@ -449,10 +486,13 @@ static uint64_t file_key(const struct descriptor *d)
 static int file_look(struct preflight *p, const struct descriptor *d, struct cr_error *err)
 {
 	const uint64_t key = file_key(d);
-	const uint32_t before = p->found->blockers + p->found->warnings;
+	uint32_t before;
 
+	if (S_ISCHR(d->st.st_mode) && d->st.st_rdev == CTTY)
+		ctty_look(p, d);
 	if (preflight_set_has(&p->met, key))
 		return 0;
+	before = p->found->blockers + p->found->warnings;
 	if (S_ISCHR(d->st.st_mode) || S_ISBLK(d->st.st_mode))
 		device_look(p, d);
 	else

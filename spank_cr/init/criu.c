@@ -366,6 +366,11 @@ int criu_failure(const struct job *job, const char *verb, int status, struct cr_
 			"%s is open, was removed or replaced, and has another name (a hard link): criu "
 			"cannot save such a file without root; close it, or remove the other name",
 			path);
+	if (strstr(reason, "ctty inheritance detected"))
+		return cr_error_set(
+			err, ENOTSUP,
+			"a process had its controlling terminal open as /dev/tty at that moment: criu cannot "
+			"save that; open the terminal by its own name (/dev/pts/N, as tty says)");
 	return cr_error_set(err, EIO, "criu %s %s %d: %s", verb,
 			    WIFSIGNALED(status) ? "was killed by signal" : "ended with",
 			    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), reason);

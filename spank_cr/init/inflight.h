@@ -14,7 +14,8 @@
 
 #include "job.h"
 
-/* Is it one that criu's log of this dump says it failed for? */
+/* Is it one that criu's log of this dump says it failed for; or a /dev/tty that was open at that moment, which
+ * most programs close at once? */
 bool inflight_said(const struct job *job);
 
 /* While the tree stands still, in a network of the job's own: 0, or -1 with errnum EAGAIN and the first one that

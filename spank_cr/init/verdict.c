@@ -121,11 +121,17 @@ static void log_write(const struct job *job, const struct cr_preflight *found)
 	}
 }
 
-/* Is something there of which there is no doubt; but for the kind that may be over in a moment? */
+/* May it be over in a moment? */
+static bool is_passing(uint32_t kind)
+{
+	return kind == CR_PREFLIGHT_ACCEPT || kind == CR_PREFLIGHT_CTTY;
+}
+
+/* Is something there of which there is no doubt; of the kinds that may be over in a moment, or of the others? */
 static bool certain(const struct cr_preflight *found, bool passing)
 {
 	for (uint32_t kind = 0; kind < CR_PREFLIGHT_KINDS; kind++)
-		if (found->counts[kind] && cr_preflight_certain(kind) && (kind == CR_PREFLIGHT_ACCEPT) == passing)
+		if (found->counts[kind] && cr_preflight_certain(kind) && is_passing(kind) == passing)
 			return true;
 	return false;
 }

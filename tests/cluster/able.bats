@@ -206,6 +206,8 @@ _looked_twice() {
 	hold "$JOB_descriptors" pipes 1025
 	pid=0
 	refused pipes ""
+	hold "$JOB_descriptors" ctty
+	refused ctty
 	hold "$JOB_descriptors" semaphore
 	warned "pid $pid blocker, descriptor $fd: an eventfd that forgets"
 	hold "$JOB_descriptors" deleted 70000000

@@ -368,6 +368,24 @@ static int device(void)
 	return must(open(argument, O_RDONLY), argument);
 }
 
+/* The session's terminal as /dev/tty, below a terminal whose master the first process has. */
+static int ctty(void)
+{
+	int master = must(posix_openpt(O_RDWR | O_NOCTTY), "posix_openpt"), fd;
+
+	must(grantpt(master), "grantpt");
+	must(unlockpt(master), "unlockpt");
+	if (must(fork(), "fork"))
+		return -2;
+	must(setsid(), "setsid");
+	must(fd = open(ptsname(master), O_RDWR), "the terminal");
+	close(master);
+	say(getpid(), must(open("/dev/tty", O_RDWR), "/dev/tty"));
+	for (;;)
+		pause();
+	return fd;
+}
+
 /* each process to itself: a program with more rights than the job, which waits for a password */
 static int setuid_program(void)
 {
@@ -493,6 +511,7 @@ static const struct {
 	{"pidfd_thread", pidfd_thread},
 	{"sigtrap", sigtrap},
 	{"device", device},
+	{"ctty", ctty},
 	{"setuid", setuid_program},
 	{"srun", srun},
 	{"fine", fine},

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 
 #include "../../libcrcore/cleanup.h"
@@ -516,6 +517,29 @@ START_TEST(devices)
 }
 END_TEST
 
+/* The session's terminal by its common name; a program that has the terminal's master itself is fine. */
+START_TEST(terminals)
+{
+	struct stat tty, master;
+
+	if (stat("/dev/tty", &tty) < 0 || tty.st_rdev != makedev(5, 0) || stat("/dev/ptmx", &master) < 0 ||
+	    master.st_rdev != makedev(5, 2))
+		return;
+	process(1000, 1, "screen", "");
+	process(1001, 1000, "less", "");
+	process(1002, 1000, "less", "");
+	open_as(1000, 3, "/dev/tty");
+	open_as(1000, 4, "/dev/ptmx");
+	open_as(1001, 3, "/dev/tty");
+	open_as(1002, 3, "/dev/tty");
+	look();
+	expect(CR_PREFLIGHT_CTTY, 1001, 3, "/dev/tty");
+	expect(CR_PREFLIGHT_CTTY, 1002, 3, "/dev/tty");
+	ck_assert(cr_preflight_certain(CR_PREFLIGHT_CTTY));
+	ck_assert_uint_eq(found.blockers, 2);
+}
+END_TEST
+
 START_TEST(mappings)
 {
 	process(1000, 1, "program", "");
@@ -979,7 +1003,7 @@ UNIT_MAIN("preflight", {kinds, false}, {fine, true}, {processes, true}, {called_
 	  {descriptors, true}, {memfd_program, true}, {sandboxes, true}, {high_descriptors, true},
 	  {memory_shared_with_the_parent, true}, {memory_shared_with_siblings, true}, {memory_of_ones_own, true},
 	  {files, true}, {odd_names, true}, {leases, true}, {login_ids, true}, {long_paths, true}, {devices, true},
-	  {mappings, true}, {tcp, true}, {udp, true}, {private_net, true}, {unix_sockets, true},
+	  {terminals, true}, {mappings, true}, {tcp, true}, {udp, true}, {private_net, true}, {unix_sockets, true},
 	  {unix_asked, false}, {unix_waiting, false}, {lost, true}, {nonsense, true}, {nothing, true},
 	  {many, true}, {inherited, true}, {pipes, true}, {late, true}, {sets, false}, {hidden, true},
 	  {texts, false})
