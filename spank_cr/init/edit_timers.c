@@ -6,11 +6,15 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "proto/core.pb-c.h"
 
-/* The clock of the processor time of a thread, as the kernel numbers them; of 0: of the caller. */
-#define THREAD_CLOCK(tid) (~(uint32_t)(tid) << 3 | 6)
+/* The clock of the processor time of a thread, as the kernel numbers them; of 0: of the caller. That of a process
+ * lacks the 4; 3 in the last two bits is another thing, a device's. */
+#define THREAD_CLOCK(tid)   (~(uint32_t)(tid) << 3 | 6)
+#define CLOCK_OWNER(clock)  ((int32_t)~(uint32_t)((int32_t)(clock) >> 3))
+#define IS_PROCESSOR(clock) ((int32_t)(clock) < 0 && ((clock) & 3) != 3)
 
 /* Each thread has an image of its own. */
 static bool thread_there(const struct edits *edits, int32_t tid)
@@ -31,8 +35,29 @@ static bool clock_name(Criu__PosixTimerEntry *timer)
 	return true;
 }
 
+/* Is its clock the processor time of what is gone? Nobody can make a timer of that any more. */
+static bool clock_gone(const Criu__PosixTimerEntry *timer, const struct edits *edits)
+{
+	int32_t owner = CLOCK_OWNER(timer->clock_id);
+
+	return IS_PROCESSOR(timer->clock_id) && owner && !thread_there(edits, owner);
+}
+
+/* It is there, and will never expire, as before. */
+static bool timer_stop(Criu__PosixTimerEntry *timer)
+{
+	timer->clock_id = CLOCK_MONOTONIC;
+	timer->it_sigev_notify = SIGEV_NONE;
+	timer->has_notify_thread_id = false;
+	timer->has_isec = timer->has_insec = timer->has_vsec = timer->has_vnsec = true;
+	timer->isec = timer->insec = timer->vsec = timer->vnsec = 0;
+	return true;
+}
+
 static bool timer_edit(Criu__PosixTimerEntry *timer, const struct edits *edits)
 {
+	if (clock_gone(timer, edits))
+		return timer_stop(timer);
 	if (!(timer->it_sigev_notify & SIGEV_THREAD_ID))
 		return false;
 	if (thread_there(edits, timer->notify_thread_id))

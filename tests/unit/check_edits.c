@@ -144,6 +144,42 @@ START_TEST(timers_of_threads_that_have_ended)
 }
 END_TEST
 
+/* pthread_getcpuclockid of a thread, clock_getcpuclockid of a process. */
+START_TEST(timers_of_the_processor_time_of_what_has_ended)
+{
+	struct edits edits = {0};
+	struct cr_criuedit_entry at = {.name = "core-7.img", .arg = &edits};
+	Criu__PosixTimerEntry own = CRIU__POSIX_TIMER_ENTRY__INIT, thread = CRIU__POSIX_TIMER_ENTRY__INIT,
+			      process = CRIU__POSIX_TIMER_ENTRY__INIT, device = CRIU__POSIX_TIMER_ENTRY__INIT;
+	Criu__PosixTimerEntry *all[] = {&own, &thread, &process, &device};
+	Criu__TaskTimersEntry timers = CRIU__TASK_TIMERS_ENTRY__INIT;
+	Criu__TaskCoreEntry task = CRIU__TASK_CORE_ENTRY__INIT;
+	Criu__CoreEntry core = CRIU__CORE_ENTRY__INIT;
+	struct cr_error err = {0};
+
+	core.tc = &task;
+	task.timers = &timers;
+	timers.posix = all;
+	timers.n_posix = 4;
+	own.clock_id = ~UINT32_C(0) << 3 | 2; /* the kernel's own name for CLOCK_PROCESS_CPUTIME_ID */
+	thread.clock_id = ~UINT32_C(1234) << 3 | 6;
+	thread.it_sigev_notify = SIGEV_SIGNAL;
+	thread.has_vsec = true;
+	thread.vsec = 1000;
+	process.clock_id = ~UINT32_C(1234) << 3 | 2;
+	process.it_sigev_notify = SIGEV_NONE;
+	device.clock_id = ~UINT32_C(5) << 3 | 3;
+	ck_assert_int_eq(edit_timers(&core.base, &at, &err), CR_CRIUEDIT_CHANGED);
+	ck_assert_uint_eq(own.clock_id, ~UINT32_C(0) << 3 | 2);
+	ck_assert_uint_eq(device.clock_id, ~UINT32_C(5) << 3 | 3);
+	ck_assert_uint_eq(thread.clock_id, CLOCK_MONOTONIC);
+	ck_assert_uint_eq(thread.it_sigev_notify, SIGEV_NONE);
+	ck_assert(thread.has_vsec && thread.vsec == 0 && thread.has_isec && thread.has_vnsec);
+	ck_assert_uint_eq(process.clock_id, CLOCK_MONOTONIC);
+	ck_assert_int_eq(edit_timers(&core.base, &at, &err), CR_CRIUEDIT_KEEP);
+}
+END_TEST
+
 START_TEST(limits_that_are_none)
 {
 	struct cr_manifest m = {.format = 3}, old = {.format = 2};
@@ -181,6 +217,7 @@ int main(void)
 					  {directories, true},
 					  {no_files, false},
 					  {timers_of_threads_that_have_ended, false},
+					  {timers_of_the_processor_time_of_what_has_ended, false},
 					  {limits_that_are_none, false}};
 
 	return unit_main("edits", tests, sizeof(tests) / sizeof(tests[0]));

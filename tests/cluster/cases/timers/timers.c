@@ -51,7 +51,8 @@ static timer_t timer(clockid_t clock, int notify, int sig, pid_t tid, double val
 	return timer;
 }
 
-static timer_t dead[3];
+static timer_t dead[5];
+static clockid_t dead_clock;
 
 /* its timers outlive it: not armed, armed, expired; the number of the first is the lowest */
 static void *brief(void *arg)
@@ -61,6 +62,9 @@ static void *brief(void *arg)
 	dead[0] = timer(CLOCK_MONOTONIC, SIGEV_THREAD_ID, SIGUSR1, tid, 0, 0);
 	dead[1] = timer(CLOCK_MONOTONIC, SIGEV_THREAD_ID, SIGUSR1, tid, 100000, 1);
 	dead[2] = timer(CLOCK_MONOTONIC, SIGEV_THREAD_ID, SIGUSR1, tid, 0.3, 0.1);
+	pthread_getcpuclockid(pthread_self(), &dead_clock);
+	dead[3] = timer(dead_clock, SIGEV_SIGNAL, SIGUSR1, 0, 1000, 1);
+	dead[4] = timer(dead_clock, SIGEV_NONE, 0, 0, 0, 0);
 	return arg;
 }
 
@@ -147,6 +151,7 @@ int main(void)
 	say("the ended thread's, not armed", left(dead[0]) == 0);
 	say("the ended thread's, armed", left(dead[1]) > 90000 && left(dead[1]) < 100000);
 	say("the ended thread's, expired", left(dead[2]) >= 0 && caught[SIGUSR1] == 0);
+	say("of the ended thread's processor time", left(dead[3]) == 0 && left(dead[4]) == 0);
 	say("of no signal", left(silent) > 90000 && left(silent) < 100000);
 	say("of processor time", left(processor) > 990 && left(processor) <= 1000);
 	/* the first thread uses some, which does not count there */
