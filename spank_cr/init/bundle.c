@@ -102,12 +102,10 @@ static int piece_write(struct bundle_writer *w, uint32_t number, int in, uint64_
 	while (left > 0) {
 		size_t n = BUFFER - w->used < left ? BUFFER - w->used : (size_t)left;
 
-		/* somebody outside of the job has made it shorter */
-		if (cr_fs_pread_all(in, w->buffer + w->used, n, offset, err) < 0) {
-			if (err->errnum != EBADMSG)
-				return -1;
-			memset(w->buffer + w->used, 0, n);
-		}
+		/* somebody outside of the job may have made it shorter: what is not there is zeros */
+		memset(w->buffer + w->used, 0, n);
+		if (cr_fs_pread_all(in, w->buffer + w->used, n, offset, err) < 0 && err->errnum != EBADMSG)
+			return -1;
 		w->used += n;
 		offset += n;
 		left -= n;

@@ -133,7 +133,10 @@ static int log_end = -1; /* stays open: should the writer die, the job's process
 
 static _Noreturn void log_write(int in, const char *path)
 {
-	int out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/* a new file: a pipe that the job has put there would hold up criu, and the job with it */
+	int out = unlink(path) < 0 && errno != ENOENT
+			  ? -1
+			  : open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	struct cr_error err;
 	char text[16384];
 	ssize_t n;

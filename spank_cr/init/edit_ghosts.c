@@ -45,6 +45,8 @@ int edit_ghost_names(ProtobufCMessage *message, struct cr_criuedit_entry *at, st
 	if (ghost->nameless) {
 		snprintf(path, sizeof(path), GHOSTS_NAMELESS "%u", ghost->id);
 		reg->has_ext = reg->ext = true;
+		/* it may be writable to who makes it, for that alone */
+		reg->has_mode = false;
 		return cr_criuedit_text(&reg->name, path, err) < 0 ? -1 : CR_CRIUEDIT_CHANGED;
 	}
 	rc = ghosts_place(&edits->ghosts, ghost, reg->name, path, sizeof(path), err);

@@ -115,6 +115,16 @@ static int process_image(struct edits *edits, const char *what, struct cr_error 
 	return 0;
 }
 
+/* They take much memory, and the job's limit is also for this process. */
+static void pages_forget(struct mm_plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		free(plan->spaces[i].pages);
+		plan->spaces[i].pages = NULL;
+		plan->spaces[i].n_pages = plan->spaces[i].pages_room = 0;
+	}
+}
+
 static int plan_read(struct edits *edits, struct cr_error *err)
 {
 	struct mm_plan *plan = edits->mm;
@@ -128,8 +138,11 @@ static int plan_read(struct edits *edits, struct cr_error *err)
 	}
 	if (sysinfo(&info) < 0)
 		return cr_error_sys(err, errno, "sysinfo");
-	return cr_areas_arrange(plan->spaces, plan->n, ((uint64_t)info.totalram + info.totalswap) * info.mem_unit,
-				err);
+	if (cr_areas_arrange(plan->spaces, plan->n, ((uint64_t)info.totalram + info.totalswap) * info.mem_unit,
+			     err) < 0)
+		return -1;
+	pages_forget(plan);
+	return 0;
 }
 
 void edit_mm_clear(struct edits *edits)

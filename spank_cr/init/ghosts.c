@@ -206,6 +206,9 @@ static int file_take(ProtobufCMessage *message, struct cr_criuedit_entry *at, st
 		ghost->want |= (reg->flags & O_ACCMODE) == O_RDONLY   ? S_IRUSR
 			       : (reg->flags & O_ACCMODE) == O_WRONLY ? S_IWUSR
 								      : S_IRUSR | S_IWUSR;
+	/* mapped, perhaps from a descriptor that could write */
+	if (reg->flags == 0 && S_ISREG(ghost->mode))
+		ghost->want |= S_IRUSR | S_IWUSR;
 	if (!ghost->placed && is_nameless(ghost, reg->name)) {
 		ghost->dir = strdup(reg->name);
 		if (!ghost->dir)
@@ -412,9 +415,15 @@ int ghosts_nameless(struct ghosts *g, size_t i, struct cr_image *image, int *fd,
 		if (*fd < 0)
 			continue; /* a ghost, like others */
 		(void)ghosts_mode(ghost, &uid, &gid, &mode);
-		if (fill(image, ghost, *fd, err) < 0 || fchmod(*fd, mode & 07777) < 0) {
+		if (fill(image, ghost, *fd, err) < 0) {
 			close(*fd);
+			if (err->errnum == ENOSPC || err->errnum == EDQUOT || err->errnum == EFBIG)
+				continue; /* no room there */
 			return -1;
+		}
+		if (fchmod(*fd, mode & 07777) < 0) {
+			close(*fd);
+			continue;
 		}
 		(void)fchown(*fd, (uid_t)-1, gid);
 		ghost->nameless = true;

@@ -69,6 +69,7 @@ struct restore {
 	struct inputs inputs;
 	json_t *identity; /* NULL before format 3 */
 	bool checked;	  /* the tasks were looked at before they ran */
+	bool held;	  /* the network stands still */
 	struct cr_error err;
 };
 
@@ -112,7 +113,8 @@ static void net_hold(struct restore *r)
 {
 	if (!r->job->private_net)
 		return;
-	if (netlock_hold(&r->err) < 0)
+	r->held = netlock_hold(&r->err) == 0;
+	if (!r->held)
 		job_log(r->job, 0, "connections may be torn by this restore: %s", r->err.text);
 	if (loopback_narrow(&r->err) < 0)
 		job_log(r->job, 0, "connections may be slow after this restore: %s", r->err.text);
@@ -124,7 +126,7 @@ static int net_release(struct restore *r)
 {
 	if (!r->job->private_net)
 		return 0;
-	return loopback_widen(&r->err) < 0 || netlock_release_surely(&r->err) < 0 ? -1 : 0;
+	return loopback_widen(&r->err) < 0 || (r->held && netlock_release_surely(&r->err) < 0) ? -1 : 0;
 }
 
 static int on_action(const char *action, void *arg)
@@ -139,11 +141,13 @@ static int on_action(const char *action, void *arg)
 		return 0;
 	/* criu goes on whatever is answered here: crinit ends the whole namespace before this call returns */
 	if (fence_pass(r->job, &r->err) < 0) {
+		inputs_close(&r->inputs);
 		report_send(r->fd, REPORT_FENCED, r->job->generation, 0, 0, r->err.text);
 		for (;;)
 			pause();
 	}
 	if (source_failed(&r->source, &r->err) || tasks_check(r, &r->err) < 0) {
+		inputs_close(&r->inputs);
 		report_send(r->fd, REPORT_FORGED, r->job->generation, 0, 0, r->err.text);
 		for (;;)
 			pause();

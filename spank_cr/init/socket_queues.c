@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -25,6 +27,7 @@
 #define DATA_MAX    (1u << 20) /* bytes of a datagram */
 #define DATAGRAMS   65536      /* that are noted of one socket */
 #define CONTROL_MAX 2048       /* bytes of control messages; 253 descriptors are half of it */
+#define NOBODY	    65534u     /* fs.overflowuid, which nobody changes */
 #define ARRIVAL_MS  1
 #define ARRIVALS    50
 
@@ -107,7 +110,22 @@ static void descriptors_close(struct msghdr *msg)
 	}
 }
 
-/* The next one. Returns null when there is none, or no more can be noted. */
+/* Sent by another user: sent again it would be ours. What criu has put back is nobody's. */
+static bool is_foreign(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		struct ucred who;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
+			continue;
+		memcpy(&who, CMSG_DATA(c), sizeof(who));
+		if (who.uid != geteuid() && who.uid != NOBODY)
+			return true;
+	}
+	return false;
+}
+
+/* The next one. Returns null when there is none, or no more can be noted; false when none at all may be. */
 static json_t *datagram_peek(int fd, char *data, size_t *room)
 {
 	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
@@ -125,6 +143,8 @@ static json_t *datagram_peek(int fd, char *data, size_t *room)
 		return json_null();
 	to = target_of(&msg);
 	descriptors_close(&msg);
+	if (is_foreign(&msg))
+		return json_false();
 	/* an empty one comes with a target, or with its sender's credentials; the end of a connection does not */
 	if ((n == 0 && !CMSG_FIRSTHDR(&msg)) || (msg.msg_flags & MSG_TRUNC) || (size_t)n > *room)
 		return json_null();
@@ -135,7 +155,8 @@ static json_t *datagram_peek(int fd, char *data, size_t *room)
 			 socket_text(&to.address, to.size), socket_text(data, (size_t)n));
 }
 
-/* With an offset one datagram after the other comes to the head; that of the program is put back. */
+/* With an offset one datagram after the other comes to the head; that of the program is put back. Returns null
+ * when another user's is among them. */
 static json_t *datagrams_peek(int fd, size_t *room)
 {
 	cleanup_free char *data = malloc(DATA_MAX);
@@ -149,7 +170,11 @@ static json_t *datagrams_peek(int fd, size_t *room)
 	while (json_array_size(queue) < DATAGRAMS) {
 		json_t *datagram = datagram_peek(fd, data, room);
 
-		if (json_is_null(datagram) || json_array_append_new(queue, datagram) < 0)
+		if (json_is_false(datagram)) {
+			json_decref(queue);
+			queue = json_null();
+		}
+		if (!json_is_array(datagram) || json_array_append_new(queue, datagram) < 0)
 			break;
 	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &was, sizeof(was));
@@ -193,6 +218,8 @@ json_t *socket_queue_take(int fd, const struct socket_at *at, const char *notes,
 	if ((!is_udp(at) && !is_unix(at)) || !anything_waits(fd, at))
 		return NULL;
 	queue = queue_peek(fd, at, room);
+	if (json_is_null(queue))
+		return NULL;
 	if (queue && is_unix(at))
 		empty_add(queue, at, notes);
 	return queue;
@@ -327,47 +354,79 @@ static int local_sender(const struct local *l, const struct name *from, bool *co
 	return -1;
 }
 
-/* Its sender has closed the socket: another one with that name, if nobody else has it. */
-static int local_substitute(const struct local *l, const struct name *from)
-{
-	int fd = socket(AF_UNIX, l->at->type | SOCK_CLOEXEC, 0);
+/* A socket in the place of a sender that has closed its own. Whoever sent the datagram chose the name. */
+struct substitute {
+	int fd;	 /* -1: there is none */
+	int dir; /* of its name, from before it was bound; -1 for an abstract one */
+	char file[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1];
+};
 
-	if (fd >= 0 && bind(fd, (const struct sockaddr *)&from->address, from->size) == 0)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-static void substitute_remove(const struct name *from)
+/* There is nothing at the name yet: what is there later is the substitute's, or was put there by who owns the
+ * directory. */
+static int substitute_place(struct substitute *s, const struct name *from)
 {
 	const struct sockaddr_un *un = (const struct sockaddr_un *)&from->address;
-	char path[sizeof(un->sun_path) + 1] = "";
+	char path[sizeof(s->file)] = "", *last;
+	struct stat st;
 
 	memcpy(path, un->sun_path, from->size - offsetof(struct sockaddr_un, sun_path));
-	if (path[0])
-		(void)unlink(path);
+	if (!path[0])
+		return 0;
+	last = strrchr(path, '/');
+	if (path[0] != '/' || !last[1])
+		return -1;
+	snprintf(s->file, sizeof(s->file), "%s", last + 1);
+	last[last == path] = '\0';
+	s->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return s->dir >= 0 && fstatat(s->dir, s->file, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT ? 0 : -1;
+}
+
+/* Its sender has closed the socket: another one with that name, if nobody else has it. */
+static struct substitute local_substitute(const struct local *l, const struct name *from)
+{
+	struct substitute s = {.fd = -1, .dir = -1};
+
+	if (substitute_place(&s, from) == 0)
+		s.fd = socket(AF_UNIX, l->at->type | SOCK_CLOEXEC, 0);
+	if (s.fd >= 0 && bind(s.fd, (const struct sockaddr *)&from->address, from->size) < 0) {
+		close(s.fd);
+		s.fd = -1;
+	}
+	return s;
+}
+
+static void substitute_end(const struct substitute *s)
+{
+	struct stat st;
+
+	if (s->fd >= 0 && s->dir >= 0 && fstatat(s->dir, s->file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISSOCK(st.st_mode) && st.st_uid == geteuid())
+		(void)unlinkat(s->dir, s->file, 0);
+	if (s->fd >= 0)
+		close(s->fd);
+	if (s->dir >= 0)
+		close(s->dir);
 }
 
 /* Returns 0 when it was sent in the name of its sender. */
 static int local_send(const struct local *l, const json_t *item, struct msghdr *msg)
 {
 	struct name from = name_parse(json_array_get(item, 0));
-	bool connected = false, substituted = false;
-	cleanup_close int fd = local_sender(l, &from, &connected);
-	int rc = -1;
+	struct substitute other = {.fd = -1, .dir = -1};
+	bool connected = false;
+	cleanup_close int own = local_sender(l, &from, &connected);
+	int fd = own, rc = -1;
 
 	if (fd < 0 && from.size && l->target.size) {
-		fd = local_substitute(l, &from);
-		substituted = fd >= 0;
+		other = local_substitute(l, &from);
+		fd = other.fd;
 	}
 	if (fd >= 0) {
 		msg->msg_name = connected ? NULL : (void *)(uintptr_t)&l->target.address;
 		msg->msg_namelen = connected ? 0 : l->target.size;
 		rc = sendmsg(fd, msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
 	}
-	if (substituted)
-		substitute_remove(&from);
+	substitute_end(&other);
 	if (rc == 0)
 		return 0;
 	msg->msg_name = NULL;
@@ -471,7 +530,7 @@ static unsigned local_apply(int fd, const struct socket_at *at, const json_t *qu
 	size_t room = SIZE_MAX;
 	json_auto_t *now = queue_peek(fd, at, &room);
 
-	if (json_equal(now, queue) && !tells_sender(fd))
+	if (json_is_null(now) || (json_equal(now, queue) && !tells_sender(fd)))
 		return 0;
 	if (json_array_size(now) && !local_matches(now, queue))
 		return (unsigned)json_array_size(queue);
