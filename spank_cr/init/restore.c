@@ -337,6 +337,7 @@ void restore_work(struct job *job, int fd)
 			    err.text);
 	} else {
 		ms = (cr_time_clock_ns(CLOCK_MONOTONIC_RAW) - from) / 1000000;
+		criu_log_forget(job, "restore");
 		restored_record(job, &r.m, ms);
 		report_send(fd, REPORT_COST, job->generation, r.m.freeze_ms,
 			    (uint64_t)(r.m.freeze_ms + r.m.drain_ms), NULL);
