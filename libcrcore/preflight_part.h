@@ -45,7 +45,9 @@ struct preflight_socket {
 	uint64_t ino;
 	size_t process; /* index */
 	int fd;
-	char proto[24]; /* as the kernel calls it; "" when it does not say */
+	char proto[24];	  /* as the kernel calls it; "" when it does not say */
+	bool corked;	  /* UDP_CORK */
+	unsigned sending; /* bytes, of a UDP socket that is not corked */
 };
 
 struct preflight {
@@ -56,6 +58,7 @@ struct preflight {
 	size_t n;
 	struct preflight_socket *sockets;
 	size_t n_sockets, room_sockets;
+	bool sending;		    /* some of these do */
 	struct preflight_set met;   /* sockets by inode, and files that are fine */
 	struct preflight_set pipes; /* with a reading end, by inode */
 	uint32_t *mounts;	    /* ids, ascending */

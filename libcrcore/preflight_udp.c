@@ -1,43 +1,78 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* preflight_udp.c - UDP sockets with something in their queues */
+/* preflight_udp.c - UDP sockets that are corked, or have something in their queues */
 
 #include "preflight_part.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 
-/* Bytes are in its sending queue also while the network card has them. criu refuses both together. */
-static bool corked(const struct preflight *p, const struct preflight_socket *s)
+#define HALF_MS 200
+
+/* A copy of a process's socket; -1: it is gone. */
+static int socket_get(const struct preflight *p, const struct preflight_socket *s)
 {
 	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, p->processes[s->process].pid, 0);
-	cleanup_close int fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, s->fd, 0);
+
+	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, s->fd, 0);
+}
+
+/* 0: none yet. */
+static unsigned socket_port(int fd)
+{
+	struct sockaddr_storage at = {0};
+	socklen_t size = sizeof(at);
+
+	if (getsockname(fd, (struct sockaddr *)&at, &size) < 0)
+		return 0;
+	if (at.ss_family == AF_INET6)
+		return ntohs(((struct sockaddr_in6 *)&at)->sin6_port);
+	return at.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)&at)->sin_port) : 0;
+}
+
+/* criu refuses the option alone, with nothing in the queue, and whether the socket is bound or not. */
+static void cork_look(struct preflight *p, struct preflight_socket *s)
+{
+	cleanup_close int fd = socket_get(p, s);
 	socklen_t size = sizeof(int);
 	int cork = 0;
 
-	return fd >= 0 && getsockopt(fd, IPPROTO_UDP, UDP_CORK, &cork, &size) == 0 && cork;
+	if (fd < 0 || getsockopt(fd, IPPROTO_UDP, UDP_CORK, &cork, &size) < 0 || !cork)
+		return;
+	s->corked = true;
+	preflight_add(p, CR_PREFLIGHT_UDP_CORK, &p->processes[s->process], s->fd, "port %u", socket_port(fd));
 }
 
-static void line_look(struct preflight *p, const struct preflight_socket *s, unsigned sending, unsigned waiting,
-		      unsigned port)
+/* What else has bytes in its sending queue: the network has them, for less than a moment, or they are half a
+ * datagram. */
+static void line_look(struct preflight *p, struct preflight_socket *s, unsigned sending, unsigned waiting,
+		      unsigned port, bool again)
 {
 	const struct preflight_process *process = &p->processes[s->process];
 
-	if (sending && corked(p, s))
-		preflight_add(p, CR_PREFLIGHT_UDP_CORK, process, s->fd, "port %u", port);
+	if (again) {
+		if (s->sending && s->sending == sending)
+			preflight_add(p, CR_PREFLIGHT_UDP_CORK, process, s->fd, "port %u", port);
+		return;
+	}
+	s->sending = s->corked ? 0 : sending;
+	p->sending = p->sending || s->sending;
 	/* in a network of the job's own there is no outside */
 	if (waiting && !p->job->private_net)
 		preflight_add(p, CR_PREFLIGHT_UDP, process, s->fd, "port %u", port);
 }
 
-static void table_look(struct preflight *p, const char *name)
+static void table_look(struct preflight *p, const char *name, bool again)
 {
 	cleanup_fclose FILE *f = preflight_open(p, "%d/net/%s", (int)p->job->root, name);
 	char line[512];
@@ -53,12 +88,20 @@ static void table_look(struct preflight *p, const char *name)
 			continue;
 		s = preflight_socket_find(p, ino);
 		if (s)
-			line_look(p, s, sending, waiting, port);
+			line_look(p, &p->sockets[s - p->sockets], sending, waiting, port, again);
 	}
 }
 
 void preflight_udp(struct preflight *p)
 {
-	table_look(p, "udp");
-	table_look(p, "udp6");
+	for (size_t i = 0; i < p->n_sockets && !preflight_late(p); i++)
+		if (strncmp(p->sockets[i].proto, "UDP", 3) == 0)
+			cork_look(p, &p->sockets[i]);
+	table_look(p, "udp", false);
+	table_look(p, "udp6", false);
+	if (!p->sending)
+		return;
+	poll(NULL, 0, HALF_MS);
+	table_look(p, "udp", true);
+	table_look(p, "udp6", true);
 }

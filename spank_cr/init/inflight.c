@@ -31,7 +31,7 @@ struct ends {
 bool inflight_said(const struct job *job)
 {
 	static const char *const said[] = {"In-flight connection", "in-flight socket", "Dangling connection",
-					   "ctty inheritance detected"};
+					   "ctty inheritance detected", "corked dgram socket"};
 	char reason[512];
 
 	criu_log_reason(job, "dump", reason, sizeof(reason));

@@ -14,8 +14,8 @@
 
 #include "job.h"
 
-/* Is it one that criu's log of this dump says it failed for; or a /dev/tty that was open at that moment, which
- * most programs close at once? */
+/* Is it one that criu's log of this dump says it failed for; or an open /dev/tty, or a corked UDP socket, which
+ * most programs have for a moment alone? */
 bool inflight_said(const struct job *job);
 
 /* While the tree stands still, in a network of the job's own: 0, or -1 with errnum EAGAIN and the first one that

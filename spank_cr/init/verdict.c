@@ -124,7 +124,7 @@ static void log_write(const struct job *job, const struct cr_preflight *found)
 /* May it be over in a moment? */
 static bool is_passing(uint32_t kind)
 {
-	return kind == CR_PREFLIGHT_ACCEPT || kind == CR_PREFLIGHT_CTTY;
+	return kind == CR_PREFLIGHT_ACCEPT || kind == CR_PREFLIGHT_CTTY || kind == CR_PREFLIGHT_UDP_CORK;
 }
 
 /* Is something there of which there is no doubt; of the kinds that may be over in a moment, or of the others? */

@@ -251,6 +251,10 @@ _looked_twice() {
 	hold "$JOB_sockets" unix_out /run/munge/munge.socket.2
 	[[ $(on n1 alice scheckpoint able "$job" 2>/dev/null) = *"to /run/munge/munge.socket.2;"* ]]
 	refused unix
+	hold "$JOB_sockets" cork
+	refused udp_cork
+	hold "$JOB_sockets" half
+	refused udp_cork
 	hold "$JOB_sockets" mptcp
 	refused socket
 	on n1 alice python3 outside.py "$HOME_DIR/given.pty" 3>&- &

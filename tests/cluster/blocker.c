@@ -16,6 +16,7 @@
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <mqueue.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -188,6 +189,37 @@ static int mqueue(void)
 static int semaphore(void)
 {
 	return must(eventfd(3, EFD_SEMAPHORE), "eventfd");
+}
+
+static int udp_connected(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int server = must(socket(AF_INET, SOCK_DGRAM, 0), "socket"),
+	    client = must(socket(AF_INET, SOCK_DGRAM, 0), "socket");
+	socklen_t size = sizeof(at);
+
+	must(bind(server, (struct sockaddr *)&at, sizeof(at)), "bind");
+	must(getsockname(server, (struct sockaddr *)&at, &size), "getsockname");
+	must(connect(client, (struct sockaddr *)&at, sizeof(at)), "connect");
+	return client;
+}
+
+/* with nothing in it, and bound to nothing */
+static int cork(void)
+{
+	int fd = must(socket(AF_INET6, SOCK_DGRAM, 0), "socket");
+
+	must(setsockopt(fd, IPPROTO_UDP, UDP_CORK, &(int){1}, sizeof(int)), "UDP_CORK");
+	return fd;
+}
+
+/* half a datagram without UDP_CORK */
+static int half(void)
+{
+	int fd = udp_connected();
+
+	must((int)send(fd, "half", 4, MSG_MORE), "send");
+	return fd;
 }
 
 static int listening(void)
@@ -512,6 +544,8 @@ static const struct {
 	{"sigtrap", sigtrap},
 	{"device", device},
 	{"ctty", ctty},
+	{"cork", cork},
+	{"half", half},
 	{"setuid", setuid_program},
 	{"srun", srun},
 	{"fine", fine},
