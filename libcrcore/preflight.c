@@ -97,6 +97,10 @@ static const struct {
 	[CR_PREFLIGHT_PIDFD] = {"pidfd", "a pidfd of a process outside of the job", "close it", false},
 	[CR_PREFLIGHT_HIGH] = {"high", "a descriptor that leaves criu no room for its own above it",
 			       "lower the job's limit of open files (ulimit -Hn) by 2,048 before it starts", true},
+	[CR_PREFLIGHT_FULL] = {"full", "it has no descriptor free below its own limit, and criu needs one in it",
+			       "close some, or raise the limit (ulimit -Sn)", true},
+	[CR_PREFLIGHT_PACKETS] = {"packets", "a pipe of packets (O_DIRECT)",
+				  "use a socket pair (SOCK_SEQPACKET), or the pipe without that flag", true},
 	[CR_PREFLIGHT_PIPES] = {"pipes", "more pipes than criu takes", "fewer pipes, or UNIX sockets instead",
 				false},
 	[CR_PREFLIGHT_MEMORY] =
@@ -351,6 +355,22 @@ static bool may_read(const struct stat *st)
 	return st->st_mode & S_IROTH;
 }
 
+/* criu goes up while there is no such directory, and so does this. */
+bool preflight_can_make(const char *path)
+{
+	char dir[PATH_MAX], *last;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	while ((last = strrchr(dir, '/')) && last > dir) {
+		*last = '\0';
+		if (access(dir, W_OK | X_OK) == 0)
+			return true;
+		if (errno != ENOENT)
+			return false;
+	}
+	return access("/", W_OK | X_OK) == 0;
+}
+
 void preflight_deleted(struct preflight *p, const struct preflight_process *process, int fd, const char *path,
 		       const struct stat *st)
 {
@@ -361,6 +381,9 @@ void preflight_deleted(struct preflight *p, const struct preflight_process *proc
 		if (!p->job->private_dirs || !cr_ns_private(path) || !cr_proc_deleted(path) ||
 		    st->st_uid != getuid())
 			preflight_add(p, CR_PREFLIGHT_UNLINKED, process, fd, "%s", path);
+		else if (!preflight_can_make(path))
+			preflight_add(p, CR_PREFLIGHT_UNLINKED, process, fd, "its directory cannot be written: %s",
+				      path);
 	} else if (S_ISREG(st->st_mode) && !may_read(st)) {
 		preflight_add(p, CR_PREFLIGHT_DELETED, process, fd, "its permissions are %03o: %s",
 			      st->st_mode & 0777, path);

@@ -193,28 +193,22 @@ static bool moved(const struct preflight *p, const struct descriptor *d)
 	return strcmp(now, d->link) != 0;
 }
 
-/* A file without a name is made again where it was, if files can be made there. */
-static bool can_make(const char *path)
+/* As fdinfo has them; 0 when it does not. */
+static unsigned flags_of(const struct preflight *p, const struct descriptor *d)
 {
-	char dir[PATH_MAX];
-	const char *last = strrchr(path, '/');
+	cleanup_fclose FILE *f = preflight_open(p, "%d/fdinfo/%d", (int)d->process->pid, d->fd);
+	unsigned flags = 0;
+	char line[256];
 
-	snprintf(dir, sizeof(dir), "%.*s", last == path ? 1 : (int)(last - path), path);
-	return access(dir, W_OK | X_OK) == 0;
+	while (f && fgets(line, sizeof(line), f) && sscanf(line, "flags: %o", &flags) != 1)
+		;
+	return flags;
 }
 
 /* The kernel lets a file have a name for the first time only if it was made without. */
 static bool is_tmpfile(const struct preflight *p, const struct descriptor *d)
 {
-	cleanup_fclose FILE *f = preflight_open(p, "%d/fdinfo/%d", (int)d->process->pid, d->fd);
-	unsigned flags;
-	char line[256];
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "flags: %o", &flags) == 1)
-			return (flags & O_TMPFILE) == O_TMPFILE && !can_make(d->link);
-	}
-	return false;
+	return (flags_of(p, d) & O_TMPFILE) == O_TMPFILE && !preflight_can_make(d->link);
 }
 
 /* What criu opens by its path must be what leads to the file. */
@@ -366,24 +360,13 @@ static void watches_look(struct preflight *p, const struct descriptor *d)
 			      watches, watches == 1 ? "file" : "files", lost);
 }
 
-/* One of a thread has the flag O_EXCL, which is PIDFD_THREAD for pidfd_open. */
-static bool pidfd_of_thread(const struct preflight *p, const struct descriptor *d)
-{
-	cleanup_fclose FILE *f = preflight_open(p, "%d/fdinfo/%d", (int)d->process->pid, d->fd);
-	unsigned flags = 0;
-	char line[256];
-
-	while (f && fgets(line, sizeof(line), f) && sscanf(line, "flags: %o", &flags) != 1)
-		;
-	return flags & O_EXCL;
-}
-
 static void pidfd_look(struct preflight *p, const struct descriptor *d)
 {
 	const struct preflight_process *process;
 	long pid;
 
-	if (pidfd_of_thread(p, d)) {
+	/* which is PIDFD_THREAD for pidfd_open */
+	if (flags_of(p, d) & O_EXCL) {
 		preflight_add(p, CR_PREFLIGHT_PIDFD_THREAD, d->process, d->fd, "%s", "");
 		return;
 	}
@@ -462,6 +445,8 @@ static int pipe_note(struct preflight *p, const struct descriptor *d, struct cr_
 	struct stat st;
 	char path[64];
 
+	if (flags_of(p, d) & O_DIRECT)
+		preflight_add(p, CR_PREFLIGHT_PACKETS, d->process, d->fd, "%s", "");
 	snprintf(path, sizeof(path), "%d/fd/%d", (int)d->process->pid, d->fd);
 	if (fstatat(p->proc, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !(st.st_mode & S_IRUSR))
 		return 0;
@@ -539,12 +524,24 @@ static void highest_look(struct preflight *p, const struct preflight_process *pr
 			      most);
 }
 
+/* How many descriptors it may have for now; 0: any, or no telling. */
+static int limit_of(const struct preflight *p, const struct preflight_process *process)
+{
+	cleanup_fclose FILE *f = preflight_open(p, "%d/limits", (int)process->pid);
+	char line[256];
+	int most = 0;
+
+	while (f && fgets(line, sizeof(line), f) && sscanf(line, "Max open files %d", &most) != 1)
+		;
+	return most;
+}
+
 int preflight_descriptors(struct preflight *p, struct preflight_process *process, struct cr_error *err)
 {
 	cleanup_closedir DIR *dir = NULL;
 	struct descriptor d = {.process = process};
 	struct dirent *e;
-	int fd, highest = 0;
+	int fd, highest = 0, below = 0, most = limit_of(p, process);
 	char path[64];
 
 	snprintf(path, sizeof(path), "%d/fd", (int)process->pid);
@@ -569,15 +566,19 @@ int preflight_descriptors(struct preflight *p, struct preflight_process *process
 		if (n <= 0)
 			continue; /* . and .., or closed meanwhile */
 		d.link[n] = '\0';
+		d.fd = atoi(e->d_name);
+		below += d.fd < most;
 		/* what has no path is known by its link alone */
 		if (d.link[0] == '/' && fstatat(dirfd(dir), e->d_name, &d.st, 0) < 0)
 			continue;
-		d.fd = atoi(e->d_name);
 		preflight_long(p, process, d.fd, d.link);
 		highest = d.fd > highest ? d.fd : highest;
 		if (descriptor_look(p, &d, err) < 0)
 			return -1;
 	}
 	highest_look(p, process, highest);
+	/* a limit may be below what it has, which stays */
+	if (most && below >= most)
+		preflight_add(p, CR_PREFLIGHT_FULL, process, -1, "%d of %d", below, most);
 	return 0;
 }

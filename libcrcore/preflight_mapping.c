@@ -54,6 +54,9 @@ static void file_look(struct preflight *p, const struct preflight_process *s, co
 	bool deleted = cr_proc_deleted(path);
 	struct stat st;
 
+	/* with newlines it is longer here than it is */
+	if (!strstr(path, "\\012"))
+		preflight_long(p, s, -1, path);
 	/* two looks a mapping only where there may be something to see */
 	if (!dev && !deleted)
 		return;

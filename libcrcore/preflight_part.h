@@ -93,6 +93,9 @@ enum cr_preflight_kind preflight_object(const char *name);
 void preflight_deleted(struct preflight *p, const struct preflight_process *process, int fd, const char *path,
 		       const struct stat *st);
 
+/* May this user make a file where path was, or above when that directory is gone? */
+bool preflight_can_make(const char *path);
+
 /* Is a path too long for criu? */
 void preflight_long(struct preflight *p, const struct preflight_process *process, int fd, const char *path);
 

@@ -206,6 +206,14 @@ _looked_twice() {
 	hold "$JOB_descriptors" pipes 1025
 	pid=0
 	refused pipes ""
+	hold "$JOB_descriptors" full
+	refused full
+	hold "$JOB_descriptors" packets
+	refused packets
+	hold "$JOB_descriptors" unlinked_closed
+	refused unlinked
+	hold "$JOB_descriptors" long_mapping
+	refused long_path
 	hold "$JOB_descriptors" ctty
 	refused ctty
 	hold "$JOB_descriptors" semaphore

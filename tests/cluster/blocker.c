@@ -59,16 +59,22 @@ static int must(int rc, const char *what)
 	return rc;
 }
 
-static void say(pid_t pid, int fd)
+static char name_new[4096];
+
+static void say_write(pid_t pid, int fd)
 {
-	char name[4096];
 	FILE *f;
 
-	snprintf(name, sizeof(name), "%s.new", ready);
-	f = fopen(name, "w");
+	snprintf(name_new, sizeof(name_new), "%s.new", ready);
+	f = fopen(name_new, "w");
 	if (!f || fprintf(f, "%d %d\n", (int)pid, fd) < 0 || fclose(f) == EOF)
-		die(name);
-	must(rename(name, ready), ready);
+		die(name_new);
+}
+
+static void say(pid_t pid, int fd)
+{
+	say_write(pid, fd);
+	must(rename(name_new, ready), ready);
 }
 
 static int seccomp(void)
@@ -395,6 +401,62 @@ static int sigtrap(void)
 	return -1;
 }
 
+/* no descriptor free below the limit */
+static int full(void)
+{
+	const struct rlimit few = {16, 4096};
+
+	for (int fd = 3; fd < 16; fd++)
+		must(dup2(0, fd), "dup2");
+	say_write(getpid(), -1);
+	must(setrlimit(RLIMIT_NOFILE, &few), "setrlimit");
+	must(rename(name_new, ready), ready);
+	return -2;
+}
+
+static int packets(void)
+{
+	int fds[2];
+
+	must(pipe2(fds, O_DIRECT), "pipe2");
+	return fds[0];
+}
+
+/* a removed file of /tmp with another name, in a directory that was closed since */
+static int unlinked_closed(void)
+{
+	int fd;
+
+	mkdir("/tmp/closed", 0700);
+	fd = must(open("/tmp/closed/file", O_RDWR | O_CREAT, 0600), "file");
+	unlink("/tmp/closed.other");
+	must(link("/tmp/closed/file", "/tmp/closed.other"), "link");
+	must(unlink("/tmp/closed/file"), "unlink");
+	must(chmod("/tmp/closed", 0500), "chmod");
+	return fd;
+}
+
+/* a file with a path of more than 4094 bytes, mapped and closed */
+static int long_mapping(void)
+{
+	char name[251];
+	int fd;
+
+	memset(name, 'd', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	for (int i = 0; i < 17; i++) {
+		must(mkdir(name, 0700) < 0 && errno != EEXIST ? -1 : 0, "mkdir");
+		must(chdir(name), "chdir");
+	}
+	fd = must(open("file", O_RDWR | O_CREAT, 0600), "file");
+	must(ftruncate(fd, 4096), "ftruncate");
+	if (mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED)
+		die("mmap");
+	close(fd);
+	must(chdir(getenv("HOME")), "chdir");
+	return -1;
+}
+
 static int device(void)
 {
 	return must(open(argument, O_RDONLY), argument);
@@ -545,6 +607,10 @@ static const struct {
 	{"device", device},
 	{"ctty", ctty},
 	{"cork", cork},
+	{"full", full},
+	{"packets", packets},
+	{"unlinked_closed", unlinked_closed},
+	{"long_mapping", long_mapping},
 	{"half", half},
 	{"setuid", setuid_program},
 	{"srun", srun},

@@ -486,6 +486,65 @@ START_TEST(long_paths)
 	look();
 	expect(CR_PREFLIGHT_LONG_PATH, 1000, -1, "...");
 	ck_assert_uint_eq(found.blockers, 1);
+	/* so does a mapped file */
+	ck_assert_int_eq(unlink(unit_path("1000/cwd")), 0);
+	put(1000, "maps", "1000-2000 r--p 00000000 fe:00 7 %s\n", path);
+	look();
+	expect(CR_PREFLIGHT_LONG_PATH, 1000, -1, "...");
+	ck_assert_uint_eq(found.blockers, 1);
+}
+END_TEST
+
+/* criu's code in a process needs one descriptor; those above a limit that was lowered do not count. */
+START_TEST(full)
+{
+	static const char limits[] =
+		"Limit                     Soft Limit           Hard Limit           Units\n"
+		"Max processes             17                   17                   processes\n"
+		"Max open files            3                    4096                 files\n";
+
+	process(1000, 1, "full", "");
+	process(1001, 1000, "fine", "");
+	put(1000, "limits", "%s", limits);
+	put(1001, "limits", "%s", limits);
+	for (int fd = 0; fd < 3; fd++) {
+		open_as(1000, fd, "pipe:[11]");
+		open_as(1001, fd < 2 ? fd : 255, "pipe:[11]");
+	}
+	look();
+	expect(CR_PREFLIGHT_FULL, 1000, -1, "3 of 3");
+	ck_assert(cr_preflight_certain(CR_PREFLIGHT_FULL));
+	ck_assert_uint_eq(found.blockers, 1);
+}
+END_TEST
+
+START_TEST(packets)
+{
+	process(1000, 1, "packets", "");
+	open_as(1000, 3, "pipe:[11]");
+	open_as(1000, 4, "pipe:[11]");
+	put(1000, "fdinfo/3", "pos:\t0\nflags:\t0%o\n", O_DIRECT | O_CLOEXEC);
+	put(1000, "fdinfo/4", "pos:\t0\nflags:\t0%o\n", O_WRONLY);
+	look();
+	expect(CR_PREFLIGHT_PACKETS, 1000, 3, "");
+	ck_assert_uint_eq(found.blockers, 1);
+}
+END_TEST
+
+START_TEST(makeable)
+{
+	char path[PATH_MAX];
+
+	unit_drop_root();
+	ck_assert_int_eq(mkdir(unit_path("open"), 0700) | mkdir(unit_path("closed"), 0500), 0);
+	snprintf(path, sizeof(path), "%s", unit_path("open/f (deleted)"));
+	ck_assert(preflight_can_make(path));
+	snprintf(path, sizeof(path), "%s", unit_path("open/gone/gone/f (deleted)"));
+	ck_assert(preflight_can_make(path));
+	snprintf(path, sizeof(path), "%s", unit_path("closed/f (deleted)"));
+	ck_assert(!preflight_can_make(path));
+	snprintf(path, sizeof(path), "%s", unit_path("closed/gone/f (deleted)"));
+	ck_assert(!preflight_can_make(path));
 }
 END_TEST
 
@@ -1004,8 +1063,8 @@ END_TEST
 UNIT_MAIN("preflight", {kinds, false}, {fine, true}, {processes, true}, {called_srun, true}, {closed, true},
 	  {descriptors, true}, {memfd_program, true}, {sandboxes, true}, {high_descriptors, true},
 	  {memory_shared_with_the_parent, true}, {memory_shared_with_siblings, true}, {memory_of_ones_own, true},
-	  {files, true}, {odd_names, true}, {leases, true}, {login_ids, true}, {long_paths, true}, {devices, true},
-	  {terminals, true}, {mappings, true}, {tcp, true}, {udp, true}, {private_net, true}, {unix_sockets, true},
-	  {unix_asked, false}, {unix_waiting, false}, {lost, true}, {nonsense, true}, {nothing, true},
-	  {many, true}, {inherited, true}, {pipes, true}, {late, true}, {sets, false}, {hidden, true},
-	  {texts, false})
+	  {files, true}, {odd_names, true}, {leases, true}, {login_ids, true}, {long_paths, true}, {full, true},
+	  {packets, true}, {makeable, true}, {devices, true}, {terminals, true}, {mappings, true}, {tcp, true},
+	  {udp, true}, {private_net, true}, {unix_sockets, true}, {unix_asked, false}, {unix_waiting, false},
+	  {lost, true}, {nonsense, true}, {nothing, true}, {many, true}, {inherited, true}, {pipes, true},
+	  {late, true}, {sets, false}, {hidden, true}, {texts, false})
