@@ -6,7 +6,7 @@
  * criu refuses a file that has another size or mode than at the dump, if its entry says which that was. What the
  * job has written is put back by us, and what it has opened to read may be as it is now: somebody appends to it,
  * or protects it. What stays is the size of what is mapped, for a program counts on its code and on the data
- * beside it; unless that is the user's own and has grown.
+ * beside it; unless it has no code, is the same file, and has grown.
  */
 
 #include "edits.h"
@@ -19,6 +19,9 @@
 #include <unistd.h>
 
 #include "proto/files.pb-c.h"
+#include "timefmt.h"
+
+#define SECOND_NS INT64_C(1000000000)
 
 static int name_compare(const void *a, const void *b)
 {
@@ -50,13 +53,41 @@ static int names_sort(struct edits *edits, struct cr_error *err)
 	return 0;
 }
 
+/* Is it the file that was there? Whoever replaces one, as an upgrade does, makes another. Where the file system
+ * does not know when it was made it counts whose it is: what may be software is root's. */
+static bool was_there(const struct edits *edits, const char *path, const struct stat *st)
+{
+	int64_t then = edits->m->time ? cr_time_parse(edits->m->time) : -1;
+	struct statx made;
+
+	if (st->st_uid == geteuid())
+		return true;
+	if (then < 0 || statx(AT_FDCWD, path, 0, STATX_BTIME, &made) < 0 || !(made.stx_mask & STATX_BTIME))
+		return st->st_uid != 0;
+	return made.stx_btime.tv_sec <= then / SECOND_NS;
+}
+
+/* Somebody has appended to what is mapped. */
+static bool has_grown(const struct edits *edits, const Criu__RegFileEntry *reg, const struct stat *st)
+{
+	if ((uint64_t)st->st_size < reg->size || names_have(edits->binaries, edits->m->n_binaries, reg->name) ||
+	    !was_there(edits, reg->name, st))
+		return false;
+	if ((uint64_t)st->st_size > reg->size)
+		job_log(edits->job, 1,
+			"%s, which the job has mapped, had %llu bytes at the checkpoint and has %llu: the job "
+			"goes on "
+			"with what is there",
+			reg->name, (unsigned long long)reg->size, (unsigned long long)st->st_size);
+	return true;
+}
+
 /* May it have another size? What criu has not found by a descriptor, mappings among it, has no flags. */
 static bool size_free(const struct edits *edits, const Criu__RegFileEntry *reg, const struct stat *st)
 {
 	if (reg->flags != 0 || names_have(edits->outputs, edits->m->n_outputs, reg->name))
 		return true;
-	return st->st_uid == geteuid() && (uint64_t)st->st_size >= reg->size &&
-	       !names_have(edits->binaries, edits->m->n_binaries, reg->name);
+	return has_grown(edits, reg, st);
 }
 
 /* To work in a directory takes no permission to read it. */

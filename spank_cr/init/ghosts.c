@@ -25,6 +25,7 @@
 #define NAMES_MAX   (1u << 20)
 #define SPARE	    (UINT64_C(16) << 20) /* bytes that stay free */
 #define ADDED	    64			 /* bytes that criu adds to a name */
+#define NAME_MOST   200			 /* bytes of a name that it can add to */
 
 /* While images are read. */
 struct reading {
@@ -159,6 +160,14 @@ static bool is_below(const char *path, const char *dir)
 	return strncmp(path, dir, n) == 0 && path[n] == '/';
 }
 
+/* Is the last part of it longer than criu can add to? */
+static bool is_long(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return strlen(slash ? slash + 1 : name) > NAME_MOST;
+}
+
 /* Room for size bytes, where programs may be mapped from? */
 static bool has_room(const char *dir, uint64_t size)
 {
@@ -175,14 +184,14 @@ static const char *base_choose(struct ghosts *g, const struct ghost *ghost, cons
 	uint64_t sum = g->sum + ghost->size;
 
 	if (S_ISDIR(ghost->mode))
-		return !g->strict && is_free(name) ? NULL : g->tmp;
+		return !g->strict && is_free(name) && !is_long(name) ? NULL : g->tmp;
 	if (is_below(name, g->shm))
 		return g->shm;
 	if (has_room(g->tmp, sum)) {
 		g->sum = sum;
 		return g->tmp;
 	}
-	return is_free(name) ? NULL : g->shm;
+	return is_free(name) && !is_long(name) ? NULL : g->shm;
 }
 
 /* "#123": what the kernel calls a file that was made without a name. */
@@ -301,6 +310,12 @@ static int top_make(struct ghosts *g, const char *base, char *top, size_t size, 
 	return 0;
 }
 
+/* How much of a path: its last part may be too long. */
+static size_t length(const char *from)
+{
+	return is_long(from) ? (size_t)(strrchr(from, '/') - from) + 1 + NAME_MOST : strlen(from);
+}
+
 int ghosts_place(struct ghosts *g, const struct ghost *ghost, const char *name, char *path, size_t size,
 		 struct cr_error *err)
 {
@@ -315,7 +330,7 @@ int ghosts_place(struct ghosts *g, const struct ghost *ghost, const char *name, 
 	/* of a path that is too long its end is what matters */
 	if (strlen(top) + strlen(from) + ADDED >= size)
 		from = strrchr(from, '/') ? strrchr(from, '/') : "/ghost";
-	n = snprintf(path, size, "%s/%u%s", top, ghost->id, from);
+	n = snprintf(path, size, "%s/%u%.*s", top, ghost->id, (int)length(from), from);
 	if (n < 0 || (size_t)n >= size || (size_t)n >= sizeof(dir))
 		return cr_error_set(err, ENAMETOOLONG, "a removed file's name is too long");
 	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(path, '/') - path), path);

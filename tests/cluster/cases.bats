@@ -138,7 +138,12 @@ create() {
 
 # meddle NAME - what somebody does to its directory after the checkpoint
 meddle() {
-	[ ! -e "$CASES/$1/meddle" ] || on n0 alice sh -c 'cd "cases/run/$1" && bash ./meddle' sh "$1" || trouble "$1" "meddle failed"
+	meddle_as alice "$1" meddle && meddle_as root "$1" meddle.root || trouble "$1" "meddle failed"
+}
+
+# meddle_as USER NAME FILE
+meddle_as() {
+	[ ! -e "$CASES/$2/$3" ] || on n0 "$1" bash -c 'cd "/shared/home/alice/cases/run/$1" && . "./$2"' bash "$2" "$3"
 }
 
 open_gate() {

@@ -9,6 +9,16 @@
 #include "proto/core.pb-c.h"
 #include "proto/files.pb-c.h"
 
+static unsigned told;
+
+void job_log(const struct job *job, int level, const char *fmt, ...)
+{
+	(void)job;
+	(void)fmt;
+	ck_assert_int_eq(level, 1);
+	told++;
+}
+
 /* What the entry of a file is made of it, which has flags, size and mode. */
 struct made {
 	bool size, mode;
@@ -36,6 +46,26 @@ static struct made edit(struct edits *edits, const char *name, uint32_t flags, u
 
 #define READ 0100000u /* O_LARGEFILE, which a descriptor has */
 
+/* What somebody else has appended to, not what he has replaced. A file cannot be made in the past. */
+static void foreign_files(struct edits *edits)
+{
+	struct cr_manifest *m = (struct cr_manifest *)edits->m;
+	struct statx st;
+
+	if (geteuid() != 0)
+		return;
+	unit_write("foreign", "table");
+	ck_assert_int_eq(chown(unit_path("foreign"), UNIT_NOBODY, (gid_t)-1), 0);
+	ck_assert(!edit(edits, "foreign", 0, S_IFREG | 0644, 4).size);
+	ck_assert(edit(edits, "foreign", 0, S_IFREG | 0644, 6).size);
+	m->time = (char *)"2200-01-01T00:00:00.000Z";
+	ck_assert(!edit(edits, "foreign", 0, S_IFREG | 0644, 4).size);
+	m->time = (char *)"2001-01-01T00:00:00.000Z";
+	ck_assert_int_eq(statx(AT_FDCWD, unit_path("foreign"), 0, STATX_BTIME, &st), 0);
+	ck_assert_int_eq(edit(edits, "foreign", 0, S_IFREG | 0644, 4).size, (st.stx_mask & STATX_BTIME) != 0);
+	m->time = NULL;
+}
+
 START_TEST(files)
 {
 	char binary[PATH_MAX], output[PATH_MAX];
@@ -59,12 +89,15 @@ START_TEST(files)
 	made = edit(&edits, "none", READ, S_IFREG | 0600, 5);
 	ck_assert(made.size && made.mode);
 	/* what is mapped may have grown, what has code in it not, what is put back is another matter */
+	ck_assert_uint_eq(told, 0);
 	made = edit(&edits, "input", 0, S_IFREG | 0600, 4);
 	ck_assert(!made.size && !made.mode);
+	ck_assert_uint_eq(told, 1);
 	made = edit(&edits, "input", 0, S_IFREG | 0600, 6);
 	ck_assert(made.size && !made.mode);
 	made = edit(&edits, "library", 0, S_IFREG | 0755, 3);
 	ck_assert(made.size && !made.mode);
+	foreign_files(&edits);
 	made = edit(&edits, "written", 0, S_IFREG | 0755, 3);
 	ck_assert(!made.size && !made.mode);
 	free(edits.binaries);

@@ -62,7 +62,7 @@ START_TEST(long_names)
 {
 	const struct ghost lib = {.id = 3, .base = tmp};
 	struct cr_error err = {0};
-	char name[PATH_MAX] = "";
+	char name[PATH_MAX] = "", more[2 * PATH_MAX];
 
 	begin();
 	while (strlen(name) < PATH_MAX - 100)
@@ -70,6 +70,13 @@ START_TEST(long_names)
 	strcat(name, "/end");
 	ck_assert_int_eq(ghosts_place(&g, &lib, name, path, sizeof(path), &err), 1);
 	ck_assert_str_eq(path, unit_path("tmp/" GHOSTS "/3/end"));
+	/* criu adds to the last part, which may have 255 bytes */
+	memset(name, 'n', sizeof(name));
+	memcpy(name, "/a/", 3);
+	name[3 + 255] = '\0';
+	ck_assert_int_eq(ghosts_place(&g, &lib, name, path, sizeof(path), &err), 1);
+	name[3 + 200] = '\0';
+	ck_assert_str_eq(path + strlen(tmp), strcat(strcpy(more, "/" GHOSTS "/3"), name));
 }
 END_TEST
 
