@@ -31,8 +31,11 @@ static const struct {
 				 "let it end; do not start set-user-id, set-group-id or capable programs", true},
 	[CR_PREFLIGHT_GROUP] = {"group", "a group other than the job's",
 				"start no shell with newgrp or sg; submit the job under that group", true},
-	[CR_PREFLIGHT_UNDUMPABLE] = {"undumpable", "it does not let itself be looked at (PR_SET_DUMPABLE)",
-				     "leave out what keeps secrets, such as ssh-agent or gpg-agent", true},
+	[CR_PREFLIGHT_UNDUMPABLE] =
+		{"undumpable",
+		 "it does not let itself be looked at (PR_SET_DUMPABLE), or its user may not read its program",
+		 "leave out what keeps secrets, such as ssh-agent or gpg-agent; have such a program made readable",
+		 true},
 	[CR_PREFLIGHT_SECCOMP] = {"seccomp", "a seccomp filter",
 				  "switch the program's sandbox off; leave containers out", true},
 	[CR_PREFLIGHT_LANDLOCK] = {"landlock", "a Landlock sandbox that keeps it from criu's socket",

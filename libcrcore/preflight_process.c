@@ -106,22 +106,48 @@ const struct preflight_process *preflight_process_find(const struct preflight *p
 	return p->n ? bsearch(&key, p->processes, p->n, sizeof(key), pid_compare) : NULL;
 }
 
+/* The name of the file that it was executed from, in link; NULL when that is not known. */
+static const char *program_name(const struct preflight *p, const struct preflight_process *process,
+				char link[PATH_MAX])
+{
+	char path[64], *base;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%d/exe", (int)process->pid);
+	n = readlinkat(p->proc, path, link, PATH_MAX - 1);
+	if (n <= 0)
+		return NULL;
+	link[n] = '\0';
+	base = strrchr(link, '/');
+	return base ? base + 1 : "";
+}
+
 /* A program of that name, not a script that is called so. */
 static bool is_program(const struct preflight *p, const struct preflight_process *process, const char *name)
 {
-	char path[64], link[4096];
+	char link[PATH_MAX];
 	const char *base;
-	ssize_t n;
 
 	if (strcmp(process->name, name) != 0)
 		return false;
-	snprintf(path, sizeof(path), "%d/exe", (int)process->pid);
-	n = readlinkat(p->proc, path, link, sizeof(link) - 1);
-	if (n <= 0)
-		return true;
-	link[n] = '\0';
-	base = strrchr(link, '/');
-	return base && strncmp(base + 1, name, strlen(name)) == 0;
+	base = program_name(p, process, link);
+	return !base || strncmp(base, name, strlen(name)) == 0;
+}
+
+/* Whatever it is called by: xzcat and others are links to them. */
+static bool is_xz(const struct preflight *p, const struct preflight_process *process)
+{
+	static const char *const names[] = {"xz", "xzdec", "lzmadec"};
+	char link[PATH_MAX];
+	const char *base = program_name(p, process, link);
+	size_t n;
+
+	base = base ? base : process->name;
+	n = strcspn(base, " "); /* of " (deleted)" */
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (n == strlen(names[i]) && strncmp(base, names[i], n) == 0)
+			return true;
+	return false;
 }
 
 /* The link of its program cannot be made again: PR_SET_MM_EXE_FILE wants a file that nobody can write. */
@@ -324,7 +350,7 @@ static void landlock_look(struct preflight *p, const struct preflight_process *s
 
 	if (p->job->landlock < LANDLOCK_SCOPES || !s->no_new_privs || s->seccomp)
 		return;
-	if (is_program(p, s, "xz"))
+	if (is_xz(p, s))
 		preflight_add(p, CR_PREFLIGHT_LANDLOCK, s, -1, "%s", "");
 	else if (parent && parent->in && !parent->no_new_privs)
 		preflight_add(p, CR_PREFLIGHT_CONFINED, s, -1, "%s", "");

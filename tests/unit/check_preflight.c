@@ -259,6 +259,21 @@ START_TEST(sandboxes)
 }
 END_TEST
 
+/* By the program, not by what it is called. */
+START_TEST(links_to_xz)
+{
+	process(1000, 1, "bash", "");
+	process(1001, 1000, "xzcat", "NoNewPrivs:\t1\n");
+	ck_assert_int_eq(symlink("/usr/bin/xz (deleted)", unit_path("1001/exe")), 0);
+	process(1002, 1000, "xz", "NoNewPrivs:\t1\n");
+	ck_assert_int_eq(symlink("/usr/bin/xzviewer", unit_path("1002/exe")), 0);
+	look();
+	expect(CR_PREFLIGHT_LANDLOCK, 1001, -1, "");
+	expect(CR_PREFLIGHT_CONFINED, 1002, -1, "");
+	ck_assert_uint_eq(found.blockers, 1);
+}
+END_TEST
+
 START_TEST(memfd_program)
 {
 	process(1000, 1, "3", "");
@@ -1067,4 +1082,4 @@ UNIT_MAIN("preflight", {kinds, false}, {fine, true}, {processes, true}, {called_
 	  {packets, true}, {makeable, true}, {devices, true}, {terminals, true}, {mappings, true}, {tcp, true},
 	  {udp, true}, {private_net, true}, {unix_sockets, true}, {unix_asked, false}, {unix_waiting, false},
 	  {lost, true}, {nonsense, true}, {nothing, true}, {many, true}, {inherited, true}, {pipes, true},
-	  {late, true}, {sets, false}, {hidden, true}, {texts, false})
+	  {late, true}, {sets, false}, {hidden, true}, {links_to_xz, true}, {texts, false})
