@@ -157,6 +157,24 @@ static void descriptors_allow(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* The submitter's limits (ulimit) are none of crinit's: Slurm sets them right before it executes the program,
+ * after this. But slurmd and PAM may have set some. What of them holds up who reads and writes a whole job goes as
+ * far as the site lets it, the rest is nobody's trouble. */
+static void limits_allow(void)
+{
+	static const __rlimit_resource_t resources[] = {RLIMIT_FSIZE, RLIMIT_AS, RLIMIT_DATA, RLIMIT_CPU,
+							RLIMIT_NPROC};
+
+	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++) {
+		struct rlimit limit;
+
+		if (getrlimit(resources[i], &limit) < 0)
+			continue;
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(resources[i], &limit);
+	}
+}
+
 static int crinit_exec(const struct launch_job *job, const struct cr_budget *budget, int wire, int ask, int go,
 		       pid_t root, uint32_t restore, struct cr_error *err)
 {
@@ -181,6 +199,7 @@ static int crinit_exec(const struct launch_job *job, const struct cr_budget *bud
 	    descriptor_pass(job->cgroup, err) < 0 || descriptor_pass(ask, err) < 0 || descriptor_pass(go, err) < 0)
 		return -1;
 	descriptors_allow();
+	limits_allow();
 	if (cr_caps_set_ambient(budget, err) < 0)
 		return -1;
 	return launch_exec(CR_CRINIT, &args, err);

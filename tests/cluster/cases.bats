@@ -82,10 +82,15 @@ options() {
 	cat "$CASES/$1/opts" 2>/dev/null || true
 }
 
+# under NAME - the command that sbatch is run by, so that it has the limits of its file limits
+under() {
+	[ ! -e "$CASES/$1/limits" ] || echo "prlimit $(cat "$CASES/$1/limits")"
+}
+
 submit_one() {
 	local dir=/shared/home/alice/cases/run/$1
 	# shellcheck disable=SC2046 # several options
-	submit --job-name="$1" --checkpoint=1h --oversubscribe --mem=80M $(options "$1") --chdir="$dir" --output=out \
+	SUBMIT_UNDER=$(under "$1") submit --job-name="$1" --checkpoint=1h --oversubscribe --mem=80M $(options "$1") --chdir="$dir" --output=out \
 		--error=errors "$(cat "$CASES/$1/job.sh")" >"$BATS_FILE_TMPDIR/$1.id"
 }
 
@@ -322,6 +327,10 @@ holds_refused() {
 
 @test "limits, each so low that who works under it notices" {
 	holds limits
+}
+
+@test "limits of whoever submits it" {
+	holds submitted-limits
 }
 
 @test "a child of vfork that has not executed anything" {

@@ -31,7 +31,8 @@ on() {
 submit() {
 	local script=${*: -1}
 	set -- "${@:1:$#-1}"
-	on n0 "${SUBMIT_USER:-alice}" sbatch --parsable "$@" <<<"#!/bin/bash
+	# shellcheck disable=SC2086 # a command with its arguments, or none
+	on n0 "${SUBMIT_USER:-alice}" ${SUBMIT_UNDER:-} sbatch --parsable "$@" <<<"#!/bin/bash
 enable -f /usr/lib/bash/sleep sleep
 $script"
 }
