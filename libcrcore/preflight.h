@@ -115,6 +115,7 @@ struct cr_preflight_job {
 	int64_t deadline_ns;  /* CLOCK_MONOTONIC; 0: none */
 	uint64_t ghost_limit; /* bytes that criu takes of a deleted file */
 	uint64_t descriptors; /* that criu may have (RLIMIT_NOFILE); 0: any */
+	unsigned nameless;    /* files made without a name that can be given one after a restore; 0: any */
 	uint64_t memory;      /* bytes that the job may still take; 0: any */
 	int landlock;	      /* the kernel's version of Landlock's interface; 0: none */
 	bool private_net;     /* established TCP goes into the checkpoint */

@@ -206,9 +206,15 @@ static unsigned flags_of(const struct preflight *p, const struct descriptor *d)
 }
 
 /* The kernel lets a file have a name for the first time only if it was made without. */
-static bool is_tmpfile(const struct preflight *p, const struct descriptor *d)
+static void tmpfile_look(struct preflight *p, const struct descriptor *d)
 {
-	return (flags_of(p, d) & O_TMPFILE) == O_TMPFILE && !preflight_can_make(d->link);
+	if ((flags_of(p, d) & O_TMPFILE) != O_TMPFILE)
+		return;
+	if (!preflight_can_make(d->link))
+		preflight_add(p, CR_PREFLIGHT_TMPFILE, d->process, d->fd, "%s", d->link);
+	else if (++p->nameless > p->job->nameless && p->job->nameless)
+		preflight_add(p, CR_PREFLIGHT_TMPFILE, d->process, d->fd, "%s is one of more than %u", d->link,
+			      p->job->nameless);
 }
 
 /* What criu opens by its path must be what leads to the file. */
@@ -250,8 +256,7 @@ static void path_look(struct preflight *p, const struct descriptor *d)
 	/* a name may end in " (deleted)", too */
 	if (d->st.st_nlink == 0) {
 		preflight_deleted(p, d->process, d->fd, d->link, &d->st);
-		if (is_tmpfile(p, d))
-			preflight_add(p, CR_PREFLIGHT_TMPFILE, d->process, d->fd, "%s", d->link);
+		tmpfile_look(p, d);
 		return;
 	}
 	place_look(p, d);

@@ -64,6 +64,7 @@ struct preflight {
 	uint32_t *mounts;	    /* ids, ascending */
 	size_t n_mounts;
 	uint64_t namespaces[CR_PREFLIGHT_NAMESPACES]; /* of the tree's root */
+	unsigned nameless;			      /* files made without a name, so far */
 	gid_t *groups;				      /* supplementary ones of the job, as the kernel sorts them */
 	size_t n_groups;
 };

@@ -23,7 +23,7 @@
 #include "shim.h"
 #include "spawn.h"
 
-#define ARGS	      96
+#define ARGS	      (48 + 2 * SPAWN_PASS)
 #define TEXTS	      (SPAWN_PASS + 4)
 #define LOG_MAX	      (64u << 20)
 #define LOG_SETTLE_MS 5000
@@ -35,7 +35,7 @@
 struct command {
 	const char *argv[ARGS + 1];
 	int argc;
-	char text[TEXTS][PATH_MAX + 64]; /* what argv points to when it is not a constant */
+	char *text[TEXTS]; /* what argv points to when it is not a constant */
 	int n_text;
 	char env[6][PATH_MAX + 64];
 	const char *envp[9];
@@ -53,16 +53,21 @@ static void add(struct command *c, const char *arg)
 
 static void __attribute__((format(printf, 2, 3))) addf(struct command *c, const char *fmt, ...)
 {
+	char *text = NULL;
 	va_list ap;
 
-	if (c->n_text == TEXTS) {
-		c->overflow = true;
-		return;
-	}
 	va_start(ap, fmt);
-	vsnprintf(c->text[c->n_text], sizeof(c->text[0]), fmt, ap);
+	if (c->n_text == TEXTS || vasprintf(&text, fmt, ap) < 0)
+		c->overflow = true;
+	else
+		add(c, c->text[c->n_text++] = text);
 	va_end(ap);
-	add(c, c->text[c->n_text++]);
+}
+
+static void command_clear(struct command *c)
+{
+	while (c->n_text > 0)
+		free(c->text[--c->n_text]);
 }
 
 /* What dump and restore have in common. Without dir images come from and go to the socket in the job's home. criu
@@ -208,6 +213,7 @@ static pid_t command_start(struct command *c, const struct job *job, const int *
 pid_t criu_dump_start(const struct job *job, const struct hook *hook, bool final, int *pidfd, struct cr_error *err)
 {
 	struct command c;
+	pid_t pid;
 
 	command_init(&c, job, hook, "dump", NULL);
 	add(&c, "--tree");
@@ -218,7 +224,9 @@ pid_t criu_dump_start(const struct job *job, const struct hook *hook, bool final
 	add(&c, "--link-remap");
 	if (!final)
 		add(&c, "--leave-running");
-	return command_start(&c, job, NULL, pidfd, err);
+	pid = command_start(&c, job, NULL, pidfd, err);
+	command_clear(&c);
+	return pid;
 }
 
 pid_t criu_restore_start(const struct job *job, const struct hook *hook, const char *dir,
@@ -226,6 +234,7 @@ pid_t criu_restore_start(const struct job *job, const struct hook *hook, const c
 {
 	int pass[SPAWN_PASS] = {-1};
 	struct command c;
+	pid_t pid;
 
 	command_init(&c, job, hook, "restore", dir);
 	add(&c, "--restore-detached");
@@ -234,7 +243,9 @@ pid_t criu_restore_start(const struct job *job, const struct hook *hook, const c
 		add(&c, "--inherit-fd");
 		addf(&c, "fd[%d]:%s", inherit[i].fd, inherit[i].path + 1);
 	}
-	return command_start(&c, job, pass, pidfd, err);
+	pid = command_start(&c, job, pass, pidfd, err);
+	command_clear(&c);
+	return pid;
 }
 
 /* "a.b.c" as one number that compares */

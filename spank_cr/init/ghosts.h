@@ -62,8 +62,9 @@ int ghosts_place(struct ghosts *g, const struct ghost *ghost, const char *name, 
 		 struct cr_error *err);
 
 /* How many files there may be that were made without a name (O_TMPFILE), and can be given one as before: they
- * are made so again, by us, and criu gets descriptors. Of more, and where that cannot be done, ghosts are made. */
-#define GHOSTS_NAMELESS_MAX 16
+ * are made so again, by us, and criu gets descriptors, for which it has some room. Of more, and where that cannot
+ * be done, ghosts are made. */
+#define GHOSTS_NAMELESS_MAX 128
 #define GHOSTS_NAMELESS	    "spank_cr.nameless." /* and the id: how criu knows the descriptor */
 
 /* Make the next of them from i on: *fd, open for both, and *id. Returns the i to go on with, 0 at the end, -1. */

@@ -11,7 +11,7 @@
 
 #include "error.h"
 
-#define SPAWN_PASS 20
+#define SPAWN_PASS 140
 
 struct spawn {
 	const char *const *argv; /* argv[0] is the absolute path */

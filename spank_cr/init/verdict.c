@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "ghosts.h"
 #include "memory.h"
 
 #define BEFORE_S  2  /* then criu may find out for itself */
@@ -49,6 +50,7 @@ int verdict_look(const struct job *job, int seconds, struct cr_preflight *found,
 		.deadline_ns = cr_time_clock_ns(CLOCK_MONOTONIC) + seconds * SECOND_NS,
 		.ghost_limit = job->ghost_limit,
 		.descriptors = getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : 0,
+		.nameless = GHOSTS_NAMELESS_MAX,
 		.landlock = landlock_version(),
 		.private_net = job->private_net != 0,
 		.private_dirs = true,

@@ -218,6 +218,8 @@ _looked_twice() {
 	refused ctty
 	hold "$JOB_descriptors" semaphore
 	warned "pid $pid blocker, descriptor $fd: an eventfd that forgets"
+	hold "$JOB_descriptors" nameless 129
+	warned "pid $pid blocker, descriptor $fd: a file that was made without a name"
 	hold "$JOB_descriptors" deleted 70000000
 	refused deleted
 	hold "$JOB_descriptors" unlinked

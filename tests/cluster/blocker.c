@@ -316,6 +316,16 @@ static int deleted(void)
 	return fd;
 }
 
+/* ARG files that were made without a name; the last of them */
+static int nameless(void)
+{
+	int fd = -1;
+
+	for (int i = atoi(argument); i > 0; i--)
+		fd = must(open(".", O_TMPFILE | O_RDWR, 0600), "O_TMPFILE");
+	return fd;
+}
+
 /* its name is gone, another one is there */
 static int unlinked(void)
 {
@@ -595,6 +605,7 @@ static const struct {
 	{"received", received},
 	{"unix_out", unix_out},
 	{"deleted", deleted},
+	{"nameless", nameless},
 	{"unlinked", unlinked},
 	{"traced", traced},
 	{"undumpable", undumpable},

@@ -2,17 +2,20 @@
  * Copyright (C) 2026 the spank_cr authors */
 
 /* tmpfile.c - files that were made without a name and are given one at the end, shared by two processes and
- * mapped; one in a directory that cannot be written any more, which stays without */
+ * mapped, and many of them; one in a directory that cannot be written any more, which stays without */
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define MANY 100
 
 static int publish(int fd, const char *name)
 {
@@ -25,7 +28,7 @@ static int publish(int fd, const char *name)
 int main(void)
 {
 	int rows = open(".", O_TMPFILE | O_RDWR, 0640), closed = open("closed", O_TMPFILE | O_RDWR, 0600);
-	int small = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+	int small = open("/tmp", O_TMPFILE | O_RDWR, 0600), many[MANY], named = 0;
 	struct stat st;
 	char buf[64];
 	char *map;
@@ -41,6 +44,10 @@ int main(void)
 	lseek(rows, 100000, SEEK_SET);
 	dprintf(small, "small");
 	dprintf(closed, "closed");
+	for (i = 0; i < MANY; i++) {
+		many[i] = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+		dprintf(many[i], "number %d", i);
+	}
 	chmod("closed", 0555);
 	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, rows, 0);
 	pid = fork();
@@ -73,6 +80,16 @@ int main(void)
 	memset(buf, 0, sizeof(buf));
 	pread(closed, buf, 60, 0);
 	fprintf(f, "%s\n", buf);
+	for (i = 0; i < MANY; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "/tmp/many.%d", i);
+		memset(buf, 0, sizeof(buf));
+		pread(many[i], buf, 60, 0);
+		named += publish(many[i], name) == 0 && atoi(buf + strlen("number ")) == i;
+		unlink(name);
+	}
+	fprintf(f, "%d of them\n", named);
 	chmod("closed", 0755);
 	unlink("/tmp/small");
 	return fclose(f);
