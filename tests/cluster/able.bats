@@ -47,7 +47,7 @@ setup() {
 
 teardown() {
 	on n1 root rm -f /dev/nvidia0 /dev/mqueue/blocker
-	on n1 alice rm -f given.pty given
+	on n1 alice rm -f given.pty given.quiet given
 }
 
 teardown_file() {
@@ -258,8 +258,10 @@ _looked_twice() {
 	hold "$JOB_sockets" tcp_out "$server:6817"
 	[[ $(on n1 alice scheckpoint able "$job" 2>/dev/null) = *"to $server:6817;"* ]]
 	refused tcp
-	hold "$JOB_sockets" unix_out /run/munge/munge.socket.2
-	[[ $(on n1 alice scheckpoint able "$job" 2>/dev/null) = *"to /run/munge/munge.socket.2;"* ]]
+	on n1 alice python3 outside.py "$HOME_DIR/given.quiet" 3>&- &
+	wait_until 10 on n1 alice test -S given.quiet
+	hold "$JOB_sockets" unix_out "$HOME_DIR/given.quiet"
+	[[ $(on n1 alice scheckpoint able "$job" 2>/dev/null) = *"to $HOME_DIR/given.quiet;"* ]]
 	refused unix
 	hold "$JOB_sockets" cork
 	refused udp_cork

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # outside.py SOCKET - stands outside of jobs; whoever connects to SOCKET gets a descriptor: of a new terminal's slave
-# when SOCKET ends in "pty", otherwise of the file SOCKET.file. Ends when somebody removes SOCKET.
+# when SOCKET ends in "pty", none when it ends in "quiet", otherwise of the file SOCKET.file. Ends when somebody removes
+# SOCKET.
 
 import os
 import pty
@@ -18,6 +19,8 @@ while os.path.exists(path):
         client, _ = server.accept()
     except TimeoutError:
         continue
+    kept.append(client)
+    if path.endswith("quiet"):
+        continue
     fd = pty.openpty()[1] if path.endswith("pty") else os.open(path + ".file", os.O_RDWR | os.O_CREAT, 0o600)
     socket.send_fds(client, [b"x"], [fd])
-    kept.append(client)
