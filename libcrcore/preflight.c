@@ -52,6 +52,8 @@ static const struct {
 				 "let main() wait for its threads instead of pthread_exit", false},
 	[CR_PREFLIGHT_VFORK] = {"vfork", "it was made by vfork and has not executed a program yet",
 				"try again when it has; start it with fork where it must wait", true},
+	[CR_PREFLIGHT_SESSION] = {"session", "it is in a session whose leader is not among its forefathers",
+				  "have no subreaper take on the children of others (tini -s, supervisors)", true},
 	[CR_PREFLIGHT_ENDED] = {"ended", "it has ended, and the kernel does not let us know how",
 				"have its parent wait for it", true},
 	[CR_PREFLIGHT_MEMFD_PROGRAM] = {"memfd_program", "its program is in memory alone (executed from a memfd)",
@@ -92,7 +94,7 @@ static const struct {
 	[CR_PREFLIGHT_ACCEPT] = {"accept", "connections that it has not accepted yet",
 				 "have it accept them sooner: no process has such a connection", true},
 	[CR_PREFLIGHT_INOTIFY] = {"inotify", "it watches a file (inotify)",
-				  "have it poll instead (tail: ---disable-inotify)", false},
+				  "have it poll instead (tail: ---disable-inotify)", true},
 	[CR_PREFLIGHT_EPOLL] = {"epoll", "an epoll set that watches what the process has closed",
 				"make the set after the fork, or close it together with what it watches", true},
 	[CR_PREFLIGHT_PIDFD_THREAD] = {"pidfd_thread", "a pidfd of a thread (PIDFD_THREAD)",
@@ -152,6 +154,10 @@ static const struct {
 	[CR_PREFLIGHT_SEMAPHORE] = {"eventfd_semaphore",
 				    "an eventfd that forgets at a restore that it is a semaphore (EFD_SEMAPHORE)",
 				    "use POSIX semaphores or pipes", false},
+	[CR_PREFLIGHT_WATCH] = {"watch",
+				"it watches files (inotify), and not all of that is there after a restore",
+				"read events when they come; do not watch with IN_ONESHOT or IN_EXCL_UNLINK",
+				false},
 	[CR_PREFLIGHT_LOGINUID] = {"loginuid",
 				   "it has set its login id (/proc/self/loginuid), which is lost at a restore",
 				   "leave it as the job got it", false},
@@ -442,6 +448,7 @@ static int tree_end(struct preflight *p, struct cr_error *err)
 			      CR_PREFLIGHT_PIPES_MAX);
 	if (preflight_late(p))
 		return 0;
+	preflight_sessions(p);
 	if (preflight_sockets(p, err) < 0 || preflight_memory(p, err) < 0)
 		return -1;
 	lost_look(p, "sem", CR_PREFLIGHT_SYSV_SEM);
@@ -486,5 +493,6 @@ int cr_preflight_look(const struct cr_preflight_job *job, struct cr_preflight *f
 	free(p.groups);
 	free(p.met.slots);
 	free(p.pipes.slots);
+	cr_watched_clear(&p.watched);
 	return rc;
 }

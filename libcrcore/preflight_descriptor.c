@@ -14,6 +14,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
@@ -319,9 +322,8 @@ static void device_look(struct preflight *p, const struct descriptor *d)
 
 /* ---- what has no path ---- */
 
-/* Does criu find the path of a watched file? It opens the handle only as root, and otherwise looks through these.
- * What of the kernel's device numbers does not fit is as it encodes them itself. */
-static bool watch_found(struct preflight *p, uint64_t device, uint64_t ino)
+/* Where criu looks by itself. What of the kernel's device numbers does not fit is as it encodes them itself. */
+static bool watch_found_by_criu(struct preflight *p, uint64_t device, uint64_t ino)
 {
 	char etc[] = "/etc", spool[] = "/var/spool", log[] = "/var/log", root[] = "/.";
 	char *const places[] = {etc, spool, log, NULL}, *const only[] = {root, NULL};
@@ -342,27 +344,71 @@ static bool watch_found(struct preflight *p, uint64_t device, uint64_t ino)
 	return found || p->found->partial;
 }
 
-static void watches_look(struct preflight *p, const struct descriptor *d)
+/* The library in criu finds what we find (watched.h). */
+static int watched_look(struct preflight *p, struct cr_error *err)
+{
+	cleanup_free pid_t *pids = calloc(p->n + 1, sizeof(*pids));
+	size_t n = 0;
+
+	if (!pids)
+		return cr_error_sys(err, ENOMEM, "what the job watches");
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->processes[i].in)
+			pids[n++] = p->processes[i].pid;
+	}
+	p->watched_known = true;
+	return cr_watched_find(&p->watched, p->proc, pids, n, p->job->deadline_ns, err);
+}
+
+/* Events that nobody has read, and what is not in criu's images. */
+static void watch_lost_look(struct preflight *p, const struct descriptor *d, uint32_t mask)
+{
+	cleanup_close int pidfd = preflight_live(p) ? (int)syscall(SYS_pidfd_open, d->process->pid, 0) : -1;
+	cleanup_close int fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, d->fd, 0);
+	int waiting = 0;
+
+	if (fd >= 0 && ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0)
+		preflight_add(p, CR_PREFLIGHT_WATCH, d->process, d->fd, "%d bytes of events that it has not read",
+			      waiting);
+	else if (mask & (IN_ONESHOT | IN_EXCL_UNLINK))
+		preflight_add(p, CR_PREFLIGHT_WATCH, d->process, d->fd, "%s",
+			      mask & IN_ONESHOT ? "IN_ONESHOT" : "IN_EXCL_UNLINK");
+}
+
+static int watches_look(struct preflight *p, const struct descriptor *d, struct cr_error *err)
 {
 	cleanup_fclose FILE *f = preflight_open(p, "%d/fdinfo/%d", (int)d->process->pid, d->fd);
 	uint64_t ino, device, lost = 0;
+	uint32_t mask = 0, masks = 0;
 	unsigned watches = 0;
 	char line[512];
 
+	if (!p->watched_known && watched_look(p, err) < 0)
+		return -1;
+
 	while (f && fgets(line, sizeof(line), f)) {
 		const char *at = strstr(line, "ino:");
+		bool is_inotify = strncmp(line, "inotify ", 8) == 0;
 
-		if ((strncmp(line, "inotify ", 8) != 0 && strncmp(line, "fanotify ", 9) != 0) || !at ||
-		    sscanf(at, "ino:%" SCNx64 " sdev:%" SCNx64, &ino, &device) != 2)
+		if ((!is_inotify && strncmp(line, "fanotify ", 9) != 0) || !at ||
+		    sscanf(at, "ino:%" SCNx64 " sdev:%" SCNx64 " mask:%" SCNx32, &ino, &device, &mask) < 2)
 			continue;
 		watches++;
+		masks |= is_inotify ? mask : 0;
 		/* one is enough, and looking costs */
-		if (lost == 0 && !watch_found(p, device, ino))
+		if (lost == 0 && !(is_inotify && cr_watched_path(&p->watched, device, ino)) &&
+		    !watch_found_by_criu(p, device, ino))
 			lost = ino;
 	}
 	if (lost)
 		preflight_add(p, CR_PREFLIGHT_INOTIFY, d->process, d->fd, "%u %s, inode %" PRIu64 " among them",
 			      watches, watches == 1 ? "file" : "files", lost);
+	else if (watches && strcmp(d->process->name, "tail") == 0)
+		preflight_add(p, CR_PREFLIGHT_INOTIFY, d->process, d->fd, "%s",
+			      "tail, which ends when a checkpoint interrupts its poll");
+	else
+		watch_lost_look(p, d, masks);
+	return 0;
 }
 
 static void pidfd_look(struct preflight *p, const struct descriptor *d)
@@ -404,7 +450,7 @@ static int object_look(struct preflight *p, const struct descriptor *d, const ch
 	if (strcmp(name, "[eventfd]") == 0)
 		eventfd_look(p, d);
 	else if (kind == CR_PREFLIGHT_INOTIFY)
-		watches_look(p, d);
+		return watches_look(p, d, err);
 	else if (kind == CR_PREFLIGHT_PIDFD)
 		pidfd_look(p, d);
 	else if (kind == CR_PREFLIGHT_OBJECT || kind == CR_PREFLIGHT_BPF)

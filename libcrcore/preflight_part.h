@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "preflight.h"
+#include "watched.h"
 
 #define CR_PREFLIGHT_NAMESPACES 8
 #define CR_PREFLIGHT_PIPES_MAX	1024 /* a table of criu's is that long */
@@ -17,7 +18,8 @@
 
 /* A process of /proc. */
 struct preflight_process {
-	pid_t pid, parent, tracer;
+	pid_t pid, parent, tracer, sid;
+	pid_t born; /* the session that it was in before it made its own; 0: not known */
 	char state;
 	char name[16];
 	uint32_t uid[4], gid[4];
@@ -65,7 +67,9 @@ struct preflight {
 	size_t n_mounts;
 	uint64_t namespaces[CR_PREFLIGHT_NAMESPACES]; /* of the tree's root */
 	unsigned nameless;			      /* files made without a name, so far */
-	gid_t *groups;				      /* supplementary ones of the job, as the kernel sorts them */
+	struct cr_watched watched;		      /* once somebody watches anything */
+	bool watched_known;
+	gid_t *groups; /* supplementary ones of the job, as the kernel sorts them */
 	size_t n_groups;
 };
 
@@ -139,6 +143,10 @@ int preflight_epoll_look(struct preflight *p, const struct preflight_process *pr
 
 /* May take a second, when it is one. */
 void preflight_vfork_look(struct preflight *p, const struct preflight_process *child);
+
+/* ---- preflight_session.c ---- */
+
+void preflight_sessions(struct preflight *p);
 
 /* ---- preflight_memory.c ---- */
 

@@ -51,8 +51,8 @@ static void status_line(const struct preflight *p, struct preflight_process *s, 
 	if (strncmp(line, "Name:\t", 6) == 0)
 		snprintf(s->name, sizeof(s->name), "%.15s", line + 6);
 	if (sscanf(line, "State: %c", &s->state) == 1 || sscanf(line, "PPid: %d", &s->parent) == 1 ||
-	    sscanf(line, "TracerPid: %d", &s->tracer) == 1 || sscanf(line, "Threads: %u", &s->threads) == 1 ||
-	    sscanf(line, "Seccomp: %d", &s->seccomp) == 1 ||
+	    sscanf(line, "TracerPid: %d", &s->tracer) == 1 || sscanf(line, "NSsid: %d", &s->sid) == 1 ||
+	    sscanf(line, "Threads: %u", &s->threads) == 1 || sscanf(line, "Seccomp: %d", &s->seccomp) == 1 ||
 	    sscanf(line, "NoNewPrivs: %d", &s->no_new_privs) == 1 ||
 	    sscanf(line, "CapPrm: %" SCNx64, &s->caps) == 1 ||
 	    sscanf(line, "Uid: %u %u %u %u", &s->uid[0], &s->uid[1], &s->uid[2], &s->uid[3]) == 4)

@@ -57,6 +57,7 @@
 #include "spawn.h"
 #include "token.h"
 #include "verdict.h"
+#include "watches.h"
 #include "worker.h"
 
 #define SLURM_PATIENCE_MS	3000
@@ -466,6 +467,7 @@ static int criu_serve(struct dump *d, int *status, struct cr_error *err)
 
 	criu_log_forget(d->job, "dump");
 	queues_forget(d->job);
+	watches_write(d->job);
 	if (hook_open(&hook, d->job->home, err) < 0)
 		return -1;
 	d->frozen_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
@@ -475,6 +477,7 @@ static int criu_serve(struct dump *d, int *status, struct cr_error *err)
 		*status = spawn_wait(pid, err);
 	hook_close(&hook);
 	links_remove(d->job);
+	watches_remove(d->job);
 	return rc ? -1 : 0;
 }
 

@@ -31,4 +31,8 @@
 /* There the library writes, line by line, what it has linked (shim_links.h). */
 #define SHIM_LINKS "shim.links"
 
+/* What the job watches, and where that is (libcrcore/watched.h). */
+#define SHIM_WATCHES	 "shim.watches"
+#define SHIM_WATCHES_MAX (32u << 20)
+
 #endif

@@ -224,8 +224,11 @@ _looked_twice() {
 	refused deleted
 	hold "$JOB_descriptors" unlinked
 	refused unlinked
-	hold "$JOB_descriptors" inotify .
+	hold "$JOB_descriptors" inotify_lone
 	refused inotify
+	hold "$JOB_descriptors" inotify .
+	fine
+	release
 	hold "$JOB_descriptors" inotify /etc
 	fine
 	release

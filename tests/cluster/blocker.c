@@ -269,6 +269,13 @@ static int inotify(void)
 	return fd;
 }
 
+/* nothing leads there but the watch itself */
+static int inotify_lone(void)
+{
+	argument = "/usr/share";
+	return inotify();
+}
+
 static int inotify_empty(void)
 {
 	return must(inotify_init1(0), "inotify_init1");
@@ -601,6 +608,7 @@ static const struct {
 	{"newgrp", newgrp},
 	{"namespace", namespace},
 	{"inotify", inotify},
+	{"inotify_lone", inotify_lone},
 	{"inotify_empty", inotify_empty},
 	{"received", received},
 	{"unix_out", unix_out},

@@ -381,6 +381,10 @@ holds_refused() {
 	holds madvise
 }
 
+@test "files and directories that are watched (inotify)" {
+	holds watched
+}
+
 @test "xz in its Landlock sandbox" {
 	holds xz
 }

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
@@ -434,6 +435,54 @@ START_TEST(odd_names)
 	look();
 	ck_assert_uint_eq(found.blockers, 0);
 	ck_assert_uint_eq(found.warnings, 0);
+}
+END_TEST
+
+/* A shell (1000) starts a supervisor that is a subreaper (1001), whose grandchild made a session and has ended. */
+START_TEST(sessions)
+{
+	process(1000, 1, "bash", "NSsid:\t1000\n");
+	process(1001, 1000, "tini", "NSsid:\t1000\n");
+	process(1002, 1001, "setsid", "NSsid:\t1002\n");
+	process(1003, 1002, "sleep", "NSsid:\t1002\n");
+	process(1004, 1001, "lost", "NSsid:\t999\n");
+	/* a daemon of the root's, and what it has started; one that has made a session after its child */
+	process(1005, 1000, "daemon", "NSsid:\t998\n");
+	process(1006, 1005, "child", "NSsid:\t998\n");
+	process(1007, 1005, "late", "NSsid:\t1007\n");
+	process(1008, 1007, "early", "NSsid:\t998\n");
+	process(1009, 1000, "leader", "NSsid:\t1009\n");
+	process(1010, 1009, "early", "NSsid:\t1000\n");
+	look();
+	expect(CR_PREFLIGHT_SESSION, 1004, -1, "session 999");
+	ck_assert_uint_eq(found.blockers, 1);
+	/* it cannot have been in two */
+	process(1011, 1009, "other", "NSsid:\t998\n");
+	look();
+	expect(CR_PREFLIGHT_SESSION, 1011, -1, "session 998");
+	ck_assert_uint_eq(found.blockers, 2);
+}
+END_TEST
+
+/* /etc is found by criu itself. */
+START_TEST(tail_that_watches)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat("/etc", &st), 0);
+	process(1000, 1, "tail", "");
+	process(1001, 1000, "watcher", "");
+	for (int pid = 1000; pid < 1002; pid++) {
+		open_as(pid, 4, "anon_inode:inotify");
+		put(pid, "fdinfo/4", "pos:\t0\ninotify wd:1 ino:%lx sdev:%x mask:%x ignored_mask:0\n",
+		    (unsigned long)st.st_ino, major(st.st_dev) << 20 | minor(st.st_dev),
+		    pid == 1000 ? 2U : 2U | IN_ONESHOT);
+	}
+	look();
+	expect(CR_PREFLIGHT_INOTIFY, 1000, 4, "tail, which ends");
+	expect(CR_PREFLIGHT_WATCH, 1001, 4, "IN_ONESHOT");
+	ck_assert_uint_eq(found.blockers, 1);
+	ck_assert_uint_eq(found.warnings, 1);
 }
 END_TEST
 
@@ -1078,8 +1127,9 @@ END_TEST
 UNIT_MAIN("preflight", {kinds, false}, {fine, true}, {processes, true}, {called_srun, true}, {closed, true},
 	  {descriptors, true}, {memfd_program, true}, {sandboxes, true}, {high_descriptors, true},
 	  {memory_shared_with_the_parent, true}, {memory_shared_with_siblings, true}, {memory_of_ones_own, true},
-	  {files, true}, {odd_names, true}, {leases, true}, {login_ids, true}, {long_paths, true}, {full, true},
-	  {packets, true}, {makeable, true}, {devices, true}, {terminals, true}, {mappings, true}, {tcp, true},
-	  {udp, true}, {private_net, true}, {unix_sockets, true}, {unix_asked, false}, {unix_waiting, false},
-	  {lost, true}, {nonsense, true}, {nothing, true}, {many, true}, {inherited, true}, {pipes, true},
-	  {late, true}, {sets, false}, {hidden, true}, {links_to_xz, true}, {texts, false})
+	  {files, true}, {odd_names, true}, {leases, true}, {login_ids, true}, {sessions, true},
+	  {tail_that_watches, true}, {long_paths, true}, {full, true}, {packets, true}, {makeable, true},
+	  {devices, true}, {terminals, true}, {mappings, true}, {tcp, true}, {udp, true}, {private_net, true},
+	  {unix_sockets, true}, {unix_asked, false}, {unix_waiting, false}, {lost, true}, {nonsense, true},
+	  {nothing, true}, {many, true}, {inherited, true}, {pipes, true}, {late, true}, {sets, false},
+	  {hidden, true}, {links_to_xz, true}, {texts, false})

@@ -9,6 +9,7 @@
 #include <linux/mempolicy.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -288,6 +289,42 @@ static int lock_act(void)
 	return mincore(at, LOCK_SIZE, there) < 0 ? 96 : 1 + (there[1] & 1);
 }
 
+/* As criu looks for a watched file: by a handle that it may not open. */
+static int watch_act(void)
+{
+	/* what the kernel would not even look at */
+	struct {
+		struct file_handle handle;
+		unsigned char bytes[8];
+	} it = {.handle = {.handle_bytes = 8, .handle_type = 1}, .bytes = "\001\2\xabxyz"};
+	struct stat is, opened;
+	int fd, root = open("/", O_RDONLY);
+	FILE *f = fopen(SHIM_WATCHES ".new", "w");
+
+	if (!f)
+		return 1;
+	/* not before it is told */
+	if (stat("watched", &is) < 0 || syscall(SYS_open_by_handle_at, root, &it.handle, O_RDONLY) != -1)
+		return 2;
+	fprintf(f, "\n9 9 abcd /etc\n%u %d ", it.handle.handle_bytes, it.handle.handle_type);
+	for (unsigned i = 0; i < it.handle.handle_bytes; i++)
+		fprintf(f, "%02x", it.handle.f_handle[i]);
+	fprintf(f, " %ju watched\n", (uintmax_t)is.st_ino);
+	if (fclose(f) != 0 || rename(SHIM_WATCHES ".new", SHIM_WATCHES) < 0)
+		return 3;
+	fd = (int)syscall(SYS_open_by_handle_at, root, &it.handle, O_PATH);
+	if (fd < 0 || fstat(fd, &opened) < 0 || opened.st_ino != is.st_ino || opened.st_dev != is.st_dev)
+		return 4;
+	/* another file is there by now */
+	if (rename("watched", "elsewhere") < 0 || close(open("watched", O_WRONLY | O_CREAT, 0600)) < 0 ||
+	    syscall(SYS_open_by_handle_at, root, &it.handle, O_PATH) != -1)
+		return 6;
+	it.handle.handle_bytes--;
+	if (syscall(SYS_open_by_handle_at, root, &it.handle, O_PATH) != -1 || syscall(SYS_getpid) != getpid())
+		return 5;
+	return 0;
+}
+
 /* As criu: "exit CODE" or "kill SIGNAL" of its own. */
 static int act(const char *what, const char *argument)
 {
@@ -298,6 +335,8 @@ static int act(const char *what, const char *argument)
 		stop_act();
 	if (strcmp(what, "queue") == 0)
 		_exit(queue_act(atoi(argument)));
+	if (strcmp(what, "watch") == 0)
+		_exit(watch_act());
 	if (strcmp(what, "lease") == 0)
 		_exit(lease_act(atoi(argument)));
 	if (strcmp(what, "lock") == 0)
@@ -674,6 +713,17 @@ START_TEST(places_that_are_put_back)
 }
 END_TEST
 
+START_TEST(files_that_are_watched)
+{
+	int seen;
+
+	unit_drop_root();
+	ck_assert_int_eq(chdir(unit_dir), 0);
+	unit_write("watched", "x");
+	ck_assert_int_eq(run("watch", 0, "", &seen), 0);
+}
+END_TEST
+
 START_TEST(everything_else_passes)
 {
 	int seen;
@@ -814,6 +864,7 @@ int main(int argc, char **argv)
 		{a_core_is_told_where_it_can_be, true},
 		{queues_that_criu_looks_at, true},
 		{leases_that_are_broken, true},
+		{files_that_are_watched, true},
 		{everything_else_passes, true},
 		{what_is_told, true},
 		{lists_that_are_none, false},
