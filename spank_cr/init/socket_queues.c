@@ -351,6 +351,7 @@ static int local_sender(const struct local *l, const struct name *from, bool *co
 			return fd;
 		close(fd);
 	}
+	*connected = false;
 	return -1;
 }
 

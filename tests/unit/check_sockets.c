@@ -271,10 +271,14 @@ START_TEST(unix_datagrams_that_wait)
 	int fd = unix_socket(SOCK_DGRAM, "server"), one = unix_socket(SOCK_DGRAM, "one");
 	int two = unix_socket(SOCK_DGRAM, ""), gone = unix_socket(SOCK_DGRAM, "gone"),
 	    criu = unix_socket(SOCK_DGRAM, "c");
+	int connected = unix_socket(SOCK_DGRAM, "connected"); /* that others are needs an address all the same */
 	struct sockaddr_un from = {0};
 	socklen_t size = sizeof(from);
 	json_t *noted;
 
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&from, &size), 0);
+	ck_assert_int_eq(connect(connected, (struct sockaddr *)&from, size), 0);
+	size = sizeof(from);
 	unix_send(one, fd, "1");
 	unix_send(two, fd, "2");
 	unix_send(gone, fd, "3");
@@ -302,6 +306,7 @@ START_TEST(unix_datagrams_that_wait)
 	close(one);
 	close(two);
 	close(criu);
+	close(connected);
 }
 END_TEST
 
