@@ -11,7 +11,7 @@ until [ -e go ]; do sleep 0.2; done
 {
 	[ "$(limits)" = "$before" ] && echo "limits as before"
 	[ "$(cksum </tmp/submitted-limits)" = "$sum" ] && echo "content as before"
-	bash -c 'head -c 100000 /dev/zero >big' 2>/dev/null || [ -z "$SLURM_JOB_ID" ] || exit 1
+	bash -c 'head -c 100000 /dev/zero >big' 2>/dev/null
 	[ -z "$SLURM_JOB_ID" ] || [ "$(stat -c %s big)" = 65536 ] && echo "no file is longer"
 	rm /tmp/submitted-limits
 } >result
