@@ -408,3 +408,7 @@ holds_refused() {
 @test "memory policies, memory locked on fault, personalities" {
 	holds placed
 }
+
+@test "programs that have /dev/tty open for a moment" {
+	holds tty
+}
