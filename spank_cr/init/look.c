@@ -32,7 +32,9 @@
  */
 static int child_yield(struct cr_error *err)
 {
-	if (setpriority(PRIO_PROCESS, 0, NICE) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0)
+	/* where slurmd itself is behind others, this may be so far back already, and nobody may come forward */
+	if ((getpriority(PRIO_PROCESS, 0) < NICE && setpriority(PRIO_PROCESS, 0, NICE) < 0) ||
+	    prctl(PR_SET_DUMPABLE, 1) < 0)
 		return cr_error_sys(err, errno, "stepping back behind the job");
 	if (cr_memory_oom_first(err) < 0)
 		return -1;
