@@ -403,9 +403,19 @@ static void queue_note(uint64_t ino, unsigned at, const struct sockaddr_un *from
 	close(fd);
 }
 
+/* Where nothing is the end, and not an empty datagram; there, too, credentials come beside it. */
+static bool is_stream(int fd)
+{
+	socklen_t size = sizeof(int);
+	int type = SOCK_STREAM;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type == SOCK_STREAM;
+}
+
 /* The next datagram that has anything in it. Credentials come beside every one, if somebody asks. */
 static ssize_t queue_look(int fd, uint64_t ino, struct msghdr *msg, int flags)
 {
+	const bool stream = is_stream(fd);
 	static uint64_t last;
 	static unsigned at;
 	const struct msghdr asked = *msg;
@@ -421,7 +431,7 @@ static ssize_t queue_look(int fd, uint64_t ino, struct msghdr *msg, int flags)
 		msg->msg_name = &from;
 		msg->msg_namelen = sizeof(from);
 		n = NEXT(recvmsg)(fd, msg, flags);
-		any = n >= 0 && shim_queue_control(msg);
+		any = n >= 0 && shim_queue_control(msg) && !stream;
 		if (n == 0 && any)
 			queue_note(ino, at, &from, msg->msg_namelen);
 		at += n > 0 || any;

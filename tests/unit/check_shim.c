@@ -228,6 +228,28 @@ static int queue_act(int type)
 	return 0;
 }
 
+/* As criu looks at a stream whose other end has been shut down. */
+static int stream_act(void)
+{
+	_Alignas(struct cmsghdr) char control[256];
+	char data[16];
+	struct iovec iov = {data, sizeof(data)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	int pair[2], off = 0;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 || send(pair[0], "one", 3, 0) != 3 ||
+	    shutdown(pair[0], SHUT_WR) < 0 || setsockopt(pair[1], SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)) < 0)
+		return 1;
+	alarm(20);
+	for (ssize_t want = 3; want >= 0; want -= 3) {
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof(control);
+		if (recvmsg(pair[1], &msg, MSG_DONTWAIT | MSG_PEEK) != want || CMSG_FIRSTHDR(&msg))
+			return 2;
+	}
+	return 0;
+}
+
 /* As criu restores a lease that is being broken, by who wants to do as flags say. */
 static int lease_act(int flags)
 {
@@ -335,6 +357,8 @@ static int act(const char *what, const char *argument)
 		stop_act();
 	if (strcmp(what, "queue") == 0)
 		_exit(queue_act(atoi(argument)));
+	if (strcmp(what, "stream") == 0)
+		_exit(stream_act());
 	if (strcmp(what, "watch") == 0)
 		_exit(watch_act());
 	if (strcmp(what, "lease") == 0)
@@ -473,6 +497,9 @@ START_TEST(queues_that_criu_looks_at)
 	ck_assert_uint_eq(note.at, 1);
 	ck_assert_str_eq(note.from, "");
 	ck_assert_int_eq(run("queue", SOCK_SEQPACKET, "%d 256\n", &seen), 0);
+	ck_assert_int_eq(unlink(unit_path(SHIM_QUEUES)), 0);
+	ck_assert_int_eq(run("stream", 0, "", &seen), 0);
+	ck_assert(!unit_exists(SHIM_QUEUES));
 }
 END_TEST
 
