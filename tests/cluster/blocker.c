@@ -435,8 +435,9 @@ static int packets(void)
 {
 	int fds[2];
 
+	/* the writing end alone has the flag */
 	must(pipe2(fds, O_DIRECT), "pipe2");
-	return fds[0];
+	return fds[1];
 }
 
 /* a removed file of /tmp with another name, in a directory that was closed since */
