@@ -448,7 +448,6 @@ static int tree_end(struct preflight *p, struct cr_error *err)
 			      CR_PREFLIGHT_PIPES_MAX);
 	if (preflight_late(p))
 		return 0;
-	preflight_sessions(p);
 	if (preflight_sockets(p, err) < 0 || preflight_memory(p, err) < 0)
 		return -1;
 	lost_look(p, "sem", CR_PREFLIGHT_SYSV_SEM);
@@ -460,6 +459,8 @@ static int tree_look(struct preflight *p, struct cr_error *err)
 {
 	if (preflight_processes(p, err) < 0 || preflight_mounts(p, err) < 0)
 		return -1;
+	/* of a tree that is too large for the rest, too: nothing more is read for it */
+	preflight_sessions(p);
 	for (size_t i = 0; i < p->n && !preflight_late(p); i++) {
 		struct preflight_process *process = &p->processes[i];
 
