@@ -63,6 +63,7 @@ build_copy() {
 # build_script - what runs in the root file system, with configure's arguments
 build_script() {
 	build_configure_script
+	# shellcheck disable=SC2016 # expanded over there
 	echo 'make -j"$(nproc)"'
 }
 

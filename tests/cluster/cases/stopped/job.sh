@@ -14,7 +14,7 @@ A=$!
 worker B >b &
 B=$!
 stands() {
-	until [ "$(awk '/^State/ {print $2}' /proc/$1/status)" = T ]; do sleep 0.1; done
+	until [ "$(awk '/^State/ {print $2}' "/proc/$1/status")" = T ]; do sleep 0.1; done
 	# the shell is to hear of one before the other
 	sleep 0.2
 }
