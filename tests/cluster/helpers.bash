@@ -53,7 +53,7 @@ wait_until() {
 	shift
 	until "$@"; do
 		[ "$SECONDS" -lt "$deadline" ] || return 1
-		sleep 0.3
+		sleep 0.5
 	done
 }
 

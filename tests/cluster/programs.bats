@@ -101,16 +101,18 @@ prepare() {
 		HOME=/tmp/go.$$; go build -o routines routines.go; go clean -cache; rm -rf "$HOME"'
 }
 
-# script COMMAND - the job's script, and that of the run alone. There are more of them than processors: they work in the time
-# that Slurm and the checkpoints leave
+# script COMMAND [NICENESS] - the job's script, and that of the run alone. There are more of them than processors: they work in
+# the time that Slurm and the checkpoints leave
 script() {
-	echo "renice -n 19 \$\$ >/dev/null; S=\$HOME/programs; export S; echo started >>starts; $1"
+	echo "renice -n ${2:-19} \$\$ >/dev/null; S=\$HOME/programs; export S; echo started >>starts; $1"
 }
 
 submit_one() {
+	local nice=19
+	[ "$1" != memory ] || nice=0 # it does nothing once it has its gigabytes
 	on n0 alice mkdir -p "programs/run/$1/" "programs/run/$1.alone"
 	submit --job-name="$1" --checkpoint=1h --checkpoint-fallback=fresh --oversubscribe --mem="$2" --cpus-per-task="$3" \
-		--chdir="/shared/home/alice/programs/run/$1" --output=out --error=errors "$(script "$4")" >"$BATS_FILE_TMPDIR/$1.job"
+		--chdir="/shared/home/alice/programs/run/$1" --output=out --error=errors "$(script "$4" "$nice")" >"$BATS_FILE_TMPDIR/$1.job"
 }
 
 job() {

@@ -233,7 +233,8 @@ check_built() {
 	rm -f "$dir"/obj/tests/unit/*.trs "$dir"/obj/*.trs "$dir"/obj/*.log
 	# shellcheck disable=SC2016 # expanded over there
 	rootfs_run "$(rootfs_path "$rootfs")" "$dir" \
-		sh -c 'cd /build/obj && ASAN_OPTIONS=detect_leaks=1 CK_TIMEOUT_MULTIPLIER=5 make -k -j"$(nproc)" check VERBOSE=1' \
+		sh -c 'cd /build/obj && ASAN_OPTIONS=detect_leaks=1 CK_TIMEOUT_MULTIPLIER=5 CR_FAULTS_STRIDE=5 \
+			make -k -j"$(nproc)" check VERBOSE=1' \
 		>"$CHECK_LOGS/$name.check" 2>&1 </dev/null || true
 	check_automake "$name" "$CHECK_LOGS/$name.check"
 }
