@@ -330,7 +330,7 @@ static int watch_act(void)
 		return 2;
 	fprintf(f, "\n9 9 abcd /etc\n%u %d ", it.handle.handle_bytes, it.handle.handle_type);
 	for (unsigned i = 0; i < it.handle.handle_bytes; i++)
-		fprintf(f, "%02x", it.handle.f_handle[i]);
+		fprintf(f, "%02x", it.bytes[i]);
 	fprintf(f, " %ju watched\n", (uintmax_t)is.st_ino);
 	if (fclose(f) != 0 || rename(SHIM_WATCHES ".new", SHIM_WATCHES) < 0)
 		return 3;
