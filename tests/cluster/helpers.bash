@@ -406,10 +406,12 @@ criu_held() {
 	on "$1" root sed -i '/spank_cr\.so/s|$| criu=/usr/local/sbin/criu-held|' /etc/slurm/plugstack.conf.d/spank_cr.conf
 }
 
-# hold_plans NODE - jobs that start there from now on stop before they look at their checkpoints
+# hold_plans NODE - jobs that start there from now on stop before they look at their checkpoints; once, for who has had no
+# answer from criu in time asks again
 hold_plans() {
 	# shellcheck disable=SC2016 # expanded over there
-	criu_held "$1" '[ "$1" != --version ] || ! grep -q plan "/proc/$PPID/cmdline" || kill -s STOP "$PPID"'
+	criu_held "$1" '[ "$1" != --version ] || ! grep -q plan "/proc/$PPID/cmdline" ||
+		! mkdir "/tmp/criu-held.$(cut -d " " -f 22 "/proc/$PPID/stat")" 2>/dev/null || kill -s STOP "$PPID"'
 }
 
 # hold_restores NODE - they stop when criu is to restore them
