@@ -77,7 +77,7 @@ suspended() {
 		wait_committed "$job" 2 60
 		first=$(frozen "$job" 1) second=$(frozen "$job" 2)
 		echo "job $job: $first, $second"
-		awk "BEGIN { apart = $second - $first; exit !(apart > $EVERY - 2 && apart < $EVERY + 5 * $PATIENCE) }"
+		awk "BEGIN { apart = $second - $first; exit !(apart > $EVERY - 5 && apart < $EVERY + 5 * $PATIENCE) }"
 		on n0 root sed -nE 's/.* a checkpoint every 12.0 s, the first after ([0-9.]+) s$/\1/p' "$(store "$job")/crinit.log" |
 			tee "$BATS_TEST_TMPDIR/first"
 		firsts+=("$(cat "$BATS_TEST_TMPDIR/first")")
