@@ -615,3 +615,29 @@ int cr_fs_copy(int in, int out, uint64_t size, struct cr_error *err)
 	}
 	return 0;
 }
+
+DIR *cr_fs_opendir_at(int dir, const char *path, int flags)
+{
+	int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags), errnum;
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (!d && fd >= 0) {
+		errnum = errno;
+		close(fd);
+		errno = errnum;
+	}
+	return d;
+}
+
+FILE *cr_fs_fopen_at(int dir, const char *path, int flags)
+{
+	int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | flags), errnum;
+	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
+
+	if (!f && fd >= 0) {
+		errnum = errno;
+		close(fd);
+		errno = errnum;
+	}
+	return f;
+}

@@ -6,7 +6,9 @@
 #ifndef CR_FS_H
 #define CR_FS_H
 
+#include <dirent.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "error.h"
@@ -65,5 +67,10 @@ int cr_fs_send(int in, uint64_t from, uint64_t size, int out, struct cr_error *e
 
 /* pread(2) all of it; an earlier end of the file is the error EBADMSG. */
 int cr_fs_pread_all(int fd, void *data, size_t size, uint64_t offset, struct cr_error *err);
+
+/* Open path, relative to directory dir as openat(2) has it, to read: a directory's listing, or a file. NULL and
+ * errno. flags: O_NOFOLLOW and the like, beside those that this takes. The caller closes it. */
+DIR *cr_fs_opendir_at(int dir, const char *path, int flags);
+FILE *cr_fs_fopen_at(int dir, const char *path, int flags);
 
 #endif

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "fs.h"
 #include "ns.h"
 #include "proc.h"
 
@@ -294,17 +295,22 @@ FILE *preflight_open(const struct preflight *p, const char *fmt, ...)
 {
 	char path[128];
 	va_list ap;
-	FILE *f;
-	int fd;
 
 	va_start(ap, fmt);
 	vsnprintf(path, sizeof(path), fmt, ap);
 	va_end(ap);
-	fd = openat(p->proc, path, O_RDONLY | O_CLOEXEC);
-	f = fd >= 0 ? fdopen(fd, "r") : NULL;
-	if (!f && fd >= 0)
-		close(fd);
-	return f;
+	return cr_fs_fopen_at(p->proc, path, 0);
+}
+
+DIR *preflight_opendir(const struct preflight *p, const char *fmt, ...)
+{
+	char path[128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	return cr_fs_opendir_at(p->proc, path, 0);
 }
 
 enum cr_preflight_kind preflight_device(const char *path)

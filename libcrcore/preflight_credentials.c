@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "proc.h"
 
 static int option_of(int fd, int name)
 {
@@ -24,8 +24,7 @@ static int option_of(int fd, int name)
 static void socket_look(struct preflight *p, const struct preflight_socket *s)
 {
 	const struct preflight_process *process = &p->processes[s->process];
-	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
-	cleanup_close int fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, s->fd, 0);
+	cleanup_close int fd = cr_proc_descriptor(process->pid, s->fd);
 	int waiting = 0;
 
 	if (fd < 0 || option_of(fd, SO_DOMAIN) != AF_UNIX || !option_of(fd, SO_PASSCRED) ||

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
@@ -276,17 +275,10 @@ static bool is_terminal(const struct stat *st)
  * That is the one of the terminal's master, as a rule: in another process than those below it. */
 static bool has_master(const struct preflight *p, const struct descriptor *d)
 {
-	cleanup_closedir DIR *dir = NULL;
+	cleanup_closedir DIR *dir = preflight_opendir(p, "%d/fd", (int)d->process->pid);
 	struct dirent *e;
 	struct stat st;
-	char path[64];
-	int fd;
 
-	snprintf(path, sizeof(path), "%d/fd", (int)d->process->pid);
-	fd = openat(p->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!dir && fd >= 0)
-		close(fd);
 	while (dir && (e = readdir(dir)))
 		if (fstatat(dirfd(dir), e->d_name, &st, 0) == 0 && st.st_rdev == PTMX)
 			return true;
@@ -363,8 +355,7 @@ static int watched_look(struct preflight *p, struct cr_error *err)
 /* Events that nobody has read, and what is not in criu's images. */
 static void watch_lost_look(struct preflight *p, const struct descriptor *d, uint32_t mask)
 {
-	cleanup_close int pidfd = preflight_live(p) ? (int)syscall(SYS_pidfd_open, d->process->pid, 0) : -1;
-	cleanup_close int fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, d->fd, 0);
+	cleanup_close int fd = preflight_live(p) ? cr_proc_descriptor(d->process->pid, d->fd) : -1;
 	int waiting = 0;
 
 	if (fd >= 0 && ioctl(fd, FIONREAD, &waiting) == 0 && waiting > 0)
@@ -589,20 +580,12 @@ static int limit_of(const struct preflight *p, const struct preflight_process *p
 
 int preflight_descriptors(struct preflight *p, struct preflight_process *process, struct cr_error *err)
 {
-	cleanup_closedir DIR *dir = NULL;
+	cleanup_closedir DIR *dir = preflight_opendir(p, "%d/fd", (int)process->pid);
+	int errnum = errno, highest = 0, below = 0, most = limit_of(p, process);
 	struct descriptor d = {.process = process};
 	struct dirent *e;
-	int fd, highest = 0, below = 0, most = limit_of(p, process);
-	char path[64];
 
-	snprintf(path, sizeof(path), "%d/fd", (int)process->pid);
-	fd = openat(p->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd >= 0 ? fdopendir(fd) : NULL;
 	if (!dir) {
-		int errnum = errno;
-
-		if (fd >= 0)
-			close(fd);
 		/* it is in its exec or its end for a moment, or it has closed itself to others */
 		process->closed = true;
 		if (errnum == EACCES && preflight_closed(p, process->pid))

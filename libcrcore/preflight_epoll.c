@@ -42,24 +42,10 @@ static int int_compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static DIR *descriptors_open(const struct preflight *p, pid_t pid)
-{
-	char path[64];
-	DIR *d;
-	int fd;
-
-	snprintf(path, sizeof(path), "%d/fd", (int)pid);
-	fd = openat(p->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!d && fd >= 0)
-		close(fd);
-	return d;
-}
-
 /* All of them, ascending. */
 static int descriptors_read(const struct preflight *p, struct epoll *e, struct cr_error *err)
 {
-	cleanup_closedir DIR *d = descriptors_open(p, e->process->pid);
+	cleanup_closedir DIR *d = preflight_opendir(p, "%d/fd", (int)e->process->pid);
 	struct dirent *entry;
 	size_t room = 0;
 
@@ -134,7 +120,7 @@ static int target_missing(struct preflight *p, const struct epoll *e, int *missi
 /* Does other have the same set open? */
 static bool set_shared(const struct preflight *p, const struct epoll *e, pid_t other)
 {
-	cleanup_closedir DIR *d = descriptors_open(p, other);
+	cleanup_closedir DIR *d = preflight_opendir(p, "%d/fd", (int)other);
 	struct dirent *entry;
 	char link[64];
 

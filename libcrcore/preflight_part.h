@@ -6,6 +6,7 @@
 #ifndef CR_PREFLIGHT_PART_H
 #define CR_PREFLIGHT_PART_H
 
+#include <dirent.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -69,6 +70,8 @@ struct preflight {
 	unsigned nameless;			      /* files made without a name, so far */
 	struct cr_watched watched;		      /* once somebody watches anything */
 	bool watched_known;
+	uint32_t loginuid; /* our own, if there is such a thing */
+	bool has_loginuid;
 	gid_t *groups; /* supplementary ones of the job, as the kernel sorts them */
 	size_t n_groups;
 };
@@ -85,8 +88,9 @@ bool preflight_late(struct preflight *p);
 /* Is it the kernel's own /proc, so that system calls know its processes too? */
 bool preflight_live(const struct preflight *p);
 
-/* A stream of PROC/PATH, or NULL. */
+/* A stream of PROC/PATH, a listing of such a directory; or NULL. */
 FILE *preflight_open(const struct preflight *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+DIR *preflight_opendir(const struct preflight *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* GPU, INFINIBAND or DEVICE, by the name of a device's file. */
 enum cr_preflight_kind preflight_device(const char *path);

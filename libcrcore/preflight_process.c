@@ -228,20 +228,21 @@ static int groups_read(struct preflight *p, struct cr_error *err)
 	return 0;
 }
 
+static bool loginuid_read(const struct preflight *p, const char *pid, uint32_t *id)
+{
+	cleanup_fclose FILE *f = preflight_open(p, "%s/loginuid", pid);
+
+	return f && fscanf(f, "%" SCNu32, id) == 1;
+}
+
 int preflight_processes(struct preflight *p, struct cr_error *err)
 {
-	cleanup_closedir DIR *d = NULL;
-	int fd = openat(p->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_closedir DIR *d = preflight_opendir(p, ".");
 	struct dirent *e;
 	size_t room = 0;
 
-	d = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!d) {
-		cr_error_sys(err, errno, "%s", p->job->proc);
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
+	if (!d)
+		return cr_error_sys(err, errno, "%s", p->job->proc);
 	if (groups_read(p, err) < 0)
 		return -1;
 	while ((e = readdir(d)))
@@ -252,6 +253,7 @@ int preflight_processes(struct preflight *p, struct cr_error *err)
 	tree_mark(p);
 	for (int i = 0; i < CR_PREFLIGHT_NAMESPACES; i++)
 		p->namespaces[i] = namespace_read(p, p->job->root, namespaces[i]);
+	p->has_loginuid = loginuid_read(p, "self", &p->loginuid);
 	return 0;
 }
 
@@ -317,17 +319,11 @@ static void namespaces_look(struct preflight *p, struct preflight_process *s)
 static bool seccomp_any(struct preflight *p, const struct preflight_process *s)
 {
 	cleanup_closedir DIR *d = NULL;
-	char path[64];
 	struct dirent *e;
-	int fd;
 
 	if (s->seccomp || s->threads < 2)
 		return s->seccomp != 0;
-	snprintf(path, sizeof(path), "%d/task", (int)s->pid);
-	fd = openat(p->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!d && fd >= 0)
-		close(fd);
+	d = preflight_opendir(p, "%d/task", (int)s->pid);
 	while (d && !preflight_late(p) && (e = readdir(d))) {
 		struct preflight_process thread = {0};
 		cleanup_fclose FILE *f = NULL;
@@ -399,12 +395,11 @@ static void ended_look(struct preflight *p, const struct preflight_process *s)
 /* The login id is inherited, and once it is set nobody changes it without rights. */
 static void loginuid_look(struct preflight *p, const struct preflight_process *s)
 {
-	cleanup_fclose FILE *its = preflight_open(p, "%d/loginuid", (int)s->pid);
-	cleanup_fclose FILE *own = preflight_open(p, "%s/loginuid", "self");
-	uint32_t is, restored;
+	char pid[16];
+	uint32_t is;
 
-	if (its && own && fscanf(its, "%" SCNu32, &is) == 1 && fscanf(own, "%" SCNu32, &restored) == 1 &&
-	    is != restored)
+	snprintf(pid, sizeof(pid), "%d", (int)s->pid);
+	if (p->has_loginuid && loginuid_read(p, pid, &is) && is != p->loginuid)
 		preflight_add(p, CR_PREFLIGHT_LOGINUID, s, -1, "%" PRIu32, is);
 }
 

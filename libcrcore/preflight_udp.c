@@ -12,20 +12,12 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "proc.h"
 
 #define HALF_MS 200
-
-/* A copy of a process's socket; -1: it is gone. */
-static int socket_get(const struct preflight *p, const struct preflight_socket *s)
-{
-	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, p->processes[s->process].pid, 0);
-
-	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, s->fd, 0);
-}
 
 /* 0: none yet. */
 static unsigned socket_port(int fd)
@@ -43,7 +35,7 @@ static unsigned socket_port(int fd)
 /* criu refuses the option alone, with nothing in the queue, and whether the socket is bound or not. */
 static void cork_look(struct preflight *p, struct preflight_socket *s)
 {
-	cleanup_close int fd = socket_get(p, s);
+	cleanup_close int fd = cr_proc_descriptor(p->processes[s->process].pid, s->fd);
 	socklen_t size = sizeof(int);
 	int cork = 0;
 

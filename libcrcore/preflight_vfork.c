@@ -45,16 +45,9 @@ static char thread_state(const struct preflight *p, pid_t pid, const char *tid)
 /* Does one of its threads sleep where no signal reaches it? Any of them may have called vfork. */
 static bool sleeps_deep(const struct preflight *p, pid_t pid)
 {
-	cleanup_closedir DIR *d = NULL;
-	char path[64];
+	cleanup_closedir DIR *d = preflight_opendir(p, "%d/task", (int)pid);
 	struct dirent *e;
-	int fd;
 
-	snprintf(path, sizeof(path), "%d/task", (int)pid);
-	fd = openat(p->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!d && fd >= 0)
-		close(fd);
 	while (d && (e = readdir(d)))
 		if (isdigit((unsigned char)e->d_name[0]) && thread_state(p, pid, e->d_name) == 'D')
 			return true;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -49,6 +50,13 @@ static int stat_read(pid_t pid, char *state, int *parent)
 	const char *tail = stat_tail(pid, line, sizeof(line));
 
 	return tail && sscanf(tail, ") %c %d", state, parent) == 2 ? 0 : -1;
+}
+
+int cr_proc_descriptor(pid_t pid, int fd)
+{
+	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
 }
 
 char cr_proc_state(pid_t pid)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "fs.h"
 
 bool cr_proc_lease(const char *line)
 {
@@ -35,16 +36,12 @@ static int descriptor_info(int dir, const char *fd, unsigned *flags, uint64_t *p
 {
 	char path[64], line[256];
 	cleanup_fclose FILE *f = NULL;
-	int in, seen = 0;
+	int seen = 0;
 
 	snprintf(path, sizeof(path), "fdinfo/%.20s", fd);
-	in = openat(dir, path, O_RDONLY | O_CLOEXEC);
-	f = in >= 0 ? fdopen(in, "r") : NULL;
-	if (!f) {
-		if (in >= 0)
-			close(in);
+	f = cr_fs_fopen_at(dir, path, 0);
+	if (!f)
 		return -1;
-	}
 	if (leased)
 		*leased = false;
 	while ((seen < 2 || leased) && fgets(line, sizeof(line), f)) {
@@ -201,13 +198,11 @@ static int mapping_each(int dir, char *line, int (*each)(const struct cr_proc_fi
 
 static int mappings_each(int dir, int (*each)(const struct cr_proc_file *file, void *arg), void *arg)
 {
-	int in = openat(dir, "maps", O_RDONLY | O_CLOEXEC), rc = 0;
-	cleanup_fclose FILE *maps = in >= 0 ? fdopen(in, "r") : NULL;
+	cleanup_fclose FILE *maps = cr_fs_fopen_at(dir, "maps", 0);
 	cleanup_free char *line = NULL;
 	size_t room = 0;
+	int rc = 0;
 
-	if (!maps && in >= 0)
-		close(in);
 	while (rc == 0 && maps && getline(&line, &room, maps) > 0)
 		rc = mapping_each(dir, line, each, arg);
 	return rc;

@@ -13,10 +13,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "fs.h"
+#include "timefmt.h"
 
 #define WATCHES_MAX 4096
 #define SEEDS_MAX   4096
@@ -141,13 +142,9 @@ static int watches_read(struct search *s, pid_t pid, const char *fd, struct cr_e
 {
 	char path[64], line[512];
 	cleanup_fclose FILE *f = NULL;
-	int in;
 
 	snprintf(path, sizeof(path), "%d/fdinfo/%.20s", (int)pid, fd);
-	in = openat(s->proc, path, O_RDONLY | O_CLOEXEC);
-	f = in >= 0 ? fdopen(in, "r") : NULL;
-	if (!f && in >= 0)
-		close(in);
+	f = cr_fs_fopen_at(s->proc, path, 0);
 	while (f && fgets(line, sizeof(line), f)) {
 		if (watch_add(s->w, line, err) < 0)
 			return -1;
@@ -202,13 +199,9 @@ static int words_look(struct search *s, pid_t pid, struct cr_error *err)
 	cleanup_free char *word = NULL;
 	cleanup_fclose FILE *f = NULL;
 	size_t room = 0;
-	int in;
 
 	snprintf(path, sizeof(path), "%d/cmdline", (int)pid);
-	in = openat(s->proc, path, O_RDONLY | O_CLOEXEC);
-	f = in >= 0 ? fdopen(in, "r") : NULL;
-	if (!f && in >= 0)
-		close(in);
+	f = cr_fs_fopen_at(s->proc, path, 0);
 	if (link_read(s, pid, "cwd", cwd) < 0)
 		return 0;
 	for (int i = 0; f && i < WORDS_MAX && getdelim(&word, &room, '\0', f) > 0; i++) {
@@ -237,13 +230,9 @@ static int process_look(struct search *s, pid_t pid, struct cr_error *err)
 	cleanup_closedir DIR *fds = NULL;
 	struct dirent *e;
 	bool watches = false;
-	int fd;
 
 	snprintf(path, sizeof(path), "%d/fd", (int)pid);
-	fd = openat(s->proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fds = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!fds && fd >= 0)
-		close(fd);
+	fds = cr_fs_opendir_at(s->proc, path, 0);
 	while (fds && (e = readdir(fds))) {
 		int rc = 0;
 
@@ -270,14 +259,11 @@ static int process_look(struct search *s, pid_t pid, struct cr_error *err)
 
 static bool is_over(const struct search *s)
 {
-	struct timespec now;
-
 	if (s->w->missing == 0 || s->entries > ENTRIES_MAX)
 		return true;
 	if (s->entries % 256 || s->deadline_ns == 0)
 		return false;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec > s->deadline_ns;
+	return cr_time_clock_ns(CLOCK_MONOTONIC) > s->deadline_ns;
 }
 
 /* The first of those with that inode. */
@@ -353,22 +339,18 @@ static int entry_look(struct search *s, int dir, const char *in, const struct di
 
 static int directory_look(struct search *s, const char *path, unsigned depth, struct cr_error *err)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	cleanup_closedir DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	cleanup_closedir DIR *d = cr_fs_opendir_at(AT_FDCWD, path, O_NOFOLLOW | O_NONBLOCK);
 	struct dirent *e;
 	struct stat st;
 
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
+	if (!d)
 		return 0;
-	}
-	if (fstat(fd, &st) == 0 && !strchr(path, '\n') && match(s, &st, path, err) < 0)
+	if (fstat(dirfd(d), &st) == 0 && !strchr(path, '\n') && match(s, &st, path, err) < 0)
 		return -1;
 	while (!is_over(s) && (e = readdir(d))) {
 		s->entries++;
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-		    entry_look(s, fd, path, e, depth, err) < 0)
+		    entry_look(s, dirfd(d), path, e, depth, err) < 0)
 			return -1;
 	}
 	return 0;

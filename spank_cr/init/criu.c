@@ -64,12 +64,6 @@ static void __attribute__((format(printf, 2, 3))) addf(struct command *c, const 
 	va_end(ap);
 }
 
-static void command_clear(struct command *c)
-{
-	while (c->n_text > 0)
-		free(c->text[--c->n_text]);
-}
-
 /* What dump and restore have in common. Without dir images come from and go to the socket in the job's home. criu
  * reads configuration, plugins and caches from its environment and HOME: it gets a private, empty one. */
 static void command_init(struct command *c, const struct job *job, const struct hook *hook, const char *verb,
@@ -188,8 +182,8 @@ static void log_settle(void)
 	log_writer = -1;
 }
 
-static pid_t command_start(struct command *c, const struct job *job, const int *pass, int *pidfd,
-			   struct cr_error *err)
+static pid_t command_run(struct command *c, const struct job *job, const int *pass, int *pidfd,
+			 struct cr_error *err)
 {
 	cleanup_close int log = -1;
 	struct spawn s = {.argv = c->argv,
@@ -210,10 +204,20 @@ static pid_t command_start(struct command *c, const struct job *job, const int *
 	return spawn_start(&s, pidfd, err);
 }
 
+/* The command is gone afterwards. */
+static pid_t command_start(struct command *c, const struct job *job, const int *pass, int *pidfd,
+			   struct cr_error *err)
+{
+	pid_t pid = command_run(c, job, pass, pidfd, err);
+
+	while (c->n_text > 0)
+		free(c->text[--c->n_text]);
+	return pid;
+}
+
 pid_t criu_dump_start(const struct job *job, const struct hook *hook, bool final, int *pidfd, struct cr_error *err)
 {
 	struct command c;
-	pid_t pid;
 
 	command_init(&c, job, hook, "dump", NULL);
 	add(&c, "--tree");
@@ -224,9 +228,7 @@ pid_t criu_dump_start(const struct job *job, const struct hook *hook, bool final
 	add(&c, "--link-remap");
 	if (!final)
 		add(&c, "--leave-running");
-	pid = command_start(&c, job, NULL, pidfd, err);
-	command_clear(&c);
-	return pid;
+	return command_start(&c, job, NULL, pidfd, err);
 }
 
 pid_t criu_restore_start(const struct job *job, const struct hook *hook, const char *dir,
@@ -234,7 +236,6 @@ pid_t criu_restore_start(const struct job *job, const struct hook *hook, const c
 {
 	int pass[SPAWN_PASS] = {-1};
 	struct command c;
-	pid_t pid;
 
 	command_init(&c, job, hook, "restore", dir);
 	add(&c, "--restore-detached");
@@ -243,9 +244,7 @@ pid_t criu_restore_start(const struct job *job, const struct hook *hook, const c
 		add(&c, "--inherit-fd");
 		addf(&c, "fd[%d]:%s", inherit[i].fd, inherit[i].path + 1);
 	}
-	pid = command_start(&c, job, pass, pidfd, err);
-	command_clear(&c);
-	return pid;
+	return command_start(&c, job, pass, pidfd, err);
 }
 
 /* "a.b.c" as one number that compares */

@@ -115,6 +115,23 @@ static char *note_read(const char *name, size_t max)
 	return text;
 }
 
+/* A line for crinit. */
+static void __attribute__((format(printf, 2, 3))) note_add(const char *name, const char *fmt, ...)
+{
+	char path[sizeof(dir) + 32];
+	va_list ap;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "ae");
+	if (!f)
+		return;
+	va_start(ap, fmt);
+	vfprintf(f, fmt, ap);
+	va_end(ap);
+	fclose(f);
+}
+
 /* Returns whether there is such a list. */
 static bool list_read(const char *name, struct shim_ended **list, size_t *count)
 {
@@ -226,19 +243,6 @@ static long ptrace_call(int request, pid_t pid, void *addr, void *data)
 
 /* ---- where memory is to be ---- */
 
-static void placed_note(const struct shim_placed *p, int error)
-{
-	char path[sizeof(dir) + 32];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/" SHIM_MISPLACED, dir);
-	f = fopen(path, "ae");
-	if (!f)
-		return;
-	fprintf(f, "%d %d\n", (int)p->tid, error);
-	fclose(f);
-}
-
 /* While criu holds all of them: of process pid, or of all (0). */
 static void placed_put_back(pid_t pid)
 {
@@ -252,7 +256,7 @@ static void placed_put_back(pid_t pid)
 		placed[i].done = true;
 		error = shim_placed_apply(&calls, &placed[i]);
 		if (error)
-			placed_note(&placed[i], error);
+			note_add(SHIM_MISPLACED, "%d %d\n", (int)placed[i].tid, error);
 	}
 }
 
@@ -463,20 +467,6 @@ WRAPPER ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 
 /* ---- a file whose name is gone ---- */
 
-/* For crinit, should criu not come to remove it. */
-static void link_note(const char *to)
-{
-	char path[sizeof(dir) + 32];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/" SHIM_LINKS, dir);
-	f = fopen(path, "ae");
-	if (!f)
-		return;
-	fprintf(f, "%s\n", to);
-	fclose(f);
-}
-
 WRAPPER int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
 {
 	char path[32];
@@ -485,8 +475,9 @@ WRAPPER int linkat(int from_dir, const char *from, int to_dir, const char *to, i
 	if (!shim_link_meant(from, to, flags))
 		return NEXT(linkat)(from_dir, from, to_dir, to, flags);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", from_dir);
+	/* for crinit, should criu not come to remove it */
 	if (dir[0])
-		link_note(to);
+		note_add(SHIM_LINKS, "%s\n", to);
 	rc = NEXT(linkat)(AT_FDCWD, path, to_dir, to, AT_SYMLINK_FOLLOW);
 	/* left by a criu that was killed */
 	if (rc < 0 && errno == EEXIST && unlinkat(to_dir, to, 0) == 0)

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bundle.h"
@@ -102,9 +101,7 @@ static int data_copy(struct bundle_writer *w, uint32_t number, int fd, uint64_t 
 
 int output_lease_open(const struct cr_manifest_output *o)
 {
-	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, o->lease_pid, 0);
-
-	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, o->lease_fd, 0);
+	return cr_proc_descriptor((pid_t)o->lease_pid, (int)o->lease_fd);
 }
 
 /* To read it; -1 when its descriptor is for writing alone. */

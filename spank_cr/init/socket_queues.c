@@ -21,6 +21,7 @@
 
 #include "cleanup.h"
 #include "preflight_part.h"
+#include "proc.h"
 #include "shim_queue.h"
 #include "socket_text.h"
 
@@ -343,7 +344,7 @@ static int local_sender(const struct local *l, const struct name *from, bool *co
 		*connected = peer_of(l, at->ino) == l->at->ino;
 		if (!*connected && (!from->size || !l->target.size || at->type != SOCK_DGRAM))
 			continue;
-		fd = sockets_open(at->pid, at->fd);
+		fd = cr_proc_descriptor(at->pid, at->fd);
 		if (fd < 0)
 			continue;
 		name = name_of(fd);
@@ -656,7 +657,7 @@ static int udp_sender(const struct sockets *all, struct name *from)
 		struct name name;
 		int fd;
 
-		if (!is_udp(at) || (fd = sockets_open(at->pid, at->fd)) < 0)
+		if (!is_udp(at) || (fd = cr_proc_descriptor(at->pid, at->fd)) < 0)
 			continue;
 		name = name_plain(name_of(fd));
 		if (name_equal(&name, from)) {

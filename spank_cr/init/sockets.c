@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "proc.h"
 #include "socket_groups.h"
 #include "socket_options.h"
 #include "socket_queues.h"
@@ -93,13 +94,6 @@ void sockets_clear(struct sockets *sockets)
 	memset(sockets, 0, sizeof(*sockets));
 }
 
-int sockets_open(pid_t pid, int fd)
-{
-	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-
-	return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-}
-
 /* ---- taking ---- */
 
 struct take {
@@ -114,7 +108,7 @@ struct take {
 /* null when there is nothing to note */
 static json_t *socket_take(struct take *t, const struct socket_at *at)
 {
-	cleanup_close int fd = sockets_open(at->pid, at->fd);
+	cleanup_close int fd = cr_proc_descriptor(at->pid, at->fd);
 	json_t *options, *groups = NULL, *queue = NULL;
 	bool inet = at->family != AF_UNIX;
 
@@ -210,7 +204,7 @@ static void socket_apply(const json_t *one, const struct sockets *all, struct mi
 	struct socket_at at = {.pid = (pid_t)json_integer_value(json_object_get(one, "pid")),
 			       .fd = (int)json_integer_value(json_object_get(one, "fd"))};
 	const json_t *queue = json_object_get(one, "queue");
-	cleanup_close int fd = sockets_open(at.pid, at.fd);
+	cleanup_close int fd = cr_proc_descriptor(at.pid, at.fd);
 	struct stat st;
 
 	if (fd < 0 || !kind_get(fd, &at) || fstat(fd, &st) < 0)
@@ -226,8 +220,8 @@ static void socket_apply(const json_t *one, const struct sockets *all, struct mi
 /* What would be in the way of sending from one socket to another. */
 static void socket_apply_late(const json_t *one, struct missed *m)
 {
-	cleanup_close int fd = sockets_open((pid_t)json_integer_value(json_object_get(one, "pid")),
-					    (int)json_integer_value(json_object_get(one, "fd")));
+	cleanup_close int fd = cr_proc_descriptor((pid_t)json_integer_value(json_object_get(one, "pid")),
+						  (int)json_integer_value(json_object_get(one, "fd")));
 
 	if (fd >= 0)
 		m->options += socket_options_apply(fd, json_object_get(one, "options"), true, &m->level, &m->name);

@@ -36,9 +36,6 @@ struct sockets {
 int sockets_list(struct sockets *sockets, const pid_t *pids, size_t n, struct cr_error *err);
 void sockets_clear(struct sockets *sockets);
 
-/* The same socket in this process; -1 when it is gone. */
-int sockets_open(pid_t pid, int fd);
-
 /* A list of those of which there is something to note. notes: what criu's library has met (shim_queue.h), or NULL.
  * NULL without memory. */
 json_t *sockets_take(const pid_t *pids, size_t n, const char *notes);

@@ -243,7 +243,7 @@ check_built() {
 	check_automake "$name" "$CHECK_LOGS/$name.check"
 }
 
-# check_sources NAME ROOTFS - what NAME builds, and where
+# check_sources NAME ROOTFS - what NAME builds is in STATE/build/check-NAME/src, and ROOTFS is there
 check_sources() {
 	if ! build_possible; then
 		check_skip "$1" "there is no configure.ac"
@@ -297,13 +297,8 @@ check_sanitizers() {
 CHECK_FUZZ_S=20
 check_fuzz() {
 	local dir=$STATE/build/check-fuzz layers
-	if ! build_possible; then
-		check_skip fuzz "there is no configure.ac"
-		return
-	fi
-	rootfs_make fuzz
+	check_sources fuzz fuzz || return 0
 	layers=$(rootfs_layers fuzz base)
-	build_copy "$dir/src"
 	check_run "fuzz: builds without warnings" fuzz.build rootfs_run "$layers" "$dir" \
 		sh -c "$(build_script); make fuzz FUZZ_WARN=-Werror" sh || return 0
 	rootfs_run "$layers" "$dir" src/tests/fuzz/run "$CHECK_FUZZ_S" obj/tests/fuzz \

@@ -55,11 +55,16 @@ enter_error() {
 	return 1
 }
 
+# enter_check NODE - fails unless it is a node of this cluster
+enter_check() {
+	[[ $1 =~ ^n[0-9]+$ && -d $STATE/run/$1 ]] || enter_error "no such node: $1 (is the cluster up?)"
+}
+
 # enter_node NODE USER CMD... - this process becomes CMD in the node's namespaces and cgroups
 enter_node() {
 	local node=$1 user=$2
 	shift 2
-	[[ $node =~ ^n[0-9]+$ && -d $STATE/run/$node ]] || enter_error "no such node: $node (is the cluster up?)" || return
+	enter_check "$node" || return
 	enter_pid "$node" || enter_error "node $node is not running" || return
 	ENTER_HOME=/root
 	if [ "$user" != root ]; then

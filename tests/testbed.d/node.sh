@@ -17,9 +17,7 @@ node_mac() {
 
 # node_check NODE - die unless it is a node of this cluster
 node_check() {
-	if [[ ! $1 =~ ^n[0-9]+$ ]] || [ ! -d "$STATE/run/$1" ]; then
-		die "no such node: $1 (is the cluster up?)"
-	fi
+	enter_check "$1" || exit
 }
 
 # node_pid NODE - host pid of its pid 1; fails when the node is not running
