@@ -67,7 +67,7 @@ static bool term_came(int signals)
 
 /* To the end of what the child prints; 1 as soon as SIGTERM came and may end it, 2 when it hangs. At other times
  * SIGTERM stays where it is: it may be the answer to what the child has asked for. */
-static int output_read(int in, const struct lines *lines, struct cr_lines *reader)
+static int output_read(int in, const struct lines *lines, struct cr_lines *reader, struct cr_error *err)
 {
 	int timeout = lines->patience > 0 ? (int)(lines->patience * 1000) : -1;
 	char bytes[4096];
@@ -82,7 +82,7 @@ static int output_read(int in, const struct lines *lines, struct cr_lines *reade
 		if (n_ready < 0) {
 			if (errno == EINTR)
 				continue;
-			return 0;
+			return cr_error_sys(err, errno, "poll");
 		}
 		if (n_ready == 0)
 			return 2;
@@ -90,8 +90,10 @@ static int output_read(int in, const struct lines *lines, struct cr_lines *reade
 		if (fds[0].revents) {
 			ssize_t n = read(in, bytes, sizeof(bytes));
 
-			if (n == 0 || (n < 0 && errno != EINTR))
+			if (n == 0)
 				return 0;
+			if (n < 0 && errno != EINTR)
+				return cr_error_sys(err, errno, "what crinit %s prints", lines->verb);
 			if (n > 0)
 				cr_lines_feed(reader, bytes, (size_t)n, lines->each, lines->arg);
 		} else if (fds[1].revents && term_came(lines->signals)) {
@@ -104,7 +106,7 @@ int lines_read(const struct launch_job *job, const struct lines *lines, struct c
 {
 	struct cr_lines reader = {0};
 	pid_t pid, self = getpid();
-	int fds[2], rc;
+	int fds[2], rc, status;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return cr_error_sys(err, errno, "pipe");
@@ -116,7 +118,7 @@ int lines_read(const struct launch_job *job, const struct lines *lines, struct c
 		close(fds[0]);
 		return cr_error_sys(err, errno, "starting crinit %s", lines->verb);
 	}
-	rc = output_read(fds[0], lines, &reader);
+	rc = output_read(fds[0], lines, &reader, err);
 	close(fds[0]);
 	if (rc != 0)
 		kill(pid, SIGKILL);
@@ -124,10 +126,14 @@ int lines_read(const struct launch_job *job, const struct lines *lines, struct c
 	if (rc == 2)
 		return cr_error_set(err, ETIMEDOUT, "crinit %s has not said a word for %lld s: does storage hang?",
 				    lines->verb, (long long)lines->patience);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return cr_error_sys(err, errno, "waiting for crinit %s", lines->verb);
 	if (reader.refused)
 		slurm_error(LOG "job %u: %u lines of crinit %s are none, and were passed over", job->id,
 			    reader.refused, lines->verb);
+	if (rc == 0 && WIFSIGNALED(status))
+		return cr_error_set(err, ECHILD, "crinit %s was ended by signal %d (%s)", lines->verb,
+				    WTERMSIG(status), strsignal(WTERMSIG(status)));
 	return rc;
 }

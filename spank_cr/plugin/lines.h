@@ -30,7 +30,8 @@ struct lines {
 
 /* Run crinit without a capability, and call each for every line that it prints, without the newline, until it
  * ends. "refused WHY" is what it prints in crinit's place when it cannot be run. Returns 0, 1 when SIGTERM has
- * ended it, or -1; errnum ETIMEDOUT when it hangs, with the process left to itself. */
+ * ended it, or -1: it was ended by another signal, or hangs (errnum ETIMEDOUT), and the process is left to itself.
+ */
 int lines_read(const struct launch_job *job, const struct lines *lines, struct cr_error *err);
 
 #endif
