@@ -134,6 +134,10 @@ static const struct {
 				  "open it by its name inside of the job", false},
 	[CR_PREFLIGHT_LISTEN] = {"listen", "it listens at a port, which must be free where the job goes on",
 				 "submit with --checkpoint-net=private, or keep the node to the job", false},
+	[CR_PREFLIGHT_ADDRESS] = {"address",
+				  "a socket bound to an address of this node; on another one it is bound to all "
+				  "of that one's",
+				  "bind to all addresses, or to the loopback", false},
 	[CR_PREFLIGHT_UDP] = {"udp", "datagrams wait to be read; those from outside of the node are lost",
 			      "read them before the checkpoint, or ask for what does not come", false},
 	[CR_PREFLIGHT_CREDENTIALS] =
@@ -166,6 +170,9 @@ static const struct {
 				   "use POSIX semaphores", false},
 	[CR_PREFLIGHT_SYSV_MSG] = {"sysv_msg", "System V message queues are not part of a checkpoint",
 				   "use pipes or sockets", false},
+	[CR_PREFLIGHT_SYSV_IDLE] = {"sysv_idle",
+				    "System V shared memory that nobody has attached is not part of a checkpoint",
+				    "use POSIX shared memory (shm_open) or files", false},
 };
 
 const char *cr_preflight_name(uint32_t kind)
@@ -420,15 +427,22 @@ void preflight_long(struct preflight *p, const struct preflight_process *process
 static void lost_look(struct preflight *p, const char *name, enum cr_preflight_kind kind)
 {
 	cleanup_fclose FILE *f = preflight_open(p, "sysvipc/%s", name);
-	unsigned uid, n = 0;
+	unsigned n = 0;
 	char line[512];
 
 	while (f && fgets(line, sizeof(line), f)) {
-		/* key id perms, then nsems; or cbytes qnum lspid lrpid */
-		const char *fmt =
-			kind == CR_PREFLIGHT_SYSV_SEM ? "%*d %*d %*o %*u %u" : "%*d %*d %*o %*u %*u %*u %*u %u";
+		unsigned uid, attached = 0;
+		int read;
 
-		n += sscanf(line, fmt, &uid) == 1 && uid == getuid();
+		/* key id perms, then nsems; or cbytes qnum lspid lrpid; or size cpid lpid nattch */
+		if (kind == CR_PREFLIGHT_SYSV_SEM)
+			read = sscanf(line, "%*d %*d %*o %*u %u", &uid);
+		else if (kind == CR_PREFLIGHT_SYSV_MSG)
+			read = sscanf(line, "%*d %*d %*o %*u %*u %*u %*u %u", &uid);
+		else
+			read = sscanf(line, "%*d %*d %*o %*u %*u %*u %u %u", &attached, &uid) - 1;
+		/* what a process of the job has attached is a blocker, and what others have is theirs */
+		n += read == 1 && uid == getuid() && attached == 0;
 	}
 	if (n)
 		preflight_add(p, kind, NULL, -1, "this user has %u on this node", n);
@@ -458,6 +472,7 @@ static int tree_end(struct preflight *p, struct cr_error *err)
 		return -1;
 	lost_look(p, "sem", CR_PREFLIGHT_SYSV_SEM);
 	lost_look(p, "msg", CR_PREFLIGHT_SYSV_MSG);
+	lost_look(p, "shm", CR_PREFLIGHT_SYSV_IDLE);
 	return 0;
 }
 

@@ -163,6 +163,10 @@ int preflight_sockets(struct preflight *p, struct cr_error *err);
 /* With the sockets sorted by inode. */
 const struct preflight_socket *preflight_socket_find(const struct preflight *p, uint64_t ino);
 
+/* A socket's own address, as the kernel writes it in hexadecimal: a finding if it is one of this node alone. */
+void preflight_address(struct preflight *p, const struct preflight_socket *s, const char *hex, bool six,
+		       unsigned port);
+
 /* ---- preflight_credentials.c ---- */
 
 void preflight_credentials(struct preflight *p);

@@ -57,8 +57,9 @@ static int tcp_read(const struct preflight *p, const char *name, bool six, struc
 	return 0;
 }
 
-/* The kernel prints words of an address as numbers of its own byte order. */
-static const char *address_text(const char *hex, bool six, char buf[INET6_ADDRSTRLEN])
+/* The kernel prints words of an address as numbers of its own byte order. ::ffff:a.b.c.d is what people know as
+ * a.b.c.d. Returns the family. */
+static int address_read(const char *hex, bool six, struct in6_addr *address)
 {
 	uint32_t words[4] = {0};
 	char word[9];
@@ -68,10 +69,42 @@ static const char *address_text(const char *hex, bool six, char buf[INET6_ADDRST
 		word[8] = '\0';
 		words[i] = (uint32_t)strtoul(word, NULL, 16);
 	}
-	/* ::ffff:a.b.c.d is what people know as a.b.c.d */
-	if (six && words[0] == 0 && words[1] == 0 && words[2] == htonl(0xffff))
-		return inet_ntop(AF_INET, &words[3], buf, INET6_ADDRSTRLEN);
-	return inet_ntop(six ? AF_INET6 : AF_INET, words, buf, INET6_ADDRSTRLEN);
+	if (six && words[0] == 0 && words[1] == 0 && words[2] == htonl(0xffff)) {
+		words[0] = words[3];
+		six = false;
+	}
+	memcpy(address, words, sizeof(words));
+	return six ? AF_INET6 : AF_INET;
+}
+
+static const char *address_text(const char *hex, bool six, char buf[INET6_ADDRSTRLEN])
+{
+	struct in6_addr address;
+	int family = address_read(hex, six, &address);
+
+	return inet_ntop(family, &address, buf, INET6_ADDRSTRLEN);
+}
+
+void preflight_address(struct preflight *p, const struct preflight_socket *s, const char *hex, bool six,
+		       unsigned port)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+	struct in6_addr address;
+	uint32_t four;
+
+	if (address_read(hex, six, &address) == AF_INET6) {
+		if (IN6_IS_ADDR_UNSPECIFIED(&address) || IN6_IS_ADDR_LOOPBACK(&address) ||
+		    IN6_IS_ADDR_MULTICAST(&address))
+			return;
+	} else {
+		memcpy(&four, &address, sizeof(four));
+		four = ntohl(four);
+		if (four == INADDR_ANY || four >> 24 == IN_LOOPBACKNET || IN_MULTICAST(four) ||
+		    four == INADDR_BROADCAST)
+			return;
+	}
+	preflight_add(p, CR_PREFLIGHT_ADDRESS, &p->processes[s->process], s->fd, "%s, port %u",
+		      address_text(hex, six, text), port);
 }
 
 static int socket_compare(const void *a, const void *b)
@@ -160,6 +193,7 @@ static void tcp_look(struct preflight *p, const struct tcp_table *table, const s
 		return;
 	if (t->state == TCP_STATE_LISTEN) {
 		preflight_add(p, CR_PREFLIGHT_LISTEN, process, s->fd, "port %u", t->local_port);
+		preflight_address(p, s, t->local, t->six, t->local_port);
 		return;
 	}
 	address_text(t->remote, t->six, remote);

@@ -45,42 +45,51 @@ static void cork_look(struct preflight *p, struct preflight_socket *s)
 	preflight_add(p, CR_PREFLIGHT_UDP_CORK, &p->processes[s->process], s->fd, "port %u", socket_port(fd));
 }
 
+/* A line of /proc/net/udp. */
+struct udp {
+	uint64_t ino;
+	unsigned port, sending, waiting;
+	char local[33]; /* as the kernel writes it */
+	bool six;
+};
+
 /* What else has bytes in its sending queue: the network has them, for less than a moment, or they are half a
  * datagram. */
-static void line_look(struct preflight *p, struct preflight_socket *s, unsigned sending, unsigned waiting,
-		      unsigned port, bool again)
+static void line_look(struct preflight *p, struct preflight_socket *s, const struct udp *u, bool again)
 {
 	const struct preflight_process *process = &p->processes[s->process];
 
 	if (again) {
-		if (s->sending && s->sending == sending)
-			preflight_add(p, CR_PREFLIGHT_UDP_CORK, process, s->fd, "port %u", port);
+		if (s->sending && s->sending == u->sending)
+			preflight_add(p, CR_PREFLIGHT_UDP_CORK, process, s->fd, "port %u", u->port);
 		return;
 	}
-	s->sending = s->corked ? 0 : sending;
+	s->sending = s->corked ? 0 : u->sending;
 	p->sending = p->sending || s->sending;
-	/* in a network of the job's own there is no outside */
-	if (waiting && !p->job->private_net)
-		preflight_add(p, CR_PREFLIGHT_UDP, process, s->fd, "port %u", port);
+	/* in a network of the job's own there is no outside, and the addresses are the same everywhere */
+	if (p->job->private_net)
+		return;
+	if (u->waiting)
+		preflight_add(p, CR_PREFLIGHT_UDP, process, s->fd, "port %u", u->port);
+	preflight_address(p, s, u->local, u->six, u->port);
 }
 
-static void table_look(struct preflight *p, const char *name, bool again)
+static void table_look(struct preflight *p, const char *name, bool six, bool again)
 {
 	cleanup_fclose FILE *f = preflight_open(p, "%d/net/%s", (int)p->job->root, name);
 	char line[512];
 
 	while (f && !preflight_late(p) && fgets(line, sizeof(line), f)) {
-		unsigned port, sending, waiting;
 		const struct preflight_socket *s;
-		uint64_t ino;
+		struct udp u = {.six = six};
 
-		if (sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %*x %x:%x %*x:%*x %*x %*u %*d %" SCNu64,
-			   &port, &sending, &waiting, &ino) != 4 ||
-		    (!sending && !waiting))
+		if (sscanf(line, " %*d: %32[0-9A-F]:%x %*[0-9A-F]:%*x %*x %x:%x %*x:%*x %*x %*u %*d %" SCNu64,
+			   u.local, &u.port, &u.sending, &u.waiting, &u.ino) != 5 ||
+		    strlen(u.local) != (six ? 32 : 8))
 			continue;
-		s = preflight_socket_find(p, ino);
+		s = preflight_socket_find(p, u.ino);
 		if (s)
-			line_look(p, &p->sockets[s - p->sockets], sending, waiting, port, again);
+			line_look(p, &p->sockets[s - p->sockets], &u, again);
 	}
 }
 
@@ -89,11 +98,11 @@ void preflight_udp(struct preflight *p)
 	for (size_t i = 0; i < p->n_sockets && !preflight_late(p); i++)
 		if (strncmp(p->sockets[i].proto, "UDP", 3) == 0)
 			cork_look(p, &p->sockets[i]);
-	table_look(p, "udp", false);
-	table_look(p, "udp6", false);
+	table_look(p, "udp", false, false);
+	table_look(p, "udp6", true, false);
 	if (!p->sending)
 		return;
 	poll(NULL, 0, HALF_MS);
-	table_look(p, "udp", true);
-	table_look(p, "udp6", true);
+	table_look(p, "udp", false, true);
+	table_look(p, "udp6", true, true);
 }

@@ -26,6 +26,7 @@ static const struct cr_criuedit table[] = {
 	 .entry = edit_ghost_remap},
 	{.pattern = "ghost-file-*.img", .type = &criu__ghost_file_entry__descriptor, .entry = edit_ghost},
 	{.pattern = "files.img", .type = &criu__file_entry__descriptor, .entry = edit_files},
+	{.pattern = "files.img", .type = &criu__file_entry__descriptor, .entry = edit_sockets},
 	{.pattern = "mm-*.img", .type = &criu__mm_entry__descriptor, .entry = edit_mm},
 	{0},
 };

@@ -284,6 +284,9 @@ _looked_twice() {
 	hold "$JOB_sockets" sysv_msg
 	warned "System V message queues are not part of a checkpoint: "
 	on n1 alice ipcrm --all=msg
+	hold "$JOB_sockets" sysv_idle
+	warned "System V shared memory that nobody has attached is not part of a checkpoint: "
+	on n1 alice ipcrm --all=shm
 	hold "$JOB_sockets" listening
 	warned "pid $pid blocker, descriptor $fd: it listens at a port"
 	on n1 alice python3 outside.py "$HOME_DIR/given" 3>&- &

@@ -172,6 +172,12 @@ static int sysv_sem(void)
 	return -1;
 }
 
+static int sysv_idle(void)
+{
+	must(shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600), "shmget");
+	return -1;
+}
+
 static int sysv_msg(void)
 {
 	struct {
@@ -602,6 +608,7 @@ static const struct {
 	{"sysv_shm", sysv_shm},
 	{"sysv_sem", sysv_sem},
 	{"sysv_msg", sysv_msg},
+	{"sysv_idle", sysv_idle},
 	{"mqueue", mqueue},
 	{"semaphore", semaphore},
 	{"listening", listening},

@@ -298,6 +298,10 @@ holds_refused() {
 	holds udp-private
 }
 
+@test "sockets bound to the address of the node" {
+	holds addresses
+}
+
 @test "UNIX datagrams that wait, and where they came from" {
 	holds unix-dgram
 }

@@ -3,7 +3,9 @@
 
 #include "unit.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include "../../spank_cr/init/edits.h"
 #include "proto/core.pb-c.h"
@@ -244,6 +246,53 @@ START_TEST(limits_that_are_none)
 }
 END_TEST
 
+/* What became of a socket's address, and whether it is all addresses now. */
+static int moved(const char *net, int family, const char *address, bool *all)
+{
+	struct cr_manifest m = {.net = (char *)net};
+	const struct job job = {0};
+	struct edits edits = {.job = &job, .m = &m};
+	struct cr_criuedit_entry at = {.name = "files.img", .arg = &edits};
+	Criu__InetSkEntry isk = CRIU__INET_SK_ENTRY__INIT;
+	Criu__FileEntry file = CRIU__FILE_ENTRY__INIT;
+	uint32_t words[4] = {0};
+	struct cr_error err = {0};
+	int rc;
+
+	ck_assert_int_eq(inet_pton(family, address, words), 1);
+	file.isk = &isk;
+	isk.has_family = true;
+	isk.family = (uint32_t)family;
+	isk.n_src_addr = family == AF_INET ? 1 : 4;
+	isk.src_addr = words;
+	rc = edit_sockets(&file.base, &at, &err);
+	*all = !words[0] && !words[1] && !words[2] && !words[3];
+	return rc;
+}
+
+START_TEST(addresses_of_another_node)
+{
+	int six = socket(AF_INET6, SOCK_DGRAM, 0);
+	bool all;
+
+	ck_assert_int_eq(moved("host", AF_INET, "192.0.2.1", &all), CR_CRIUEDIT_CHANGED);
+	ck_assert(all);
+	ck_assert_int_eq(moved("host", AF_INET, "127.0.0.1", &all), CR_CRIUEDIT_KEEP);
+	ck_assert(!all);
+	ck_assert_int_eq(moved("host", AF_INET, "0.0.0.0", &all), CR_CRIUEDIT_KEEP);
+	ck_assert_int_eq(moved("host", AF_INET, "224.0.0.251", &all), CR_CRIUEDIT_KEEP);
+	ck_assert_int_eq(moved("private", AF_INET, "192.0.2.1", &all), CR_CRIUEDIT_KEEP);
+	ck_assert(!all);
+	if (six < 0)
+		return;
+	close(six);
+	ck_assert_int_eq(moved(NULL, AF_INET6, "2001:db8::1", &all), CR_CRIUEDIT_CHANGED);
+	ck_assert(all);
+	ck_assert_int_eq(moved(NULL, AF_INET6, "::ffff:192.0.2.1", &all), CR_CRIUEDIT_CHANGED);
+	ck_assert(all);
+}
+END_TEST
+
 int main(void)
 {
 	const struct unit_test tests[] = {{files, true},
@@ -251,7 +300,8 @@ int main(void)
 					  {no_files, false},
 					  {timers_of_threads_that_have_ended, false},
 					  {timers_of_the_processor_time_of_what_has_ended, false},
-					  {limits_that_are_none, false}};
+					  {limits_that_are_none, false},
+					  {addresses_of_another_node, false}};
 
 	return unit_main("edits", tests, sizeof(tests) / sizeof(tests[0]));
 }

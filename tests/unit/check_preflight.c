@@ -763,6 +763,49 @@ START_TEST(udp)
 }
 END_TEST
 
+/* All addresses, the loopback's and those of groups are on every node. */
+START_TEST(addresses)
+{
+	if (htonl(1) == 1)
+		return;
+	process(1000, 1, "server", "");
+	dir(1000, "net");
+	put(1000, "net/tcp",
+	    TCP_HEAD "   0: 0500000A:1F90 00000000:0000 0A 00000000:00000000 " TCP_TAIL " 100 1 0\n"
+		     "   1: 0A00007F:1F91 00000000:0000 0A 00000000:00000000 " TCP_TAIL " 101 1 0\n");
+	put(1000, "net/udp",
+	    TCP_HEAD "  10: 0500000A:1F92 00000000:0000 07 00000000:00000000 " TCP_TAIL " 102 2 0 0\n"
+		     "  11: 010000E0:1F93 00000000:0000 07 00000000:00000000 " TCP_TAIL " 103 2 0 0\n"
+		     "  12: 00000000:1F94 00000000:0000 07 00000000:00000000 " TCP_TAIL " 104 2 0 0\n");
+	put(1000, "net/udp6",
+	    TCP_HEAD "  10: 0000000000000000FFFF00000500000A:1F95 00000000000000000000000000000000:0000 07 "
+		     "00000000:00000000 " TCP_TAIL " 105 2 0 0\n"
+		     "  11: B80D0120000000000000000001000000:1F96 00000000000000000000000000000000:0000 07 "
+		     "00000000:00000000 " TCP_TAIL " 106 2 0 0\n"
+		     "  12: 00000000000000000000000001000000:1F97 00000000000000000000000000000000:0000 07 "
+		     "00000000:00000000 " TCP_TAIL " 107 2 0 0\n"
+		     "  13: 000080FE000000000000000001000000:1F98 00000000000000000000000000000000:0000 07 "
+		     "00000000:00000000 " TCP_TAIL " 108 2 0 0\n");
+	for (int i = 0; i < 9; i++) {
+		char link[32];
+
+		snprintf(link, sizeof(link), "socket:[%d]", 100 + i);
+		open_as(1000, 3 + i, link);
+	}
+	look();
+	ck_assert_uint_eq(found.blockers, 0);
+	ck_assert_uint_eq(found.counts[CR_PREFLIGHT_LISTEN], 2);
+	ck_assert_uint_eq(found.counts[CR_PREFLIGHT_ADDRESS], 5);
+	expect(CR_PREFLIGHT_ADDRESS, 1000, 3, "10.0.0.5, port 8080");
+	expect(CR_PREFLIGHT_ADDRESS, 1000, 5, "10.0.0.5, port 8082");
+	expect(CR_PREFLIGHT_ADDRESS, 1000, 8, "10.0.0.5, port 8085");
+	expect(CR_PREFLIGHT_ADDRESS, 1000, 9, "2001:db8::1, port 8086");
+	expect(CR_PREFLIGHT_ADDRESS, 1000, 11, "fe80::1, port 8088");
+	look_with(nobody, 1, true);
+	ck_assert_uint_eq(found.warnings, 0);
+}
+END_TEST
+
 /* With a network of its own only what waits to be accepted is in the way. */
 START_TEST(private_net)
 {
@@ -863,7 +906,7 @@ START_TEST(lost)
 	process(1000, 1, "a", "");
 	ck_assert_int_eq(mkdir(unit_path("sysvipc"), 0755), 0);
 	{
-		char text[512];
+		char text[1024];
 
 		snprintf(text, sizeof(text),
 			 "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"
@@ -877,10 +920,22 @@ START_TEST(lost)
 			 "         0          1   600           1          1     5     0 %5u     0     0     0\n",
 			 getuid(), getuid());
 		unit_write("sysvipc/msg", text);
+		snprintf(text, sizeof(text),
+			 "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  "
+			 "cgid\n"
+			 "         0          0   600                  4096     5     5      0 %5u     0     0    "
+			 " 0\n"
+			 "         0          1   600                  4096     5     5      2 %5u     0     0    "
+			 " 0\n"
+			 "         0          2   600                  4096     5     5      0 77777     0     0  "
+			 "   0\n",
+			 getuid(), getuid());
+		unit_write("sysvipc/shm", text);
 	}
 	look();
 	expect(CR_PREFLIGHT_SYSV_SEM, 0, -1, "this user has 1 on this node");
 	expect(CR_PREFLIGHT_SYSV_MSG, 0, -1, "this user has 2 on this node");
+	expect(CR_PREFLIGHT_SYSV_IDLE, 0, -1, "this user has 1 on this node");
 	ck_assert_uint_eq(found.blockers, 0);
 }
 END_TEST
@@ -1129,7 +1184,7 @@ UNIT_MAIN("preflight", {kinds, false}, {fine, true}, {processes, true}, {called_
 	  {memory_shared_with_the_parent, true}, {memory_shared_with_siblings, true}, {memory_of_ones_own, true},
 	  {files, true}, {odd_names, true}, {leases, true}, {login_ids, true}, {sessions, true},
 	  {tail_that_watches, true}, {long_paths, true}, {full, true}, {packets, true}, {makeable, true},
-	  {devices, true}, {terminals, true}, {mappings, true}, {tcp, true}, {udp, true}, {private_net, true},
-	  {unix_sockets, true}, {unix_asked, false}, {unix_waiting, false}, {lost, true}, {nonsense, true},
-	  {nothing, true}, {many, true}, {inherited, true}, {pipes, true}, {late, true}, {sets, false},
-	  {hidden, true}, {links_to_xz, true}, {texts, false})
+	  {devices, true}, {terminals, true}, {mappings, true}, {tcp, true}, {udp, true}, {addresses, true},
+	  {private_net, true}, {unix_sockets, true}, {unix_asked, false}, {unix_waiting, false}, {lost, true},
+	  {nonsense, true}, {nothing, true}, {many, true}, {inherited, true}, {pipes, true}, {late, true},
+	  {sets, false}, {hidden, true}, {links_to_xz, true}, {texts, false})

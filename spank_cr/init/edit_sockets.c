@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ * Copyright (C) 2026 the spank_cr authors */
+
+/* edit_sockets.c - sockets bound to an address that this node has not
+ *
+ * A program that binds to its host's name, or connects a UDP socket to another host, has a socket with an address
+ * of the node. On another one criu could not bind to it. All of that node's addresses are the nearest: who asks
+ * at the port is heard, and a connected UDP socket gets the address that leads to its peer.
+ */
+
+#include "edits.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "cleanup.h"
+#include "proto/files.pb-c.h"
+
+#define WORDS 4 /* of the longest address */
+
+/* criu has the words of an address as they are in the packet. Returns the size, 0 when it is none of these. */
+static socklen_t address_make(const Criu__InetSkEntry *isk, struct sockaddr_storage *storage)
+{
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)storage;
+	struct sockaddr_in *four = (struct sockaddr_in *)storage;
+
+	memset(storage, 0, sizeof(*storage));
+	if (isk->family == AF_INET && isk->n_src_addr == 1) {
+		four->sin_family = AF_INET;
+		memcpy(&four->sin_addr, isk->src_addr, sizeof(four->sin_addr));
+		return sizeof(*four);
+	}
+	if (isk->family != AF_INET6 || isk->n_src_addr != WORDS)
+		return 0;
+	six->sin6_family = AF_INET6;
+	memcpy(&six->sin6_addr, isk->src_addr, sizeof(six->sin6_addr));
+	six->sin6_scope_id = isk->ifname ? if_nametoindex(isk->ifname) : 0;
+	return sizeof(*six);
+}
+
+static bool is_any(const Criu__InetSkEntry *isk)
+{
+	for (size_t i = 0; i < isk->n_src_addr; i++)
+		if (isk->src_addr[i])
+			return false;
+	return true;
+}
+
+/* An address that the node lacks, or an interface. What else is wrong criu finds out. */
+static bool is_lacking(const Criu__InetSkEntry *isk)
+{
+	struct sockaddr_storage address;
+	socklen_t size = address_make(isk, &address);
+	cleanup_close int fd = size ? socket((int)isk->family, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+
+	if (fd < 0)
+		return false;
+	if (isk->ifname && if_nametoindex(isk->ifname) == 0)
+		return true;
+	return bind(fd, (struct sockaddr *)&address, size) < 0 && errno == EADDRNOTAVAIL;
+}
+
+int edit_sockets(ProtobufCMessage *message, struct cr_criuedit_entry *at, struct cr_error *err)
+{
+	Criu__InetSkEntry *isk = ((Criu__FileEntry *)message)->isk;
+	const struct edits *edits = at->arg;
+	char text[INET6_ADDRSTRLEN] = "";
+
+	(void)err;
+	/* a network of the job's own has the same addresses everywhere */
+	if (!isk || (edits->m->net && strcmp(edits->m->net, "private") == 0) || is_any(isk) || !is_lacking(isk))
+		return CR_CRIUEDIT_KEEP;
+	inet_ntop((int)isk->family, isk->src_addr, text, sizeof(text));
+	job_log(edits->job, 1,
+		"a socket was bound to %s, port %u, which %s has not: it is bound to all addresses now", text,
+		isk->src_port, edits->job->node);
+	memset(isk->src_addr, 0, isk->n_src_addr * sizeof(*isk->src_addr));
+	free(isk->ifname);
+	isk->ifname = NULL;
+	return CR_CRIUEDIT_CHANGED;
+}

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# addresses.py - sockets with an address of the node are there for whoever asks at the node's present address
+
+import os
+import socket
+import time
+
+
+def own():
+    return socket.gethostbyname(socket.gethostname())
+
+
+tcp = socket.create_server((own(), 0))
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind((own(), 0))
+six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+six.bind(("::ffff:" + own(), 0))
+# gets the address that leads there; nobody listens, which only a second send would hear of
+away = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+away.connect(("n0", 9))
+
+open("ready", "w").close()
+while not os.path.exists("go"):
+    time.sleep(0.1)
+
+with open("result", "w") as result:
+    client = socket.create_connection((own(), tcp.getsockname()[1]), 5)
+    server, _ = tcp.accept()
+    server.sendall(b"tcp")
+    print(client.recv(10), file=result)
+    for server in (udp, six):
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        client.sendto(b"udp", (own(), server.getsockname()[1]))
+        server.settimeout(5)
+        print(server.recv(10), file=result)
+    print(away.send(b"x"), away.getpeername()[1], file=result)
+    # on a node that has the address of its source
+    source = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    source.bind((away.getsockname()[0], 0))
+    print("end", file=result)
