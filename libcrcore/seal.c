@@ -6,8 +6,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <munge.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cleanup.h"
 #include "manifest.h"
@@ -22,6 +25,31 @@ static void cleanup_munge_ctx(munge_ctx_t *ctx)
 }
 
 #define cleanup_munge __attribute__((cleanup(cleanup_munge_ctx)))
+
+/* libmunge writes to a munged that hangs up, as a busy one does, and would have us ended by SIGPIPE. */
+struct quiet {
+	sigset_t only, before;
+	bool pending;
+};
+
+static void quiet_begin(struct quiet *q)
+{
+	sigset_t pending;
+
+	sigemptyset(&q->only);
+	sigaddset(&q->only, SIGPIPE);
+	q->pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
+	pthread_sigmask(SIG_BLOCK, &q->only, &q->before);
+}
+
+static void quiet_end(const struct quiet *q)
+{
+	const struct timespec now = {0};
+
+	if (!q->pending)
+		(void)sigtimedwait(&q->only, NULL, &now);
+	pthread_sigmask(SIG_SETMASK, &q->before, NULL);
+}
 
 /* The context's message is the better one: it names the socket, and asks whether munged runs. */
 static int seal_error(munge_ctx_t ctx, munge_err_t error, const char *what, struct cr_error *err)
@@ -56,10 +84,13 @@ int cr_seal_make(const char *payload, char **credential, struct cr_error *err)
 {
 	cleanup_munge munge_ctx_t ctx = munge_ctx_create();
 	munge_err_t error;
+	struct quiet quiet;
 
 	if (!ctx)
 		return cr_error_sys(err, ENOMEM, "cannot make the seal");
+	quiet_begin(&quiet);
 	error = munge_encode(credential, ctx, payload, (int)strlen(payload));
+	quiet_end(&quiet);
 	if (error != EMUNGE_SUCCESS)
 		return seal_error(ctx, error, "make", err);
 	return 0;
@@ -72,11 +103,14 @@ int cr_seal_check(const char *credential, const char *payload, struct cr_error *
 	munge_err_t error;
 	uid_t uid = (uid_t)-1;
 	gid_t gid = (gid_t)-1;
+	struct quiet quiet;
 	int length = 0;
 
 	if (!ctx)
 		return cr_error_sys(err, ENOMEM, "cannot check the seal");
+	quiet_begin(&quiet);
 	error = munge_decode(credential, ctx, &text, &length, &uid, &gid);
+	quiet_end(&quiet);
 	/* munged has verified the signature before it says either of these, and a checkpoint is meant to be
 	 * read late and often */
 	if (error != EMUNGE_SUCCESS && error != EMUNGE_CRED_EXPIRED && error != EMUNGE_CRED_REWOUND &&

@@ -3,6 +3,10 @@
 
 #include "unit.h"
 
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
 #include "../../libcrcore/cleanup.h"
 #include "../../libcrcore/fs.h"
 #include "../../libcrcore/seal.h"
@@ -40,6 +44,48 @@ START_TEST(payload_refuses)
 	hash[3] = '\0';
 	ck_assert_int_eq(cr_seal_payload(1, 1, "batch.0", 1, hash, buf, &err), -1);
 	unit_assert_error(&err, EINVAL, "no BLAKE2b-256 hash");
+}
+END_TEST
+
+/* ---- a munged that has hung up before it is spoken to: libmunge comes by here ---- */
+
+static bool hangs_up;
+
+int connect(int fd, const struct sockaddr *address, socklen_t size)
+{
+	int pair[2];
+
+	if (!hangs_up)
+		return (int)syscall(SYS_connect, fd, address, size);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 || dup2(pair[0], fd) < 0)
+		return -1;
+	close(pair[0]);
+	close(pair[1]);
+	return 0;
+}
+
+int stat(const char *path, struct stat *st)
+{
+	if (!hangs_up)
+		return fstatat(AT_FDCWD, path, st, 0);
+	memset(st, 0, sizeof(*st));
+	st->st_mode = S_IFSOCK;
+	return 0;
+}
+
+START_TEST(munged_that_hangs_up)
+{
+	cleanup_free char *credential = NULL;
+	struct cr_error err = {0};
+	sigset_t pending;
+
+	hangs_up = true;
+	ck_assert_int_eq(cr_seal_make("payload", &credential, &err), -1);
+	unit_assert_error(&err, ECONNREFUSED, "cannot make the seal: munge: ");
+	ck_assert_int_eq(cr_seal_check("MUNGE:AwQDAAA=:", "payload", &err), -1);
+	unit_assert_error(&err, ECONNREFUSED, "cannot check the seal: munge: ");
+	ck_assert_int_eq(sigpending(&pending), 0);
+	ck_assert(!sigismember(&pending, SIGPIPE));
 }
 END_TEST
 
@@ -89,5 +135,5 @@ START_TEST(round_trip_or_clear_error)
 }
 END_TEST
 
-UNIT_MAIN("seal", {payload, false}, {payload_refuses, false}, {garbage_credentials, false},
-	  {round_trip_or_clear_error, false})
+UNIT_MAIN("seal", {payload, false}, {payload_refuses, false}, {munged_that_hangs_up, false},
+	  {garbage_credentials, false}, {round_trip_or_clear_error, false})
