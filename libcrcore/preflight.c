@@ -53,6 +53,10 @@ static const struct {
 				 "let main() wait for its threads instead of pthread_exit", false},
 	[CR_PREFLIGHT_VFORK] = {"vfork", "it was made by vfork and has not executed a program yet",
 				"try again when it has; start it with fork where it must wait", true},
+	[CR_PREFLIGHT_SHARED] = {"shared",
+				 "it shares its memory or its directory with its parent, and is no thread "
+				 "(clone: CLONE_VM, CLONE_FS)",
+				 "use threads, or fork and shared mappings", true},
 	[CR_PREFLIGHT_SESSION] = {"session", "it is in a session whose leader is not among its forefathers",
 				  "have no subreaper take on the children of others (tini -s, supervisors)", true},
 	[CR_PREFLIGHT_ENDED] = {"ended", "it has ended, and the kernel does not let us know how",
@@ -89,6 +93,9 @@ static const struct {
 				 "use TCP, UDP or UNIX sockets (Go: GODEBUG=multipathtcp=0)", false},
 	[CR_PREFLIGHT_UNIX] = {"unix", "a UNIX socket connected to outside of the job",
 			       "close it while it is not needed", false},
+	[CR_PREFLIGHT_UNIX_NAME] = {"unix_name",
+				    "a UNIX socket with a relative name that does not lead to it any more",
+				    "bind it to an absolute path, or submit with --checkpoint-net=private", true},
 	[CR_PREFLIGHT_UDP_CORK] = {"udp_cork",
 				   "a corked UDP socket, or half a datagram in one (UDP_CORK, MSG_MORE)",
 				   "send it, and take UDP_CORK off, before the checkpoint", true},
@@ -138,13 +145,20 @@ static const struct {
 				  "a socket bound to an address of this node; on another one it is bound to all "
 				  "of that one's",
 				  "bind to all addresses, or to the loopback", false},
-	[CR_PREFLIGHT_UDP] = {"udp", "datagrams wait to be read; those from outside of the node are lost",
+	[CR_PREFLIGHT_UDP] = {"udp",
+			      "datagrams wait to be read; those from outside of the node, to a group or to a port "
+			      "that several sockets have are lost",
 			      "read them before the checkpoint, or ask for what does not come", false},
 	[CR_PREFLIGHT_CREDENTIALS] =
 		{"credentials",
 		 "messages with credentials wait to be read (SO_PASSCRED); after a restore they "
 		 "are another process's, those of a stream nobody's",
 		 "read them before the checkpoint", false},
+	[CR_PREFLIGHT_SOCKET_ERROR] =
+		{"socket_error",
+		 "the other end of a connection has gone, and the program has not heard of it yet: after a "
+		 "restore it may read the end of the stream instead of an error",
+		 "read from it before the checkpoint", false},
 	[CR_PREFLIGHT_SCRIPT] = {"script", "its session ends at the first checkpoint",
 				 "use screen, or have the program make its own terminal", false},
 	[CR_PREFLIGHT_TMPFILE] =
@@ -154,7 +168,8 @@ static const struct {
 	[CR_PREFLIGHT_CONFINED] =
 		{"confined",
 		 "it can gain no rights any more (no_new_privs), and may be in a Landlock sandbox, "
-		 "which nobody can tell from outside: in one that scopes sockets it has no checkpoint",
+		 "which nobody can tell from outside: in one that scopes sockets it has no checkpoint, "
+		 "and after a restore it is in none",
 		 "switch its sandbox off if a checkpoint fails", false},
 	[CR_PREFLIGHT_SEMAPHORE] = {"eventfd_semaphore",
 				    "an eventfd that forgets at a restore that it is a semaphore (EFD_SEMAPHORE)",
@@ -163,6 +178,10 @@ static const struct {
 				"it watches files (inotify), and not all of that is there after a restore",
 				"read events when they come; do not watch with IN_ONESHOT or IN_EXCL_UNLINK",
 				false},
+	[CR_PREFLIGHT_LOCKED] = {"locked",
+				 "all of its memory is locked (mlockall); what it maps after a restore is not",
+				 "call mlockall again after a restore (--checkpoint-signal), or lock what needs it",
+				 false},
 	[CR_PREFLIGHT_LOGINUID] = {"loginuid",
 				   "it has set its login id (/proc/self/loginuid), which is lost at a restore",
 				   "leave it as the job got it", false},

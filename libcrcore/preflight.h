@@ -33,6 +33,7 @@ enum cr_preflight_kind {
 	CR_PREFLIGHT_SIGTRAP,
 	CR_PREFLIGHT_THREAD,
 	CR_PREFLIGHT_VFORK,
+	CR_PREFLIGHT_SHARED,
 	CR_PREFLIGHT_SESSION,
 	CR_PREFLIGHT_ENDED,
 	CR_PREFLIGHT_MEMFD_PROGRAM,
@@ -53,6 +54,7 @@ enum cr_preflight_kind {
 	CR_PREFLIGHT_TCP,
 	CR_PREFLIGHT_SOCKET,
 	CR_PREFLIGHT_UNIX,
+	CR_PREFLIGHT_UNIX_NAME,
 	CR_PREFLIGHT_ACCEPT,
 	CR_PREFLIGHT_UDP_CORK,
 	CR_PREFLIGHT_INOTIFY,
@@ -75,11 +77,13 @@ enum cr_preflight_kind {
 	CR_PREFLIGHT_ADDRESS,
 	CR_PREFLIGHT_UDP,
 	CR_PREFLIGHT_CREDENTIALS,
+	CR_PREFLIGHT_SOCKET_ERROR,
 	CR_PREFLIGHT_SCRIPT,
 	CR_PREFLIGHT_TMPFILE,
 	CR_PREFLIGHT_CONFINED,
 	CR_PREFLIGHT_SEMAPHORE,
 	CR_PREFLIGHT_WATCH,
+	CR_PREFLIGHT_LOCKED,
 	CR_PREFLIGHT_LOGINUID,
 	CR_PREFLIGHT_SYSV_SEM,
 	CR_PREFLIGHT_SYSV_MSG,
@@ -111,6 +115,7 @@ struct cr_preflight_unix {
 	uint32_t waiting; /* at it, not accepted yet, and criu cannot save them: they have sent something, or ended
 			   */
 	bool unread;	  /* it has sent something that nobody has read */
+	uint32_t vfs;	  /* inode of the file that it was bound to; 0: none, or not known */
 };
 
 struct cr_preflight_job {

@@ -24,7 +24,7 @@ struct preflight_process {
 	char state;
 	char name[16];
 	uint32_t uid[4], gid[4];
-	bool memory;	  /* it has some: not so in the last steps of its end */
+	uint64_t memory, locked; /* KiB; none in the last steps of its end */
 	bool groups;	  /* supplementary ones that are not the job's */
 	uint64_t caps;	  /* permitted */
 	uint64_t pending; /* signals */
@@ -163,9 +163,17 @@ int preflight_sockets(struct preflight *p, struct cr_error *err);
 /* With the sockets sorted by inode. */
 const struct preflight_socket *preflight_socket_find(const struct preflight *p, uint64_t ino);
 
+/* Is this the address of a multicast group, as the kernel writes it in hexadecimal? */
+bool preflight_is_group(const char *hex, bool six);
+
 /* A socket's own address, as the kernel writes it in hexadecimal: a finding if it is one of this node alone. */
 void preflight_address(struct preflight *p, const struct preflight_socket *s, const char *hex, bool six,
 		       unsigned port);
+
+/* ---- preflight_broken.c ---- */
+
+/* A socket without a peer, or in no table of TCP connections: had it one, and does its program know? */
+void preflight_broken(struct preflight *p, const struct preflight_socket *s, bool tcp);
 
 /* ---- preflight_credentials.c ---- */
 

@@ -47,7 +47,6 @@ static void status_line(const struct preflight *p, struct preflight_process *s, 
 		s->groups = !groups_same(p, line + 7);
 	if (sscanf(line, "SigPnd: %" SCNx64, &pending) == 1 || sscanf(line, "ShdPnd: %" SCNx64, &pending) == 1)
 		s->pending |= pending;
-	s->memory = s->memory || strncmp(line, "VmSize:", 7) == 0;
 	if (strncmp(line, "Name:\t", 6) == 0)
 		snprintf(s->name, sizeof(s->name), "%.15s", line + 6);
 	if (sscanf(line, "State: %c", &s->state) == 1 || sscanf(line, "PPid: %d", &s->parent) == 1 ||
@@ -55,6 +54,7 @@ static void status_line(const struct preflight *p, struct preflight_process *s, 
 	    sscanf(line, "Threads: %u", &s->threads) == 1 || sscanf(line, "Seccomp: %d", &s->seccomp) == 1 ||
 	    sscanf(line, "NoNewPrivs: %d", &s->no_new_privs) == 1 ||
 	    sscanf(line, "CapPrm: %" SCNx64, &s->caps) == 1 ||
+	    sscanf(line, "VmSize: %" SCNu64, &s->memory) == 1 || sscanf(line, "VmLck: %" SCNu64, &s->locked) == 1 ||
 	    sscanf(line, "Uid: %u %u %u %u", &s->uid[0], &s->uid[1], &s->uid[2], &s->uid[3]) == 4)
 		return;
 	(void)sscanf(line, "Gid: %u %u %u %u", &s->gid[0], &s->gid[1], &s->gid[2], &s->gid[3]);
@@ -425,4 +425,7 @@ void preflight_process_look(struct preflight *p, struct preflight_process *s)
 	if (is_program(p, s, "script"))
 		preflight_add(p, CR_PREFLIGHT_SCRIPT, s, -1, "%s", "");
 	loginuid_look(p, s);
+	/* but for what cannot be locked */
+	if (s->locked > 0 && s->locked >= s->memory / 10 * 9)
+		preflight_add(p, CR_PREFLIGHT_LOCKED, s, -1, "%" PRIu64 " KiB", s->locked);
 }

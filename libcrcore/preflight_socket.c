@@ -85,6 +85,17 @@ static const char *address_text(const char *hex, bool six, char buf[INET6_ADDRST
 	return inet_ntop(family, &address, buf, INET6_ADDRSTRLEN);
 }
 
+bool preflight_is_group(const char *hex, bool six)
+{
+	struct in6_addr address;
+	uint32_t four;
+
+	if (address_read(hex, six, &address) == AF_INET6)
+		return IN6_IS_ADDR_MULTICAST(&address);
+	memcpy(&four, &address, sizeof(four));
+	return IN_MULTICAST(ntohl(four));
+}
+
 void preflight_address(struct preflight *p, const struct preflight_socket *s, const char *hex, bool six,
 		       unsigned port)
 {
@@ -92,15 +103,15 @@ void preflight_address(struct preflight *p, const struct preflight_socket *s, co
 	struct in6_addr address;
 	uint32_t four;
 
+	if (preflight_is_group(hex, six))
+		return;
 	if (address_read(hex, six, &address) == AF_INET6) {
-		if (IN6_IS_ADDR_UNSPECIFIED(&address) || IN6_IS_ADDR_LOOPBACK(&address) ||
-		    IN6_IS_ADDR_MULTICAST(&address))
+		if (IN6_IS_ADDR_UNSPECIFIED(&address) || IN6_IS_ADDR_LOOPBACK(&address))
 			return;
 	} else {
 		memcpy(&four, &address, sizeof(four));
 		four = ntohl(four);
-		if (four == INADDR_ANY || four >> 24 == IN_LOOPBACKNET || IN_MULTICAST(four) ||
-		    four == INADDR_BROADCAST)
+		if (four == INADDR_ANY || four >> 24 == IN_LOOPBACKNET || four == INADDR_BROADCAST)
 			return;
 	}
 	preflight_add(p, CR_PREFLIGHT_ADDRESS, &p->processes[s->process], s->fd, "%s, port %u",
@@ -213,12 +224,33 @@ static const struct cr_preflight_unix *unix_find(const struct cr_preflight_unix 
 	return ino && n ? bsearch(&key, all, n, sizeof(key), preflight_unix_compare) : NULL;
 }
 
+/* criu looks for it in these two places. */
+static bool name_leads(const struct preflight *p, const struct preflight_socket *s,
+		       const struct cr_preflight_unix *u)
+{
+	static const char *const from[] = {"cwd", "root"};
+	char path[sizeof(u->name) + 32];
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
+		snprintf(path, sizeof(path), "%d/%s/%s", (int)p->processes[s->process].pid, from[i], u->name);
+		if (fstatat(p->proc, path, &st, 0) == 0 && (u->vfs == 0 || (uint32_t)st.st_ino == u->vfs))
+			return true;
+	}
+	return false;
+}
+
 /* A peer that nobody has open is one that waits to be accepted, which criu knows; or its owner is outside. */
 static void unix_look(struct preflight *p, const struct cr_preflight_unix *all, size_t n,
 		      const struct preflight_socket *s, const struct cr_preflight_unix *u)
 {
 	const struct cr_preflight_unix *peer = unix_find(all, n, u->peer);
 
+	/* with CAP_NET_ADMIN, which a network of the job's own brings, criu asks the kernel */
+	if (*u->name && *u->name != '@' && *u->name != '/' && !p->job->private_net && !name_leads(p, s, u))
+		preflight_add(p, CR_PREFLIGHT_UNIX_NAME, &p->processes[s->process], s->fd, "%s", u->name);
+	if (!u->peer)
+		preflight_broken(p, s, false);
 	if (u->waiting)
 		preflight_add(p, CR_PREFLIGHT_ACCEPT, &p->processes[s->process], s->fd, "%u at %s", u->waiting,
 			      *u->name ? u->name : "a socket without a name");
@@ -256,6 +288,8 @@ static void sockets_look(struct preflight *p, const struct tcp_table *table, con
 			t = bsearch(&key, table->lines, table->n, sizeof(key), tcp_compare_ino);
 		if (t)
 			tcp_look(p, table, s, t);
+		else if (!u && strncmp(s->proto, "TCP", 3) == 0)
+			preflight_broken(p, s, true);
 	}
 }
 

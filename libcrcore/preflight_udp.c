@@ -66,12 +66,12 @@ static void line_look(struct preflight *p, struct preflight_socket *s, const str
 	}
 	s->sending = s->corked ? 0 : u->sending;
 	p->sending = p->sending || s->sending;
-	/* in a network of the job's own there is no outside, and the addresses are the same everywhere */
-	if (p->job->private_net)
-		return;
-	if (u->waiting)
+	/* in a network of the job's own there is no outside, but groups */
+	if (u->waiting && (!p->job->private_net || preflight_is_group(u->local, u->six)))
 		preflight_add(p, CR_PREFLIGHT_UDP, process, s->fd, "port %u", u->port);
-	preflight_address(p, s, u->local, u->six, u->port);
+	/* and the addresses are the same everywhere */
+	if (!p->job->private_net)
+		preflight_address(p, s, u->local, u->six, u->port);
 }
 
 static void table_look(struct preflight *p, const char *name, bool six, bool again)

@@ -43,7 +43,8 @@ static int ask(int fd, struct cr_error *err)
 			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
 		.request = {.sdiag_family = AF_UNIX,
 			    .udiag_states = UINT32_MAX,
-			    .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS | UDIAG_SHOW_RQLEN},
+			    .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS |
+					   UDIAG_SHOW_RQLEN},
 	};
 
 	if (send(fd, &m, sizeof(m), 0) != (ssize_t)sizeof(m))
@@ -114,6 +115,8 @@ static int answer_add(struct answer *answer, const struct nlmsghdr *h, struct cr
 			name_take(&u, a);
 		else if (a->rta_type == UNIX_DIAG_PEER && RTA_PAYLOAD(a) >= sizeof(uint32_t))
 			u.peer = *(const uint32_t *)RTA_DATA(a);
+		else if (a->rta_type == UNIX_DIAG_VFS && RTA_PAYLOAD(a) >= sizeof(struct unix_diag_vfs))
+			u.vfs = ((const struct unix_diag_vfs *)RTA_DATA(a))->udiag_vfs_ino;
 		else if (a->rta_type == UNIX_DIAG_RQLEN && RTA_PAYLOAD(a) >= sizeof(struct unix_diag_rqlen))
 			u.unread = ((const struct unix_diag_rqlen *)RTA_DATA(a))->udiag_wqueue > 0;
 		else if (a->rta_type == UNIX_DIAG_ICONS && waits_add(answer, m->udiag_ino, a, err) < 0)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* preflight_vfork.c - a child of vfork(2) that has not executed a program yet
+/* preflight_vfork.c - a process that shares its parent's memory: a child of vfork(2) that has not executed a
+ * program yet, or a thread that is none
  *
  * Its parent sleeps, where no tracer can stop it, until the child executes something or ends. Most do within
  * microseconds. One that takes its time (its file actions open a FIFO, its program is on storage that hangs) would
- * keep criu waiting, and with it the processes that criu has stopped already.
+ * keep criu waiting, and with it the processes that criu has stopped already. Where no parent sleeps, clone(2) made
+ * two processes that criu cannot make.
  */
 
 #include "preflight_part.h"
@@ -24,9 +26,9 @@
 #define TRIES 25
 #define PAUSE 40 /* ms */
 
-static bool memory_shared(pid_t one, pid_t other)
+static bool is_shared(pid_t one, pid_t other, int what)
 {
-	return syscall(SYS_kcmp, one, other, KCMP_VM, 0, 0) == 0;
+	return syscall(SYS_kcmp, one, other, what, 0, 0) == 0;
 }
 
 /* The state of a thread as in its stat; 0 when it is gone. */
@@ -58,16 +60,22 @@ void preflight_vfork_look(struct preflight *p, const struct preflight_process *c
 {
 	static const struct timespec pause = {.tv_nsec = PAUSE * 1000000L};
 	const struct preflight_process *parent = preflight_process_find(p, child->parent);
+	bool awake = false;
 
 	if (!parent || !parent->in || !preflight_live(p))
 		return;
+	if (is_shared(child->pid, parent->pid, KCMP_FS)) {
+		preflight_add(p, CR_PREFLIGHT_SHARED, child, -1, "with pid %d %s", (int)parent->pid, parent->name);
+		return;
+	}
 	for (int i = 0; i < TRIES; i++) {
-		if (!memory_shared(child->pid, parent->pid) || !sleeps_deep(p, parent->pid))
+		if (!is_shared(child->pid, parent->pid, KCMP_VM))
 			return;
+		awake = awake || !sleeps_deep(p, parent->pid);
 		if (preflight_late(p))
 			break;
 		nanosleep(&pause, NULL);
 	}
-	preflight_add(p, CR_PREFLIGHT_VFORK, child, -1, "pid %d %s waits for that", (int)parent->pid,
-		      parent->name);
+	preflight_add(p, awake ? CR_PREFLIGHT_SHARED : CR_PREFLIGHT_VFORK, child, -1,
+		      awake ? "with pid %d %s" : "pid %d %s waits for that", (int)parent->pid, parent->name);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* edit_sockets.c - sockets bound to an address that this node has not
+/* edit_sockets.c - sockets bound to an address that this node has not, or to a name that is gone
  *
  * A program that binds to its host's name, or connects a UDP socket to another host, has a socket with an address
  * of the node. On another one criu could not bind to it. All of that node's addresses are the nearest: who asks
  * at the port is heard, and a connected UDP socket gets the address that leads to its peer.
+ *
+ * Of a UNIX socket whose name was removed, or is another's by now, criu notes as mode and owner what it found
+ * instead, which is nothing, or the other's. Nobody can reach the socket by that name.
  */
 
 #include "edits.h"
@@ -65,15 +68,29 @@ static bool is_lacking(const Criu__InetSkEntry *isk)
 	return bind(fd, (struct sockaddr *)&address, size) < 0 && errno == EADDRNOTAVAIL;
 }
 
+static int unix_edit(Criu__UnixSkEntry *usk)
+{
+	if (!usk->has_deleted || !usk->deleted || !usk->file_perms)
+		return CR_CRIUEDIT_KEEP;
+	protobuf_c_message_free_unpacked(&usk->file_perms->base, NULL);
+	usk->file_perms = NULL;
+	return CR_CRIUEDIT_CHANGED;
+}
+
 int edit_sockets(ProtobufCMessage *message, struct cr_criuedit_entry *at, struct cr_error *err)
 {
-	Criu__InetSkEntry *isk = ((Criu__FileEntry *)message)->isk;
+	const Criu__FileEntry *file = (const Criu__FileEntry *)message;
+	Criu__InetSkEntry *isk = file->isk;
 	const struct edits *edits = at->arg;
 	char text[INET6_ADDRSTRLEN] = "";
 
 	(void)err;
-	/* a network of the job's own has the same addresses everywhere */
-	if (!isk || (edits->m->net && strcmp(edits->m->net, "private") == 0) || is_any(isk) || !is_lacking(isk))
+	/* a network of the job's own has the same addresses everywhere, and criu asks the kernel for names there */
+	if (edits->m->net && strcmp(edits->m->net, "private") == 0)
+		return CR_CRIUEDIT_KEEP;
+	if (file->usk)
+		return unix_edit(file->usk);
+	if (!isk || is_any(isk) || !is_lacking(isk))
 		return CR_CRIUEDIT_KEEP;
 	inet_ntop((int)isk->family, isk->src_addr, text, sizeof(text));
 	job_log(edits->job, 1,

@@ -52,7 +52,8 @@ int edit_ghost_names(ProtobufCMessage *file, struct cr_criuedit_entry *at, struc
 int edit_ghost_remap(ProtobufCMessage *remap, struct cr_criuedit_entry *at, struct cr_error *err);
 int edit_ghost(ProtobufCMessage *head, struct cr_criuedit_entry *at, struct cr_error *err);
 
-/* Sockets bound to an address that this node has not are bound to all of its own. */
+/* Sockets bound to an address that this node has not are bound to all of its own; those whose name was removed get
+ * no owner. */
 int edit_sockets(ProtobufCMessage *file, struct cr_criuedit_entry *at, struct cr_error *err);
 
 /* Memory areas: reservations, and what a forked process shares with its parent (areas.h). */

@@ -185,6 +185,18 @@ _looked_twice() {
 	refused thread
 	hold "$JOB_processes" namespace
 	refused namespace
+	hold "$JOB_processes" shared
+	refused shared
+	hold "$JOB_processes" shared_directory
+	refused shared
+	hold "$JOB_processes" ended
+	refused ended
+	hold "$JOB_processes" session
+	refused session
+	hold "$JOB_processes" login
+	warned "pid $pid blocker: it has set its login id"
+	hold "$JOB_processes" locked
+	warned "pid $pid blocker: all of its memory is locked"
 	hold "$JOB_processes" fine
 	fine
 	release
@@ -226,6 +238,8 @@ _looked_twice() {
 	refused unlinked
 	hold "$JOB_descriptors" inotify_lone
 	refused inotify
+	hold "$JOB_descriptors" unread
+	warned "pid $pid blocker, descriptor $fd: it watches files (inotify), and not all of that"
 	hold "$JOB_descriptors" inotify .
 	fine
 	release
@@ -258,6 +272,11 @@ _looked_twice() {
 	server=$(on n0 root hostname -I | tr -d ' ')
 	hold "$JOB_sockets" tcp
 	refused tcp_self
+	hold "$JOB_sockets" over
+	[[ $(on n1 alice scheckpoint able "$job" 2>/dev/null) = *"to 127.0.0.1:"*", over;"* ]]
+	refused tcp
+	hold "$JOB_sockets" adrift
+	refused unix_name
 	hold "$JOB_sockets" tcp_out "$server:6817"
 	[[ $(on n1 alice scheckpoint able "$job" 2>/dev/null) = *"to $server:6817;"* ]]
 	refused tcp

@@ -155,6 +155,129 @@ static int tcp_out(void)
 	return fd;
 }
 
+/* The other end has reset it, and nobody has read that yet. */
+static int over(void)
+{
+	const struct linger now = {.l_onoff = 1};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t size = sizeof(at);
+	int server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0), end;
+
+	must(bind(server, (struct sockaddr *)&at, sizeof(at)), "bind");
+	must(listen(server, 1), "listen");
+	must(getsockname(server, (struct sockaddr *)&at, &size), "getsockname");
+	must(connect(client, (struct sockaddr *)&at, sizeof(at)), "connect");
+	end = must(accept(server, NULL, NULL), "accept");
+	must(setsockopt(end, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), "SO_LINGER");
+	close(end);
+	close(server);
+	return client;
+}
+
+/* The name that it was bound to is relative to another directory. */
+static int adrift(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = "adrift.sock"};
+	int fd = must(socket(AF_UNIX, SOCK_STREAM, 0), "socket");
+
+	if (mkdir("adrift", 0700) < 0 && errno != EEXIST)
+		die("adrift");
+	must(chdir("adrift"), "adrift");
+	(void)unlink(at.sun_path);
+	must(bind(fd, (struct sockaddr *)&at, sizeof(at)), "bind");
+	must(listen(fd, 1), "listen");
+	must(chdir(".."), "..");
+	return fd;
+}
+
+static int pause_forever(void *nothing)
+{
+	(void)nothing;
+	for (;;)
+		pause();
+	return 0;
+}
+
+/* Two processes with one memory; with one directory. */
+static int shared(void)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+
+	say(must(clone(pause_forever, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL), "clone"), -1);
+	return -2;
+}
+
+static int shared_directory(void)
+{
+	pid_t child = (pid_t)must((int)syscall(SYS_clone, CLONE_FS | SIGCHLD, 0, 0, 0, 0), "clone");
+
+	if (child == 0)
+		pause_forever(NULL);
+	say(child, -1);
+	return -2;
+}
+
+/* Nobody is shown how it has ended. */
+static int ended(void)
+{
+	pid_t child = must(fork(), "fork");
+
+	if (child == 0) {
+		must(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "PR_SET_DUMPABLE");
+		_exit(3);
+	}
+	must(waitid(P_PID, (id_t)child, &(siginfo_t){0}, WEXITED | WNOWAIT), "waitid");
+	say(child, -1);
+	return -2;
+}
+
+/* In a session whose leader has ended, below a process of another one. */
+static int session(void)
+{
+	pid_t leader;
+
+	must(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "PR_SET_CHILD_SUBREAPER");
+	leader = must(fork(), "fork");
+	if (leader == 0) {
+		must(setsid(), "setsid");
+		if (must(fork(), "fork"))
+			_exit(0);
+		while (getppid() == getsid(0))
+			usleep(1000);
+		say(getpid(), -1);
+		pause_forever(NULL);
+	}
+	must(waitpid(leader, NULL, 0), "waitpid");
+	return -2;
+}
+
+static int login(void)
+{
+	FILE *f = fopen("/proc/self/loginuid", "w");
+
+	if (!f || fprintf(f, "%d", (int)getuid()) < 0 || fclose(f) == EOF)
+		die("/proc/self/loginuid");
+	return -1;
+}
+
+/* Somebody has made a file, and it has not heard of that. */
+static int unread(void)
+{
+	int fd = must(inotify_init1(0), "inotify_init"), file;
+
+	must(inotify_add_watch(fd, ".", IN_CREATE), "inotify_add_watch");
+	file = must(open("unread", O_RDWR | O_CREAT, 0600), "unread");
+	close(file);
+	must(unlink("unread"), "unread");
+	return fd;
+}
+
+static int locked(void)
+{
+	must(mlockall(MCL_CURRENT | MCL_FUTURE), "mlockall");
+	return -1;
+}
+
 static int sysv_shm(void)
 {
 	int id = must(shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600), "shmget");
@@ -605,6 +728,15 @@ static const struct {
 	{"uffd", uffd},
 	{"tcp", tcp},
 	{"tcp_out", tcp_out},
+	{"over", over},
+	{"adrift", adrift},
+	{"shared", shared},
+	{"shared_directory", shared_directory},
+	{"ended", ended},
+	{"session", session},
+	{"login", login},
+	{"unread", unread},
+	{"locked", locked},
 	{"sysv_shm", sysv_shm},
 	{"sysv_sem", sysv_sem},
 	{"sysv_msg", sysv_msg},

@@ -17,6 +17,7 @@ setup_file() {
 	only_n1
 	each submit_one
 	each wait_ready
+	each as_root ready.root n1
 	on n0 root scontrol update nodename=n2 state=resume
 	on n0 root scontrol update nodename=n1 state=drain reason="the jobs are to go on on n2"
 	each_of_four vacate
@@ -76,6 +77,7 @@ prepare() {
 				[ ! -e "$name/setup" ] || (cd "$dir" && bash ./setup)
 			done
 		done' bash $(cat "$BATS_FILE_TMPDIR/chosen")
+	each as_root setup.root n0 n1 n2
 }
 
 # options NAME - what its file opts says
@@ -164,12 +166,23 @@ create() {
 
 # meddle NAME - what somebody does to its directory after the checkpoint
 meddle() {
-	meddle_as alice "$1" meddle && meddle_as root "$1" meddle.root || trouble "$1" "meddle failed"
+	run_there n0 alice "$1" meddle
+	as_root "$1" meddle.root n0
 }
 
-# meddle_as USER NAME FILE
-meddle_as() {
-	[ ! -e "$CASES/$2/$3" ] || on n0 "$1" bash -c 'cd "/shared/home/alice/cases/run/$1" && . "./$2"' bash "$2" "$3"
+# as_root NAME FILE NODE...
+as_root() {
+	local name=$1 file=$2 node
+	shift 2
+	for node; do
+		run_there "$node" root "$name" "$file"
+	done
+}
+
+# run_there NODE USER NAME FILE - a file of the case's, if it has it, in its directory
+run_there() {
+	[ ! -e "$CASES/$3/$4" ] || on "$1" "$2" bash -ec 'cd "/shared/home/alice/cases/run/$1" && . "./$2"' bash "$3" "$4" ||
+		trouble "$3" "$4 failed"
 }
 
 open_gate() {
@@ -318,6 +331,14 @@ holds_refused() {
 	holds tcp-accept
 }
 
+@test "TCP: the other end has reset it" {
+	holds tcp-reset
+}
+
+@test "UNIX sockets whose names were removed, or lead to something else" {
+	holds unix-names
+}
+
 @test "UNIX: a connection that nobody has accepted yet" {
 	holds unix-accept
 }
@@ -336,6 +357,10 @@ holds_refused() {
 
 @test "libraries, programs and files that are replaced or removed where their user may not write" {
 	holds removed
+}
+
+@test "the same of root's, on the node that the job runs on" {
+	holds upgraded
 }
 
 @test "working directories that were removed, and made again" {

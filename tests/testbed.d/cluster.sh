@@ -203,5 +203,7 @@ cluster_stop() {
 cluster_down() {
 	lock_take
 	cluster_stop
+	# it was started again, and nobody may have noticed
+	sed 's/^/testbed: /' "$STATE/nodes/n0/upper/var/log/slurm/crashes" 2>/dev/null || true
 	say "the cluster is down"
 }
