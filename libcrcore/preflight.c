@@ -182,6 +182,11 @@ static const struct {
 				 "all of its memory is locked (mlockall); what it maps after a restore is not",
 				 "call mlockall again after a restore (--checkpoint-signal), or lock what needs it",
 				 false},
+	[CR_PREFLIGHT_GROWTH] =
+		{"growth",
+		 "a restore takes more memory: what processes share with others than their parent, each of "
+		 "them has for itself then",
+		 "keep the parent of such processes, and its copy", false},
 	[CR_PREFLIGHT_LOGINUID] = {"loginuid",
 				   "it has set its login id (/proc/self/loginuid), which is lost at a restore",
 				   "leave it as the job got it", false},

@@ -84,6 +84,7 @@ enum cr_preflight_kind {
 	CR_PREFLIGHT_SEMAPHORE,
 	CR_PREFLIGHT_WATCH,
 	CR_PREFLIGHT_LOCKED,
+	CR_PREFLIGHT_GROWTH,
 	CR_PREFLIGHT_LOGINUID,
 	CR_PREFLIGHT_SYSV_SEM,
 	CR_PREFLIGHT_SYSV_MSG,
@@ -126,6 +127,7 @@ struct cr_preflight_job {
 	uint64_t descriptors; /* that criu may have (RLIMIT_NOFILE); 0: any */
 	unsigned nameless;    /* files made without a name that can be given one after a restore; 0: any */
 	uint64_t memory;      /* bytes that the job may still take; 0: any */
+	bool unhurried;	      /* reading much of the kernel for a mere warning is worth the time */
 	int landlock;	      /* the kernel's version of Landlock's interface; 0: none */
 	bool private_net;     /* established TCP goes into the checkpoint */
 	bool private_dirs;    /* /tmp, /var/tmp and /dev/shm are the job's own */

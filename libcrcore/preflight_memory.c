@@ -5,7 +5,8 @@
  *
  * Forked processes share pages copy-on-write. A restore gives a process what its parent has at the same address;
  * what it shares with others alone (its parent has ended, or has given that memory back), each has for itself
- * then. What the kernel says of a process is read only where that could be too much.
+ * then. What the kernel says of a process is read only where that could be too much, or could be so at all and
+ * there is time.
  */
 
 #include "preflight_part.h"
@@ -17,7 +18,8 @@
 
 #include "cleanup.h"
 
-#define MIB 1048576u
+#define MIB	     1048576u
+#define GROWTH_LEAST (32u * MIB) /* nobody minds less */
 
 /* A private area with shared pages that are no file's. */
 struct shared {
@@ -146,23 +148,46 @@ static int memory_sum(struct preflight *p, struct cr_error *err)
 	for (size_t i = 0; all && i < p->n; i++)
 		free(all[i].v);
 	free(all);
-	if (rc == 0 && !preflight_late(p) && need > now && need - now > p->job->memory)
+	if (rc < 0 || preflight_late(p) || need <= now)
+		return rc;
+	if (p->job->memory && need - now > p->job->memory)
 		preflight_add(p, CR_PREFLIGHT_MEMORY, NULL, -1,
 			      "%" PRIu64 " MiB instead of %" PRIu64 ", and %" PRIu64 " more are free", need / MIB,
 			      now / MIB, p->job->memory / MIB);
-	return rc;
+	else if (need - now > now / 10 && need - now >= GROWTH_LEAST)
+		preflight_add(p, CR_PREFLIGHT_GROWTH, NULL, -1, "%" PRIu64 " MiB instead of %" PRIu64, need / MIB,
+			      now / MIB);
+	return 0;
+}
+
+/* Two or more of some size, whose parents have far less: they may be what a parent that has ended has left. */
+static bool is_left(const struct preflight *p, const uint64_t *anonymous)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct preflight_process *parent = preflight_process_find(p, p->processes[i].parent);
+
+		n += anonymous[i] >= GROWTH_LEAST &&
+		     (!parent || anonymous[parent - p->processes] < anonymous[i] / 2);
+	}
+	return n >= 2;
 }
 
 int preflight_memory(struct preflight *p, struct cr_error *err)
 {
+	cleanup_free uint64_t *anonymous = calloc(p->n + 1, sizeof(*anonymous));
 	uint64_t sum = 0, most = 0;
 
-	for (size_t i = 0; p->job->memory && i < p->n && !preflight_late(p); i++) {
-		uint64_t anonymous = p->processes[i].in ? status_anonymous(p, p->processes[i].pid) : 0;
-
-		sum += anonymous;
-		most = anonymous > most ? anonymous : most;
+	if (!anonymous)
+		return cr_error_sys(err, ENOMEM, "the processes' memory");
+	for (size_t i = 0; (p->job->memory || p->job->unhurried) && i < p->n && !preflight_late(p); i++) {
+		anonymous[i] = p->processes[i].in ? status_anonymous(p, p->processes[i].pid) : 0;
+		sum += anonymous[i];
+		most = anonymous[i] > most ? anonymous[i] : most;
 	}
 	/* even if all of them shared all, and shared nothing after it */
-	return sum - most > p->job->memory ? memory_sum(p, err) : 0;
+	if (p->job->memory && sum - most > p->job->memory)
+		return memory_sum(p, err);
+	return p->job->unhurried && is_left(p, anonymous) ? memory_sum(p, err) : 0;
 }

@@ -56,6 +56,7 @@ int verdict_look(const struct job *job, int seconds, struct cr_preflight *found,
 		.private_dirs = true,
 		.rollback = job->rollback,
 		.memory = memory_free(),
+		.unhurried = seconds > AFTER_S,
 	};
 
 	if (cr_preflight_look(&look, found, err) < 0)

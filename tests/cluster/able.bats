@@ -169,6 +169,7 @@ _looked_twice() {
 }
 
 @test "processes: seccomp, another user's rights, a debugger, namespaces, no first thread, secrets" {
+	local verb
 	hold "$JOB_processes" seccomp
 	refused seccomp
 	hold "$JOB_processes" sigtrap
@@ -195,6 +196,17 @@ _looked_twice() {
 	refused session
 	hold "$JOB_processes" login
 	warned "pid $pid blocker: it has set its login id"
+	# how much is free differs from one look to the next
+	hold "$JOB_processes" pool 60,4
+	for verb in able create; do
+		run on n1 alice scheckpoint "$verb" "$job"
+		echo "$output"
+		[ "$status" = 1 ]
+		[[ $output = *"a restore would take more memory than the job may have"*" MiB instead of "* ]]
+	done
+	release
+	hold "$JOB_processes" pool 40,2
+	warned "a restore takes more memory"
 	hold "$JOB_processes" locked
 	warned "pid $pid blocker: all of its memory is locked"
 	hold "$JOB_processes" fine

@@ -272,6 +272,25 @@ static int unread(void)
 	return fd;
 }
 
+/* ARG is MIB,N: so much memory, which N children share, and their parent has no more */
+static int pool(void)
+{
+	unsigned mib, n;
+	char *at;
+
+	if (sscanf(argument, "%u,%u", &mib, &n) != 2)
+		die(argument);
+	at = mmap(NULL, (size_t)mib << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (at == MAP_FAILED)
+		die("mmap");
+	memset(at, 'p', (size_t)mib << 20);
+	for (unsigned i = 0; i < n; i++)
+		if (must(fork(), "fork") == 0)
+			pause_forever(NULL);
+	must(munmap(at, (size_t)mib << 20), "munmap");
+	return -1;
+}
+
 static int locked(void)
 {
 	must(mlockall(MCL_CURRENT | MCL_FUTURE), "mlockall");
@@ -736,6 +755,7 @@ static const struct {
 	{"session", session},
 	{"login", login},
 	{"unread", unread},
+	{"pool", pool},
 	{"locked", locked},
 	{"sysv_shm", sysv_shm},
 	{"sysv_sem", sysv_sem},

@@ -81,6 +81,9 @@ static void process(int pid, int parent, const char *name, const char *more)
 
 static const struct cr_preflight_unix nobody[] = {{.ino = 1}};
 
+static uint64_t memory_left = 150 * 1024 * 1024;
+static bool unhurried;
+
 static void look_with(const struct cr_preflight_unix *sockets, size_t n, bool private_net)
 {
 	const struct cr_preflight_job job = {.proc = unit_dir,
@@ -88,7 +91,8 @@ static void look_with(const struct cr_preflight_unix *sockets, size_t n, bool pr
 					     .ghost_limit = 4096,
 					     .descriptors = 4100,
 					     .landlock = 6,
-					     .memory = 150 * 1024 * 1024,
+					     .memory = memory_left,
+					     .unhurried = unhurried,
 					     .private_net = private_net,
 					     .sockets = sockets,
 					     .n_sockets = n};
@@ -331,6 +335,14 @@ START_TEST(memory_shared_with_siblings)
 	look();
 	expect(CR_PREFLIGHT_MEMORY, 0, -1, "300 MiB instead of 100, and 150 more are free");
 	ck_assert_uint_eq(found.blockers, 1);
+	/* there is room for it */
+	memory_left = 0;
+	look();
+	ck_assert_uint_eq(found.blockers + found.warnings, 0);
+	unhurried = true;
+	look();
+	ck_assert_uint_eq(found.blockers, 0);
+	expect(CR_PREFLIGHT_GROWTH, 0, -1, "300 MiB instead of 100");
 }
 END_TEST
 
@@ -341,6 +353,9 @@ START_TEST(memory_of_ones_own)
 	process_memory(1002, 1000, false);
 	look();
 	ck_assert_uint_eq(found.blockers, 0);
+	unhurried = true;
+	look();
+	ck_assert_uint_eq(found.warnings, 0);
 }
 END_TEST
 
