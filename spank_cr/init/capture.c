@@ -400,13 +400,9 @@ int capture_start(struct capture *c, const struct job *job, uint32_t generation,
 	*c = (struct capture){0};
 	if (imgproc_start(&c->proc, taker_main, &setup, err) < 0)
 		return -1;
-	for (;;) {
-		if (imgproc_receive(c->proc.fd, &m, NULL, -1, err) < 0)
-			return -1;
-		if (m.type != IMGPROC_REMARK)
-			break;
-		job_log(job, 1, "%s", m.text);
-	}
+	c->proc.job = job;
+	if (imgproc_next(&c->proc, &m, NULL, -1, err) < 0)
+		return -1;
 	return imgproc_want(&m, IMGPROC_READY, err) < 0 ? -1 : imgproc_untraced(&c->proc, err);
 }
 

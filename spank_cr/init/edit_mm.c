@@ -164,7 +164,7 @@ static void plan_make(struct edits *edits)
 	edits->mm = calloc(1, sizeof(*edits->mm));
 	if (edits->mm && plan_read(edits, &err) == 0)
 		return;
-	job_log(edits->job, 1, "memory areas are restored without a plan: %s", edits->mm ? err.text : "no memory");
+	edits_remark(edits, "memory areas are restored without a plan: %s", edits->mm ? err.text : "no memory");
 	for (size_t i = 0; edits->mm && i < edits->mm->n; i++)
 		cr_space_clear(&edits->mm->spaces[i]);
 	if (edits->mm)

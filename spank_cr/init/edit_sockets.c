@@ -93,7 +93,7 @@ int edit_sockets(ProtobufCMessage *message, struct cr_criuedit_entry *at, struct
 	if (!isk || is_any(isk) || !is_lacking(isk))
 		return CR_CRIUEDIT_KEEP;
 	inet_ntop((int)isk->family, isk->src_addr, text, sizeof(text));
-	job_log(edits->job, 1,
+	edits_remark(edits,
 		"a socket was bound to %s, port %u, which %s has not: it is bound to all addresses now", text,
 		isk->src_port, edits->job->node);
 	memset(isk->src_addr, 0, isk->n_src_addr * sizeof(*isk->src_addr));

@@ -3,8 +3,11 @@
 
 #include "edits.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "imgproc.h"
 #include "proto/core.pb-c.h"
 #include "proto/files.pb-c.h"
 #include "proto/mm.pb-c.h"
@@ -30,6 +33,17 @@ static const struct cr_criuedit table[] = {
 	{.pattern = "mm-*.img", .type = &criu__mm_entry__descriptor, .entry = edit_mm},
 	{0},
 };
+
+void edits_remark(const struct edits *edits, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	imgproc_remark(edits->control, text);
+}
 
 static int next(void *reader, const void **data, size_t *size, struct cr_error *err)
 {

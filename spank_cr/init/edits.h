@@ -19,7 +19,8 @@
 
 /* The arg of every edit. */
 struct edits {
-	const struct job *job;
+	const struct job *job; /* without its log: edits_remark() */
+	int control;	       /* the worker's socket */
 	const struct cr_manifest *m;
 	struct cr_image *image;
 	struct ghosts ghosts;
@@ -31,6 +32,9 @@ struct edits {
 /* The edits that are for a stream of the generation, *run, reading from reader; NULL when there are none. */
 int edits_open(struct cr_criuedit_run **run, struct edits *edits, const char *stream,
 	       struct cr_image_reader *reader, struct cr_error *err);
+
+/* A line for the job's log. */
+void edits_remark(const struct edits *edits, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ghosts_nameless(), before criu has asked for anything. */
 int edits_nameless(struct edits *edits, size_t i, int *fd, uint32_t *id, struct cr_error *err);

@@ -196,12 +196,22 @@ int imgproc_want(const struct imgproc_message *m, enum imgproc_type type, struct
 	return cr_error_set(err, EPROTO, "the image process said %u instead of %d", m->type, (int)type);
 }
 
+int imgproc_next(const struct imgproc *p, struct imgproc_message *m, int *pass, int timeout_ms, struct cr_error *err)
+{
+	int rc;
+
+	while ((rc = imgproc_receive(p->fd, m, pass, timeout_ms, err)) == 1 && m->type == IMGPROC_REMARK)
+		if (p->job)
+			job_log(p->job, 1, "%s", m->text);
+	return rc;
+}
+
 int imgproc_expect(struct imgproc *p, enum imgproc_type type, struct imgproc_message *m, struct cr_error *err)
 {
 	int rc;
 
-	while ((rc = imgproc_receive(p->fd, m, NULL, LOOK_MS, err)) == 0) {
-		if (is_gone(p->pid) && imgproc_receive(p->fd, m, NULL, 0, err) == 0)
+	while ((rc = imgproc_next(p, m, NULL, LOOK_MS, err)) == 0) {
+		if (is_gone(p->pid) && imgproc_next(p, m, NULL, 0, err) == 0)
 			return cr_error_set(err, EPIPE, "%s ended without a word", name_of(p));
 	}
 	return rc < 0 ? -1 : imgproc_want(m, type, err);
@@ -227,7 +237,7 @@ int imgproc_failure(struct imgproc *p, int wait_ms, struct cr_error *err)
 	struct imgproc_message m;
 	int rc = 0;
 
-	while (p->pid && (rc = imgproc_receive(p->fd, &m, NULL, wait_ms, NULL)) == 1) {
+	while (p->pid && (rc = imgproc_next(p, &m, NULL, wait_ms, NULL)) == 1) {
 		if (m.type != IMGPROC_FAILED)
 			continue;
 		(void)failed(&m, err);
@@ -283,6 +293,14 @@ void imgproc_fail(int fd, const struct cr_error *err)
 
 	snprintf(m.text, sizeof(m.text), "%s", err->text);
 	(void)imgproc_send(fd, &m, -1, NULL);
+}
+
+void imgproc_remark(int fd, const char *text)
+{
+	struct imgproc_message m = {.type = IMGPROC_REMARK};
+
+	snprintf(m.text, sizeof(m.text), "%s", text);
+	(void)send(fd, &m, sizeof(m), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 int imgproc_accept(int *listening, pid_t criu, int *fd, struct cr_error *err)

@@ -16,11 +16,13 @@
 #include <sys/types.h>
 
 #include "error.h"
+#include "job.h"
 
 struct imgproc {
 	pid_t pid; /* 0: none */
 	int fd;
-	const char *what; /* to call it by in errors; NULL: the image process */
+	const char *what;      /* to call it by in errors; NULL: the image process */
+	const struct job *job; /* in whose log its remarks are; NULL: in none */
 };
 
 enum imgproc_type {
@@ -58,6 +60,10 @@ int imgproc_send(int fd, const struct imgproc_message *m, int pass, struct cr_er
  * Returns 1, 0 at the timeout, -1 on error (EPIPE: the other end is gone). */
 int imgproc_receive(int fd, struct imgproc_message *m, int *pass, int timeout_ms, struct cr_error *err);
 
+/* The same, and what it remarks on the way is in the job's log. */
+int imgproc_next(const struct imgproc *p, struct imgproc_message *m, int *pass, int timeout_ms,
+		 struct cr_error *err);
+
 /* Nobody may have begun to trace it before that was forbidden: what it writes is sealed, what it reads is
  * restored. */
 int imgproc_untraced(const struct imgproc *p, struct cr_error *err);
@@ -67,7 +73,7 @@ int imgproc_want(const struct imgproc_message *m, enum imgproc_type type, struct
 
 #define IMGPROC_WORDS_MS 200 /* for the last words of one that something has just failed for */
 
-/* Wait for a message of a type; any other, and the end of the process, are errors. */
+/* Wait for a message of a type; any other but a remark, and the end of the process, are errors. */
 int imgproc_expect(struct imgproc *p, enum imgproc_type type, struct imgproc_message *m, struct cr_error *err);
 
 /* If it has said why it failed, or was killed, put that into err and return 1. It may still be about to do so for
@@ -87,6 +93,9 @@ void imgproc_end(struct imgproc *p);
 
 /* Say why it ends. */
 void imgproc_fail(int fd, const struct cr_error *err);
+
+/* Something for the job's log, which this process has not. Lost when the worker has not read many. */
+void imgproc_remark(int fd, const char *text);
 
 /* Take the connection of the process criu, and of nobody else, from a listening socket, which is closed then and
  * becomes -1. *fd is -1 when it was somebody else. */

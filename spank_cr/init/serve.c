@@ -363,7 +363,7 @@ static int giver_run(struct giver *g, struct cr_error *err)
 		return cr_error_sys(err, ENOMEM, "image reader");
 	if (cr_image_open(&g->image, &g->job->store, g->job->generation, err) < 0)
 		return -1;
-	g->edits = (struct edits){.job = g->job, .m = g->m, .image = g->image};
+	g->edits = (struct edits){.job = g->job, .control = g->control, .m = g->m, .image = g->image};
 	if (pipe2(g->orders, O_CLOEXEC) < 0)
 		return cr_error_sys(err, errno, "pipe");
 	rc = pthread_create(&filler, NULL, filler_main, g);
@@ -380,9 +380,12 @@ static int giver_run(struct giver *g, struct cr_error *err)
 static void giver_main(int fd, void *arg)
 {
 	const struct setup *setup = arg;
-	struct giver g = {.job = setup->job, .m = setup->m, .control = fd, .listening = -1, .criu_fd = -1};
+	struct job job = *setup->job;
+	struct giver g = {.job = &job, .m = setup->m, .control = fd, .listening = -1, .criu_fd = -1};
 	struct cr_error err;
 
+	/* what were these descriptors is none, or another thing */
+	job.log = job.wire = job.notary = job.ask = -1;
 	(void)prctl(PR_SET_NAME, "crreader"); /* for ps and top */
 	(void)giver_run(&g, &err);
 	give_up(&g, &err);
@@ -398,6 +401,7 @@ int serve_start(struct serve *s, const struct job *job, const struct cr_manifest
 	*s = (struct serve){0};
 	if (imgproc_start(&s->proc, giver_main, &setup, err) < 0)
 		return -1;
+	s->proc.job = job;
 	if (imgproc_expect(&s->proc, IMGPROC_READY, &m, err) < 0)
 		return -1;
 	return imgproc_untraced(&s->proc, err);
@@ -428,7 +432,7 @@ int serve_nameless(struct serve *s, int fds[GHOSTS_NAMELESS_MAX], uint32_t ids[G
 
 	if (imgproc_send(s->proc.fd, &m, -1, err) < 0)
 		return -1;
-	while (imgproc_receive(s->proc.fd, &m, &fd, -1, err) > 0) {
+	while (imgproc_next(&s->proc, &m, &fd, -1, err) > 0) {
 		if (imgproc_want(&m, IMGPROC_NAMELESS, err) == 0 && m.value[0] == 0)
 			return n;
 		if (m.type != IMGPROC_NAMELESS || fd < 0 || n == GHOSTS_NAMELESS_MAX) {

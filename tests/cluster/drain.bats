@@ -113,11 +113,11 @@ tickets_end() {
 	# 16 MiB at 4 MiB/s, and twice that for who came second
 	[ $((first < second ? first : second)) -ge 3000 ]
 	[ $((first < second ? second : first)) -ge 6500 ]
-	[ "$freeze" -lt 1000 ]
-	[ "$(manifest "$bob" 1 .freeze_ms)" -lt 1000 ]
-	[ "$(gap "$bob")" -lt 1500 ]
+	[ "$freeze" -lt 2500 ]
+	[ "$(manifest "$bob" 1 .freeze_ms)" -lt 2500 ]
+	[ "$(gap "$bob")" -lt 2700 ]
 	SUBMIT_USER=alice
-	[ "$(gap "$alice")" -lt 1500 ]
+	[ "$(gap "$alice")" -lt 2700 ]
 }
 
 @test "without a ticket directory that can be used a job writes all the same, and says so in its log" {

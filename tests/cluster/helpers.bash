@@ -206,7 +206,7 @@ requeue() {
 		on n0 root scontrol requeue "$job"
 	done
 	for job; do
-		wait_restored "$job" $((count[$job] + 1)) 40
+		wait_restored "$job" $((count[$job] + 1)) 120
 	done
 }
 

@@ -59,7 +59,9 @@ def watch(job, stop):
                 sizes = [int(n) * 1024 for n in re.findall(r"^Rss:\s+(\d+) kB", read(f"/proc/{pid}/smaps"), re.M)]
                 s["biggest"] = max([s["biggest"], *sizes])
                 groups = re.search(r"^\d+:(?:[^:\n]*\bmemory\b[^:\n]*|):(.*)$", read(f"/proc/{pid}/cgroup"), re.M)
-                s["cgroup"] = groups[1] if groups else s["cgroup"]
+                # one that ends is taken out of its cgroup first
+                if groups and (groups[1] != "/" or not s["cgroup"]):
+                    s["cgroup"] = groups[1]
         most = max(most, total)
         time.sleep(0.01)
     seen["sum"] = most

@@ -13,11 +13,10 @@
 
 static unsigned told;
 
-void job_log(const struct job *job, int level, const char *fmt, ...)
+void edits_remark(const struct edits *edits, const char *fmt, ...)
 {
-	(void)job;
+	(void)edits;
 	(void)fmt;
-	ck_assert_int_eq(level, 1);
 	told++;
 }
 
