@@ -178,10 +178,9 @@ static const struct {
 				"it watches files (inotify), and not all of that is there after a restore",
 				"read events when they come; do not watch with IN_ONESHOT or IN_EXCL_UNLINK",
 				false},
-	[CR_PREFLIGHT_LOCKED] = {"locked",
-				 "all of its memory is locked (mlockall); what it maps after a restore is not",
-				 "call mlockall again after a restore (--checkpoint-signal), or lock what needs it",
-				 false},
+	[CR_PREFLIGHT_LOCKED] =
+		{"locked", "all of its memory is locked (mlockall); what it maps after a restore is not",
+		 "call mlockall again after a restore (--checkpoint-signal), or lock what needs it", false},
 	[CR_PREFLIGHT_GROWTH] =
 		{"growth",
 		 "a restore takes more memory: what processes share with others than their parent, each of "

@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,19 +29,18 @@ static void error_look(struct preflight *p, const struct preflight_socket *s, in
 }
 
 /* Whose peer was that? False when it never had one. */
-static bool peer_text(int fd, char text[INET6_ADDRSTRLEN], unsigned *port)
+static bool peer_text(int fd, bool is_six, char text[INET6_ADDRSTRLEN], unsigned *port)
 {
-	struct sockaddr_storage at = {0};
-	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&at;
-	const struct sockaddr_in *four = (const struct sockaddr_in *)&at;
-	socklen_t size = sizeof(at);
+	struct sockaddr_in6 six = {0};
+	struct sockaddr_in four = {0};
+	/* more room than the address takes is an error here */
+	socklen_t size = is_six ? sizeof(six) : sizeof(four);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &at, &size) < 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERNAME, is_six ? (void *)&six : (void *)&four, &size) < 0)
 		return false;
-	*port = ntohs(at.ss_family == AF_INET6 ? six->sin6_port : four->sin_port);
-	if (at.ss_family == AF_INET6)
-		return inet_ntop(AF_INET6, &six->sin6_addr, text, INET6_ADDRSTRLEN) != NULL;
-	return at.ss_family == AF_INET && inet_ntop(AF_INET, &four->sin_addr, text, INET6_ADDRSTRLEN);
+	*port = ntohs(is_six ? six.sin6_port : four.sin_port);
+	return is_six ? inet_ntop(AF_INET6, &six.sin6_addr, text, INET6_ADDRSTRLEN) != NULL
+		      : inet_ntop(AF_INET, &four.sin_addr, text, INET6_ADDRSTRLEN) != NULL;
 }
 
 void preflight_broken(struct preflight *p, const struct preflight_socket *s, bool tcp)
@@ -50,7 +50,7 @@ void preflight_broken(struct preflight *p, const struct preflight_socket *s, boo
 	char peer[INET6_ADDRSTRLEN];
 	unsigned port;
 
-	if (fd < 0 || (tcp && !peer_text(fd, peer, &port)))
+	if (fd < 0 || (tcp && !peer_text(fd, strcmp(s->proto, "TCPv6") == 0, peer, &port)))
 		return;
 	if (tcp && !p->job->private_net)
 		preflight_add(p, CR_PREFLIGHT_TCP, process, s->fd, "to %s:%u, over", peer, port);

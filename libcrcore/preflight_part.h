@@ -25,9 +25,9 @@ struct preflight_process {
 	char name[16];
 	uint32_t uid[4], gid[4];
 	uint64_t memory, locked; /* KiB; none in the last steps of its end */
-	bool groups;	  /* supplementary ones that are not the job's */
-	uint64_t caps;	  /* permitted */
-	uint64_t pending; /* signals */
+	bool groups;		 /* supplementary ones that are not the job's */
+	uint64_t caps;		 /* permitted */
+	uint64_t pending;	 /* signals */
 	unsigned threads;
 	int seccomp;
 	int no_new_privs;

@@ -44,7 +44,7 @@ static int ask(int fd, struct cr_error *err)
 		.request = {.sdiag_family = AF_UNIX,
 			    .udiag_states = UINT32_MAX,
 			    .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_PEER | UDIAG_SHOW_ICONS |
-					   UDIAG_SHOW_RQLEN},
+					  UDIAG_SHOW_RQLEN},
 	};
 
 	if (send(fd, &m, sizeof(m), 0) != (ssize_t)sizeof(m))

@@ -6,8 +6,8 @@
  *
  * Its parent sleeps, where no tracer can stop it, until the child executes something or ends. Most do within
  * microseconds. One that takes its time (its file actions open a FIFO, its program is on storage that hangs) would
- * keep criu waiting, and with it the processes that criu has stopped already. Where no parent sleeps, clone(2) made
- * two processes that criu cannot make.
+ * keep criu waiting, and with it the processes that criu has stopped already. Where no parent sleeps, clone(2)
+ * made two processes that criu cannot make.
  */
 
 #include "preflight_part.h"

@@ -74,7 +74,8 @@ static bool has_grown(const struct edits *edits, const Criu__RegFileEntry *reg, 
 	    !was_there(edits, reg->name, st))
 		return false;
 	if ((uint64_t)st->st_size > reg->size)
-		edits_remark(edits,
+		edits_remark(
+			edits,
 			"%s, which the job has mapped, had %llu bytes at the checkpoint and has %llu: the job "
 			"goes on with what is there",
 			reg->name, (unsigned long long)reg->size, (unsigned long long)st->st_size);

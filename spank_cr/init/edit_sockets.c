@@ -85,7 +85,8 @@ int edit_sockets(ProtobufCMessage *message, struct cr_criuedit_entry *at, struct
 	char text[INET6_ADDRSTRLEN] = "";
 
 	(void)err;
-	/* a network of the job's own has the same addresses everywhere, and criu asks the kernel for names there */
+	/* a network of the job's own has the same addresses everywhere, and criu asks the kernel for names there
+	 */
 	if (edits->m->net && strcmp(edits->m->net, "private") == 0)
 		return CR_CRIUEDIT_KEEP;
 	if (file->usk)
@@ -94,8 +95,8 @@ int edit_sockets(ProtobufCMessage *message, struct cr_criuedit_entry *at, struct
 		return CR_CRIUEDIT_KEEP;
 	inet_ntop((int)isk->family, isk->src_addr, text, sizeof(text));
 	edits_remark(edits,
-		"a socket was bound to %s, port %u, which %s has not: it is bound to all addresses now", text,
-		isk->src_port, edits->job->node);
+		     "a socket was bound to %s, port %u, which %s has not: it is bound to all addresses now", text,
+		     isk->src_port, edits->job->node);
 	memset(isk->src_addr, 0, isk->n_src_addr * sizeof(*isk->src_addr));
 	free(isk->ifname);
 	isk->ifname = NULL;

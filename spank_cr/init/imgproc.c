@@ -196,7 +196,8 @@ int imgproc_want(const struct imgproc_message *m, enum imgproc_type type, struct
 	return cr_error_set(err, EPROTO, "the image process said %u instead of %d", m->type, (int)type);
 }
 
-int imgproc_next(const struct imgproc *p, struct imgproc_message *m, int *pass, int timeout_ms, struct cr_error *err)
+int imgproc_next(const struct imgproc *p, struct imgproc_message *m, int *pass, int timeout_ms,
+		 struct cr_error *err)
 {
 	int rc;
 

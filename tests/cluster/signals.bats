@@ -35,20 +35,26 @@ while True: time.sleep(0.2)
 	wait_file alice "signals.$job" '^shell USR1' 20
 	on n0 alice scancel --signal=USR1 --full "$job"
 	wait_file alice "signals.$job" '^child USR1' 20
-	wait_until 20 _is_count 2 '^shell USR1' "signals.$job"
+	wait_count 2 '^shell USR1' "signals.$job"
 	requeue "$job"
 	on n0 alice scancel --signal=USR1 --batch "$job"
-	wait_until 20 _is_count 3 '^shell USR1' "signals.$job"
+	wait_count 3 '^shell USR1' "signals.$job"
 	on n0 alice scancel --signal=USR1 --full "$job"
-	wait_until 20 _is_count 4 '^shell USR1' "signals.$job"
-	wait_until 20 _is_count 2 '^child USR1' "signals.$job"
+	wait_count 4 '^shell USR1' "signals.$job"
+	wait_count 2 '^child USR1' "signals.$job"
 	on n0 alice scancel --signal=USR2 --batch "$job"
 	wait_state "$job" FAILED 30
 	[ "$(job_field "$job" ExitCode)" = 5:0 ]
 	[ "$(job_field "$job" Restarts)" = 1 ]
 }
 
-# _is_count N PATTERN FILE
+# wait_count N PATTERN FILE - until so many lines of the file match
+wait_count() {
+	wait_until 60 _is_count "$@" && return
+	on n0 alice cat "$3"
+	return 1
+}
+
 _is_count() {
 	[ "$(on n0 alice grep -cE -- "$2" "$3")" = "$1" ]
 }
