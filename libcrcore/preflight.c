@@ -496,7 +496,7 @@ static int tree_end(struct preflight *p, struct cr_error *err)
 	lost_look(p, "sem", CR_PREFLIGHT_SYSV_SEM);
 	lost_look(p, "msg", CR_PREFLIGHT_SYSV_MSG);
 	lost_look(p, "shm", CR_PREFLIGHT_SYSV_IDLE);
-	return 0;
+	return preflight_growth(p, err);
 }
 
 static int tree_look(struct preflight *p, struct cr_error *err)

@@ -15,11 +15,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cleanup.h"
+#include "timefmt.h"
 
 #define MIB	     1048576u
-#define GROWTH_LEAST (32u * MIB) /* nobody minds less */
+#define GROWTH_LEAST (32u * MIB)	 /* nobody minds less */
+#define GROWTH_NS    INT64_C(5000000000) /* of the time that a look has */
 
 /* A private area with shared pages that are no file's. */
 struct shared {
@@ -75,6 +78,12 @@ static int shared_add(struct sharing *s, const struct shared *area, uint64_t ano
 	return 0;
 }
 
+/* A warning that is not found in time is no look that is not complete. */
+static bool memory_late(struct preflight *p)
+{
+	return p->growth_end_ns ? cr_time_clock_ns(CLOCK_MONOTONIC) > p->growth_end_ns : preflight_late(p);
+}
+
 static int sharing_read(struct preflight *p, pid_t pid, struct sharing *s, struct cr_error *err)
 {
 	cleanup_fclose FILE *f = preflight_open(p, "%d/smaps", (int)pid);
@@ -82,7 +91,7 @@ static int sharing_read(struct preflight *p, pid_t pid, struct sharing *s, struc
 	uint64_t anonymous = 0;
 	char line[4352];
 
-	while (f && !preflight_late(p) && fgets(line, sizeof(line), f)) {
+	while (f && !memory_late(p) && fgets(line, sizeof(line), f)) {
 		uint64_t start, end, kib;
 
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2) {
@@ -148,21 +157,51 @@ static int memory_sum(struct preflight *p, struct cr_error *err)
 	for (size_t i = 0; all && i < p->n; i++)
 		free(all[i].v);
 	free(all);
-	if (rc < 0 || preflight_late(p) || need <= now)
+	if (rc < 0 || memory_late(p) || need <= now)
 		return rc;
-	if (p->job->memory && need - now > p->job->memory)
+	if (!p->growth_end_ns && need - now > p->job->memory)
 		preflight_add(p, CR_PREFLIGHT_MEMORY, NULL, -1,
 			      "%" PRIu64 " MiB instead of %" PRIu64 ", and %" PRIu64 " more are free", need / MIB,
 			      now / MIB, p->job->memory / MIB);
-	else if (need - now > now / 10 && need - now >= GROWTH_LEAST)
+	else if (p->growth_end_ns && need - now > now / 10 && need - now >= GROWTH_LEAST)
 		preflight_add(p, CR_PREFLIGHT_GROWTH, NULL, -1, "%" PRIu64 " MiB instead of %" PRIu64, need / MIB,
 			      now / MIB);
 	return 0;
 }
 
-/* Two or more of some size, whose parents have far less: they may be what a parent that has ended has left. */
-static bool is_left(const struct preflight *p, const uint64_t *anonymous)
+/* What each of them has in memory, of which some may be shared. */
+static uint64_t *anonymous_read(const struct preflight *p, uint64_t *sum, uint64_t *most)
 {
+	uint64_t *anonymous = calloc(p->n + 1, sizeof(*anonymous));
+
+	*sum = *most = 0;
+	for (size_t i = 0; anonymous && i < p->n; i++) {
+		anonymous[i] = p->processes[i].in ? status_anonymous(p, p->processes[i].pid) : 0;
+		*sum += anonymous[i];
+		*most = anonymous[i] > *most ? anonymous[i] : *most;
+	}
+	return anonymous;
+}
+
+int preflight_memory(struct preflight *p, struct cr_error *err)
+{
+	cleanup_free uint64_t *anonymous = NULL;
+	uint64_t sum, most;
+
+	if (!p->job->memory || preflight_late(p))
+		return 0;
+	anonymous = anonymous_read(p, &sum, &most);
+	if (!anonymous)
+		return cr_error_sys(err, ENOMEM, "the processes' memory");
+	/* even if all of them shared all, and shared nothing after it */
+	return sum - most > p->job->memory ? memory_sum(p, err) : 0;
+}
+
+/* Two or more of some size, whose parents have far less: they may be what a parent that has ended has left. And is
+ * any of it shared? */
+static bool is_left(struct preflight *p, const uint64_t *anonymous, uint64_t sum)
+{
+	uint64_t now = 0;
 	unsigned n = 0;
 
 	for (size_t i = 0; i < p->n; i++) {
@@ -171,23 +210,25 @@ static bool is_left(const struct preflight *p, const uint64_t *anonymous)
 		n += anonymous[i] >= GROWTH_LEAST &&
 		     (!parent || anonymous[parent - p->processes] < anonymous[i] / 2);
 	}
-	return n >= 2;
+	for (size_t i = 0; n >= 2 && i < p->n && !memory_late(p); i++)
+		now += anonymous[i] ? now_anonymous(p, p->processes[i].pid) : 0;
+	return n >= 2 && sum > now && sum - now >= GROWTH_LEAST;
 }
 
-int preflight_memory(struct preflight *p, struct cr_error *err)
+int preflight_growth(struct preflight *p, struct cr_error *err)
 {
-	cleanup_free uint64_t *anonymous = calloc(p->n + 1, sizeof(*anonymous));
-	uint64_t sum = 0, most = 0;
+	cleanup_free uint64_t *anonymous = NULL;
+	uint64_t sum, most;
+	int rc = 0;
 
+	if (!p->job->unhurried || p->found->counts[CR_PREFLIGHT_MEMORY] || preflight_late(p))
+		return 0;
+	anonymous = anonymous_read(p, &sum, &most);
 	if (!anonymous)
 		return cr_error_sys(err, ENOMEM, "the processes' memory");
-	for (size_t i = 0; (p->job->memory || p->job->unhurried) && i < p->n && !preflight_late(p); i++) {
-		anonymous[i] = p->processes[i].in ? status_anonymous(p, p->processes[i].pid) : 0;
-		sum += anonymous[i];
-		most = anonymous[i] > most ? anonymous[i] : most;
-	}
-	/* even if all of them shared all, and shared nothing after it */
-	if (p->job->memory && sum - most > p->job->memory)
-		return memory_sum(p, err);
-	return p->job->unhurried && is_left(p, anonymous) ? memory_sum(p, err) : 0;
+	p->growth_end_ns = cr_time_clock_ns(CLOCK_MONOTONIC) + GROWTH_NS;
+	if (sum - most >= GROWTH_LEAST && is_left(p, anonymous, sum))
+		rc = memory_sum(p, err);
+	p->growth_end_ns = 0;
+	return rc;
 }

@@ -68,7 +68,8 @@ struct preflight {
 	size_t n_mounts;
 	uint64_t namespaces[CR_PREFLIGHT_NAMESPACES]; /* of the tree's root */
 	unsigned nameless;			      /* files made without a name, so far */
-	struct cr_watched watched;		      /* once somebody watches anything */
+	int64_t growth_end_ns;	   /* CLOCK_MONOTONIC until which it is looked for; 0: it is not */
+	struct cr_watched watched; /* once somebody watches anything */
 	bool watched_known;
 	uint32_t loginuid; /* our own, if there is such a thing */
 	bool has_loginuid;
@@ -155,6 +156,9 @@ void preflight_sessions(struct preflight *p);
 /* ---- preflight_memory.c ---- */
 
 int preflight_memory(struct preflight *p, struct cr_error *err);
+
+/* Would it take more than now, though it fits? Where there is time to look, some seconds of it. */
+int preflight_growth(struct preflight *p, struct cr_error *err);
 
 /* ---- preflight_socket.c ---- */
 

@@ -56,26 +56,33 @@ static bool sleeps_deep(const struct preflight *p, pid_t pid)
 	return false;
 }
 
+static bool is_ending(const struct preflight *p, pid_t pid)
+{
+	char name[16], state;
+
+	snprintf(name, sizeof(name), "%d", (int)pid);
+	state = thread_state(p, pid, name);
+	return state == 0 || state == 'Z' || state == 'X';
+}
+
 void preflight_vfork_look(struct preflight *p, const struct preflight_process *child)
 {
 	static const struct timespec pause = {.tv_nsec = PAUSE * 1000000L};
 	const struct preflight_process *parent = preflight_process_find(p, child->parent);
-	bool awake = false;
+	bool vfork = false;
 
 	if (!parent || !parent->in || !preflight_live(p))
 		return;
-	if (is_shared(child->pid, parent->pid, KCMP_FS)) {
-		preflight_add(p, CR_PREFLIGHT_SHARED, child, -1, "with pid %d %s", (int)parent->pid, parent->name);
-		return;
-	}
 	for (int i = 0; i < TRIES; i++) {
-		if (!is_shared(child->pid, parent->pid, KCMP_VM))
+		bool memory = is_shared(child->pid, parent->pid, KCMP_VM);
+
+		/* of two that end both have none, and that is alike */
+		if ((!memory && !is_shared(child->pid, parent->pid, KCMP_FS)) || is_ending(p, child->pid) ||
+		    is_ending(p, parent->pid) || preflight_late(p))
 			return;
-		awake = awake || !sleeps_deep(p, parent->pid);
-		if (preflight_late(p))
-			break;
+		vfork = memory && sleeps_deep(p, parent->pid);
 		nanosleep(&pause, NULL);
 	}
-	preflight_add(p, awake ? CR_PREFLIGHT_SHARED : CR_PREFLIGHT_VFORK, child, -1,
-		      awake ? "with pid %d %s" : "pid %d %s waits for that", (int)parent->pid, parent->name);
+	preflight_add(p, vfork ? CR_PREFLIGHT_VFORK : CR_PREFLIGHT_SHARED, child, -1,
+		      vfork ? "pid %d %s waits for that" : "with pid %d %s", (int)parent->pid, parent->name);
 }

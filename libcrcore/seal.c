@@ -39,7 +39,7 @@ static void quiet_begin(struct quiet *q)
 	sigemptyset(&q->only);
 	sigaddset(&q->only, SIGPIPE);
 	q->pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
-	pthread_sigmask(SIG_BLOCK, NULL, &q->before);
+	pthread_sigmask(SIG_BLOCK, &q->only, &q->before);
 }
 
 static void quiet_end(const struct quiet *q)

@@ -68,7 +68,7 @@ static bool was_there(const struct edits *edits, const char *path, const struct 
 }
 
 /* Somebody has appended to what is mapped. */
-static bool has_grown(const struct edits *edits, const Criu__RegFileEntry *reg, const struct stat *st)
+static bool has_grown(struct edits *edits, const Criu__RegFileEntry *reg, const struct stat *st)
 {
 	if ((uint64_t)st->st_size < reg->size || names_have(edits->binaries, edits->m->n_binaries, reg->name) ||
 	    !was_there(edits, reg->name, st))
@@ -83,7 +83,7 @@ static bool has_grown(const struct edits *edits, const Criu__RegFileEntry *reg, 
 }
 
 /* May it have another size? What criu has not found by a descriptor, mappings among it, has no flags. */
-static bool size_free(const struct edits *edits, const Criu__RegFileEntry *reg, const struct stat *st)
+static bool size_free(struct edits *edits, const Criu__RegFileEntry *reg, const struct stat *st)
 {
 	if (reg->flags != 0 || names_have(edits->outputs, edits->m->n_outputs, reg->name))
 		return true;

@@ -15,6 +15,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -54,6 +55,23 @@ static bool is_any(const Criu__InetSkEntry *isk)
 	return true;
 }
 
+/* One that is just being made cannot be bound to, but for criu. */
+static bool is_tentative(const struct sockaddr_storage *address)
+{
+	const struct in6_addr *want = &((const struct sockaddr_in6 *)address)->sin6_addr;
+	struct ifaddrs *all;
+	bool found = false;
+
+	if (address->ss_family != AF_INET6 || getifaddrs(&all) < 0)
+		return false;
+	for (const struct ifaddrs *i = all; i && !found; i = i->ifa_next)
+		found = i->ifa_addr && i->ifa_addr->sa_family == AF_INET6 &&
+			memcmp(&((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr, want,
+			       sizeof(*want)) == 0;
+	freeifaddrs(all);
+	return found;
+}
+
 /* An address that the node lacks, or an interface. What else is wrong criu finds out. */
 static bool is_lacking(const Criu__InetSkEntry *isk)
 {
@@ -61,11 +79,13 @@ static bool is_lacking(const Criu__InetSkEntry *isk)
 	socklen_t size = address_make(isk, &address);
 	cleanup_close int fd = size ? socket((int)isk->family, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
 
-	if (fd < 0)
+	/* who binds to what is not there wants that */
+	if (fd < 0 || (isk->ip_opts && isk->ip_opts->freebind))
 		return false;
 	if (isk->ifname && if_nametoindex(isk->ifname) == 0)
 		return true;
-	return bind(fd, (struct sockaddr *)&address, size) < 0 && errno == EADDRNOTAVAIL;
+	return bind(fd, (struct sockaddr *)&address, size) < 0 && errno == EADDRNOTAVAIL &&
+	       !is_tentative(&address);
 }
 
 static int unix_edit(Criu__UnixSkEntry *usk)
@@ -81,7 +101,7 @@ int edit_sockets(ProtobufCMessage *message, struct cr_criuedit_entry *at, struct
 {
 	const Criu__FileEntry *file = (const Criu__FileEntry *)message;
 	Criu__InetSkEntry *isk = file->isk;
-	const struct edits *edits = at->arg;
+	struct edits *edits = at->arg;
 	char text[INET6_ADDRSTRLEN] = "";
 
 	(void)err;

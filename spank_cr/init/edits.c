@@ -34,11 +34,20 @@ static const struct cr_criuedit table[] = {
 	{0},
 };
 
-void edits_remark(const struct edits *edits, const char *fmt, ...)
+/* The worker reads them when criu is done: the socket must have room for why the reader fails. */
+#define REMARKS_MAX 32
+
+void edits_remark(struct edits *edits, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
 
+	if (++edits->remarks > REMARKS_MAX)
+		return;
+	if (edits->remarks == REMARKS_MAX) {
+		imgproc_remark(edits->control, "and more of this kind");
+		return;
+	}
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);

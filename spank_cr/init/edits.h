@@ -21,6 +21,7 @@
 struct edits {
 	const struct job *job; /* without its log: edits_remark() */
 	int control;	       /* the worker's socket */
+	unsigned remarks;      /* so far */
 	const struct cr_manifest *m;
 	struct cr_image *image;
 	struct ghosts ghosts;
@@ -33,8 +34,8 @@ struct edits {
 int edits_open(struct cr_criuedit_run **run, struct edits *edits, const char *stream,
 	       struct cr_image_reader *reader, struct cr_error *err);
 
-/* A line for the job's log. */
-void edits_remark(const struct edits *edits, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A line for the job's log, if there are not too many. */
+void edits_remark(struct edits *edits, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ghosts_nameless(), before criu has asked for anything. */
 int edits_nameless(struct edits *edits, size_t i, int *fd, uint32_t *id, struct cr_error *err);

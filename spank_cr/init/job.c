@@ -204,6 +204,10 @@ void job_log(const struct job *job, int level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	/* names of files and words of users are in it, and a line is one line */
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = ' ';
 	cr_time_format(cr_time_now_ns(), when, sizeof(when));
 	n = snprintf(line, sizeof(line), "%s %s %s: %s\n", when, job->node, words[level], text);
 	if (job->log >= 0 && write(job->log, line, (size_t)n) < 0)

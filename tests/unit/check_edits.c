@@ -13,7 +13,7 @@
 
 static unsigned told;
 
-void edits_remark(const struct edits *edits, const char *fmt, ...)
+void edits_remark(struct edits *edits, const char *fmt, ...)
 {
 	(void)edits;
 	(void)fmt;

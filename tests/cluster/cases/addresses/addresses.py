@@ -10,11 +10,13 @@ def own():
     return socket.gethostbyname(socket.gethostname())
 
 
-tcp = socket.create_server((own(), 0))
+# none that the system gives to others
+port = 20000 + os.getpid() % 10000
+tcp = socket.create_server((own(), port))
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-udp.bind((own(), 0))
+udp.bind((own(), port))
 six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-six.bind(("::ffff:" + own(), 0))
+six.bind(("::ffff:" + own(), port + 1))
 # gets the address that leads there; nobody listens, which only a second send would hear of
 away = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 away.connect(("n0", 9))
