@@ -223,7 +223,9 @@ static void tmpfile_look(struct preflight *p, const struct descriptor *d)
 static void place_look(struct preflight *p, const struct descriptor *d)
 {
 	struct stat st;
-	int errnum = stat(d->link, &st) < 0 ? errno : 0;
+	/* a link may be open itself (O_PATH, O_NOFOLLOW), wherever it leads */
+	int errnum =
+		fstatat(AT_FDCWD, d->link, &st, S_ISLNK(d->st.st_mode) ? AT_SYMLINK_NOFOLLOW : 0) < 0 ? errno : 0;
 
 	if (is_silly(p, d)) {
 		preflight_add(p, CR_PREFLIGHT_UNLINKED, d->process, d->fd, "removed, on NFS: %s", d->link);

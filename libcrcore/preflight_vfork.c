@@ -78,9 +78,15 @@ void preflight_vfork_look(struct preflight *p, const struct preflight_process *c
 
 		/* of two that end both have none, and that is alike */
 		if ((!memory && !is_shared(child->pid, parent->pid, KCMP_FS)) || is_ending(p, child->pid) ||
-		    is_ending(p, parent->pid) || preflight_late(p))
+		    is_ending(p, parent->pid))
 			return;
 		vfork = memory && sleeps_deep(p, parent->pid);
+		/* with a parent that sleeps criu would let the others wait for long */
+		if (preflight_late(p)) {
+			if (!vfork)
+				return;
+			break;
+		}
 		nanosleep(&pause, NULL);
 	}
 	preflight_add(p, vfork ? CR_PREFLIGHT_VFORK : CR_PREFLIGHT_SHARED, child, -1,
