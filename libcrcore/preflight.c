@@ -19,8 +19,7 @@
 #include "fs.h"
 #include "ns.h"
 #include "proc.h"
-
-#define SECOND_NS INT64_C(1000000000)
+#include "timefmt.h"
 
 static const struct {
 	const char *name, *what, *remedy;
@@ -307,12 +306,8 @@ void preflight_add(struct preflight *p, enum cr_preflight_kind kind, const struc
 
 bool preflight_late(struct preflight *p)
 {
-	struct timespec now;
-
-	if (!p->job->deadline_ns || p->found->partial)
-		return p->found->partial;
-	p->found->partial = clock_gettime(CLOCK_MONOTONIC, &now) == 0 &&
-			    now.tv_sec * SECOND_NS + now.tv_nsec >= p->job->deadline_ns;
+	if (p->job->deadline_ns && !p->found->partial)
+		p->found->partial = cr_time_clock_ns(CLOCK_MONOTONIC) >= p->job->deadline_ns;
 	return p->found->partial;
 }
 

@@ -35,17 +35,6 @@ struct sharing {
 	uint64_t anonymous; /* bytes, all in all */
 };
 
-static uint64_t status_anonymous(const struct preflight *p, pid_t pid)
-{
-	cleanup_fclose FILE *f = preflight_open(p, "%d/status", (int)pid);
-	uint64_t kib = 0;
-	char line[256];
-
-	while (f && fgets(line, sizeof(line), f) && sscanf(line, "RssAnon: %" SCNu64, &kib) != 1)
-		;
-	return kib * 1024;
-}
-
 static uint64_t now_anonymous(const struct preflight *p, pid_t pid)
 {
 	cleanup_fclose FILE *f = preflight_open(p, "%d/smaps_rollup", (int)pid);
@@ -169,65 +158,63 @@ static int memory_sum(struct preflight *p, struct cr_error *err)
 	return 0;
 }
 
-/* What each of them has in memory, of which some may be shared. */
-static uint64_t *anonymous_read(const struct preflight *p, uint64_t *sum, uint64_t *most)
+/* Bytes in memory, of which some may be shared. */
+static uint64_t anonymous_of(const struct preflight_process *process)
 {
-	uint64_t *anonymous = calloc(p->n + 1, sizeof(*anonymous));
+	return process && process->in ? process->anonymous * 1024 : 0;
+}
 
-	*sum = *most = 0;
-	for (size_t i = 0; anonymous && i < p->n; i++) {
-		anonymous[i] = p->processes[i].in ? status_anonymous(p, p->processes[i].pid) : 0;
-		*sum += anonymous[i];
-		*most = anonymous[i] > *most ? anonymous[i] : *most;
+/* Even if all of them shared all, and shared nothing after a restore, it would be no more than this more. */
+static uint64_t growth_most(const struct preflight *p, uint64_t *sum)
+{
+	uint64_t most = 0;
+
+	*sum = 0;
+	for (size_t i = 0; i < p->n; i++) {
+		uint64_t anonymous = anonymous_of(&p->processes[i]);
+
+		*sum += anonymous;
+		most = anonymous > most ? anonymous : most;
 	}
-	return anonymous;
+	return *sum - most;
 }
 
 int preflight_memory(struct preflight *p, struct cr_error *err)
 {
-	cleanup_free uint64_t *anonymous = NULL;
-	uint64_t sum, most;
+	uint64_t sum;
 
-	if (!p->job->memory || preflight_late(p))
+	if (!p->job->memory || preflight_late(p) || growth_most(p, &sum) <= p->job->memory)
 		return 0;
-	anonymous = anonymous_read(p, &sum, &most);
-	if (!anonymous)
-		return cr_error_sys(err, ENOMEM, "the processes' memory");
-	/* even if all of them shared all, and shared nothing after it */
-	return sum - most > p->job->memory ? memory_sum(p, err) : 0;
+	return memory_sum(p, err);
 }
 
 /* Two or more of some size, whose parents have far less: they may be what a parent that has ended has left. And is
  * any of it shared? */
-static bool is_left(struct preflight *p, const uint64_t *anonymous, uint64_t sum)
+static bool is_left(struct preflight *p, uint64_t sum)
 {
 	uint64_t now = 0;
 	unsigned n = 0;
 
 	for (size_t i = 0; i < p->n; i++) {
-		const struct preflight_process *parent = preflight_process_find(p, p->processes[i].parent);
+		uint64_t anonymous = anonymous_of(&p->processes[i]);
 
-		n += anonymous[i] >= GROWTH_LEAST &&
-		     (!parent || anonymous[parent - p->processes] < anonymous[i] / 2);
+		n += anonymous >= GROWTH_LEAST &&
+		     anonymous_of(preflight_process_find(p, p->processes[i].parent)) < anonymous / 2;
 	}
 	for (size_t i = 0; n >= 2 && i < p->n && !memory_late(p); i++)
-		now += anonymous[i] ? now_anonymous(p, p->processes[i].pid) : 0;
+		now += anonymous_of(&p->processes[i]) ? now_anonymous(p, p->processes[i].pid) : 0;
 	return n >= 2 && sum > now && sum - now >= GROWTH_LEAST;
 }
 
 int preflight_growth(struct preflight *p, struct cr_error *err)
 {
-	cleanup_free uint64_t *anonymous = NULL;
-	uint64_t sum, most;
+	uint64_t sum;
 	int rc = 0;
 
 	if (!p->job->unhurried || p->found->counts[CR_PREFLIGHT_MEMORY] || preflight_late(p))
 		return 0;
-	anonymous = anonymous_read(p, &sum, &most);
-	if (!anonymous)
-		return cr_error_sys(err, ENOMEM, "the processes' memory");
 	p->growth_end_ns = cr_time_clock_ns(CLOCK_MONOTONIC) + GROWTH_NS;
-	if (sum - most >= GROWTH_LEAST && is_left(p, anonymous, sum))
+	if (growth_most(p, &sum) >= GROWTH_LEAST && is_left(p, sum))
 		rc = memory_sum(p, err);
 	p->growth_end_ns = 0;
 	return rc;

@@ -24,10 +24,10 @@ struct preflight_process {
 	char state;
 	char name[16];
 	uint32_t uid[4], gid[4];
-	uint64_t memory, locked; /* KiB; none in the last steps of its end */
-	bool groups;		 /* supplementary ones that are not the job's */
-	uint64_t caps;		 /* permitted */
-	uint64_t pending;	 /* signals */
+	uint64_t memory, locked, anonymous; /* KiB; none in the last steps of its end */
+	bool groups;			    /* supplementary ones that are not the job's */
+	uint64_t caps;			    /* permitted */
+	uint64_t pending;		    /* signals */
 	unsigned threads;
 	int seccomp;
 	int no_new_privs;

@@ -55,6 +55,7 @@ static void status_line(const struct preflight *p, struct preflight_process *s, 
 	    sscanf(line, "NoNewPrivs: %d", &s->no_new_privs) == 1 ||
 	    sscanf(line, "CapPrm: %" SCNx64, &s->caps) == 1 || sscanf(line, "VmSize: %" SCNu64, &s->memory) == 1 ||
 	    sscanf(line, "VmLck: %" SCNu64, &s->locked) == 1 ||
+	    sscanf(line, "RssAnon: %" SCNu64, &s->anonymous) == 1 ||
 	    sscanf(line, "Uid: %u %u %u %u", &s->uid[0], &s->uid[1], &s->uid[2], &s->uid[3]) == 4)
 		return;
 	(void)sscanf(line, "Gid: %u %u %u %u", &s->gid[0], &s->gid[1], &s->gid[2], &s->gid[3]);

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "proc.h"
 
 #define TRIES 25
 #define PAUSE 40 /* ms */
@@ -56,15 +57,6 @@ static bool sleeps_deep(const struct preflight *p, pid_t pid)
 	return false;
 }
 
-static bool is_ending(const struct preflight *p, pid_t pid)
-{
-	char name[16], state;
-
-	snprintf(name, sizeof(name), "%d", (int)pid);
-	state = thread_state(p, pid, name);
-	return state == 0 || state == 'Z' || state == 'X';
-}
-
 void preflight_vfork_look(struct preflight *p, const struct preflight_process *child)
 {
 	static const struct timespec pause = {.tv_nsec = PAUSE * 1000000L};
@@ -76,9 +68,9 @@ void preflight_vfork_look(struct preflight *p, const struct preflight_process *c
 	for (int i = 0; i < TRIES; i++) {
 		bool memory = is_shared(child->pid, parent->pid, KCMP_VM);
 
-		/* of two that end both have none, and that is alike */
-		if ((!memory && !is_shared(child->pid, parent->pid, KCMP_FS)) || is_ending(p, child->pid) ||
-		    is_ending(p, parent->pid))
+		/* two that end have none, and that is alike */
+		if ((!memory && !is_shared(child->pid, parent->pid, KCMP_FS)) || cr_proc_gone(child->pid) ||
+		    cr_proc_gone(parent->pid))
 			return;
 		vfork = memory && sleeps_deep(p, parent->pid);
 		/* with a parent that sleeps criu would let the others wait for long */

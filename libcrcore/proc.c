@@ -67,6 +67,13 @@ char cr_proc_state(pid_t pid)
 	return stat_read(pid, &state, &parent) < 0 ? 0 : state;
 }
 
+bool cr_proc_gone(pid_t pid)
+{
+	char state = cr_proc_state(pid);
+
+	return state == 0 || state == 'Z' || state == 'X';
+}
+
 /* The kernel shows those who may not know it a 0; a link that is there for each process tells whether we are one.
  */
 static bool status_shown(pid_t pid)

@@ -49,6 +49,9 @@ int cr_proc_directories(pid_t pid, int (*each)(const char *path, void *arg), voi
 /* Does this link of /proc say that the file has lost its name? */
 bool cr_proc_deleted(const char *link);
 
+/* Is pid not there any more, or has it ended, and nobody has waited for it yet? */
+bool cr_proc_gone(pid_t pid);
+
 /* A copy of descriptor fd of pid; -1 and errno: it is gone, or may not be had. The caller closes it. */
 int cr_proc_descriptor(pid_t pid, int fd);
 

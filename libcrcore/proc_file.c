@@ -55,7 +55,7 @@ static int descriptor_info(int dir, const char *fd, unsigned *flags, uint64_t *p
 /* Open /proc/PID and its fd. Returns 1, 0 when the process is gone or a zombie, -1. */
 static int fds_open(pid_t pid, int *dir, DIR **fds, struct cr_error *err)
 {
-	char path[64], state;
+	char path[64];
 	int errnum;
 
 	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
@@ -65,9 +65,8 @@ static int fds_open(pid_t pid, int *dir, DIR **fds, struct cr_error *err)
 	if (*fds)
 		return 1;
 	errnum = errno;
-	state = cr_proc_state(pid);
 	/* a zombie's has become root's */
-	if (errnum == ENOENT || state == 0 || state == 'Z' || state == 'X')
+	if (errnum == ENOENT || cr_proc_gone(pid))
 		return 0;
 	return cr_error_sys(err, errnum, "%s", path);
 }

@@ -175,13 +175,6 @@ static json_t *process_take(pid_t pid, struct taken *taken)
 	return process;
 }
 
-static bool process_there(pid_t pid)
-{
-	char state = cr_proc_state(pid);
-
-	return state != 0 && state != 'Z' && state != 'X';
-}
-
 int identity_take(const pid_t *pids, size_t n, const char *queues, char **text, struct cr_error *err)
 {
 	cleanup_free struct taken *taken = calloc(1, sizeof(*taken));
@@ -200,7 +193,7 @@ int identity_take(const pid_t *pids, size_t n, const char *queues, char **text, 
 	if (taken)
 		taken->room = SHIM_PLACED_MAX;
 	for (size_t i = 0; taken && root && i < n; i++) {
-		if (process_there(pids[i]) && json_array_append_new(processes, process_take(pids[i], taken)) < 0)
+		if (!cr_proc_gone(pids[i]) && json_array_append_new(processes, process_take(pids[i], taken)) < 0)
 			return cr_error_sys(err, ENOMEM, "what the processes are");
 	}
 	if (root && json_object_set_new(root, "sockets", sockets_take(pids, n, queues)) < 0)

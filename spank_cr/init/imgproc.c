@@ -173,14 +173,6 @@ int imgproc_untraced(const struct imgproc *p, struct cr_error *err)
 	return 0;
 }
 
-/* One thread that hangs in the storage keeps the socket open after the others have gone. */
-static bool is_gone(pid_t pid)
-{
-	char state = cr_proc_state(pid);
-
-	return state == 0 || state == 'Z' || state == 'X';
-}
-
 /* What a FAILED says. Returns -1. */
 static int failed(const struct imgproc_message *m, struct cr_error *err)
 {
@@ -212,7 +204,8 @@ int imgproc_expect(struct imgproc *p, enum imgproc_type type, struct imgproc_mes
 	int rc;
 
 	while ((rc = imgproc_next(p, m, NULL, LOOK_MS, err)) == 0) {
-		if (is_gone(p->pid) && imgproc_next(p, m, NULL, 0, err) == 0)
+		/* one thread that hangs in the storage keeps the socket open after the others have gone */
+		if (cr_proc_gone(p->pid) && imgproc_next(p, m, NULL, 0, err) == 0)
 			return cr_error_set(err, EPIPE, "%s ended without a word", name_of(p));
 	}
 	return rc < 0 ? -1 : imgproc_want(m, type, err);
