@@ -160,6 +160,11 @@ static const struct {
 		 "read from it before the checkpoint", false},
 	[CR_PREFLIGHT_SCRIPT] = {"script", "its session ends at the first checkpoint",
 				 "use screen, or have the program make its own terminal", false},
+	[CR_PREFLIGHT_TERMINAL] =
+		{"terminal",
+		 "it did not make the session that it is in: after a restore it has no controlling terminal "
+		 "(/dev/tty, job control of a shell)",
+		 "open the terminal by its own name, as tty says, or give it a session of its own", false},
 	[CR_PREFLIGHT_TMPFILE] =
 		{"tmpfile",
 		 "a file that was made without a name (O_TMPFILE) and cannot be given one after a restore",

@@ -404,6 +404,23 @@ static void loginuid_look(struct preflight *p, const struct preflight_process *s
 		preflight_add(p, CR_PREFLIGHT_LOGINUID, s, -1, "%" PRIu32, is);
 }
 
+/* A terminal is inherited by fork, and only the leader of its session can get it otherwise. criu gives the leader
+ * the terminal when it has made the others already. */
+static void terminal_look(struct preflight *p, const struct preflight_process *s)
+{
+	cleanup_fclose FILE *f = preflight_open(p, "%d/stat", (int)s->pid);
+	int session, terminal;
+	char line[512];
+	size_t n = f ? fread(line, 1, sizeof(line) - 1, f) : 0;
+	const char *tail;
+
+	line[n] = '\0';
+	tail = strrchr(line, ')');
+	if (tail && sscanf(tail, ") %*c %*d %*d %d %d", &session, &terminal) == 2 && terminal != 0 &&
+	    session != s->pid)
+		preflight_add(p, CR_PREFLIGHT_TERMINAL, s, -1, "%s", "");
+}
+
 void preflight_process_look(struct preflight *p, struct preflight_process *s)
 {
 	if (s->state == 'Z' || s->state == 'X') {
@@ -425,6 +442,7 @@ void preflight_process_look(struct preflight *p, struct preflight_process *s)
 		preflight_add(p, CR_PREFLIGHT_MEMFD_PROGRAM, s, -1, "%s", "");
 	if (is_program(p, s, "script"))
 		preflight_add(p, CR_PREFLIGHT_SCRIPT, s, -1, "%s", "");
+	terminal_look(p, s);
 	loginuid_look(p, s);
 	/* but for what cannot be locked */
 	if (s->locked > 0 && s->locked >= s->memory / 10 * 9)

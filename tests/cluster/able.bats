@@ -209,6 +209,8 @@ _looked_twice() {
 	warned "a restore takes more memory"
 	hold "$JOB_processes" locked
 	warned "pid $pid blocker: all of its memory is locked"
+	hold "$JOB_processes" terminal
+	warned "pid $pid blocker: it did not make the session that it is in"
 	hold "$JOB_processes" fine
 	fine
 	release

@@ -629,8 +629,8 @@ static int device(void)
 	return must(open(argument, O_RDONLY), argument);
 }
 
-/* The session's terminal as /dev/tty, below a terminal whose master the first process has. */
-static int ctty(void)
+/* Become the leader of a session with a terminal, whose master the first process keeps. Returns -2 in that one. */
+static int terminal_lead(void)
 {
 	int master = must(posix_openpt(O_RDWR | O_NOCTTY), "posix_openpt"), fd;
 
@@ -641,10 +641,23 @@ static int ctty(void)
 	must(setsid(), "setsid");
 	must(fd = open(ptsname(master), O_RDWR), "the terminal");
 	close(master);
-	say(getpid(), must(open("/dev/tty", O_RDWR), "/dev/tty"));
-	for (;;)
-		pause();
 	return fd;
+}
+
+/* The session's terminal as /dev/tty. */
+static int ctty(void)
+{
+	if (terminal_lead() == -2)
+		return -2;
+	return must(open("/dev/tty", O_RDWR), "/dev/tty");
+}
+
+/* In a session with a terminal, and not its leader. */
+static int terminal(void)
+{
+	if (terminal_lead() == -2)
+		return -2;
+	return must(fork(), "fork") ? -2 : -1;
 }
 
 /* each process to itself: a program with more rights than the job, which waits for a password */
@@ -786,6 +799,7 @@ static const struct {
 	{"sigtrap", sigtrap},
 	{"device", device},
 	{"ctty", ctty},
+	{"terminal", terminal},
 	{"cork", cork},
 	{"full", full},
 	{"packets", packets},

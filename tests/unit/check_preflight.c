@@ -222,6 +222,13 @@ START_TEST(processes)
 	ck_assert_int_eq(symlink("/usr/bin/bash", unit_path("1018/exe")), 0);
 	process(1019, 1000, "trapped", "SigPnd:\t0000000000000000\nShdPnd:\t0000000000000010\n");
 	process(2000, 1, "another", "Seccomp:\t2\n"); /* not of the tree */
+	/* the leader of a session with a terminal, one who is in it, and one in a session without one */
+	process(1021, 1000, "bash", "");
+	put(1021, "stat", "1021 (a) b) S 1000 1021 1021 34816 1021 0\n");
+	process(1022, 1021, "less", "");
+	put(1022, "stat", "1022 (less) S 1021 1022 1021 34816 1022 0\n");
+	process(1023, 1021, "true", "");
+	put(1023, "stat", "1023 (true) S 1021 1023 1021 0 -1 0\n");
 	look();
 	ck_assert_str_eq(expect(CR_PREFLIGHT_SRUN, 1001, -1, "")->name, "srun");
 	expect(CR_PREFLIGHT_SETUID, 1003, -1, "user id 77777, effective 0");
@@ -237,9 +244,10 @@ START_TEST(processes)
 	expect(CR_PREFLIGHT_GROUP, 1016, -1, "supplementary");
 	expect(CR_PREFLIGHT_SCRIPT, 1017, -1, "");
 	expect(CR_PREFLIGHT_SIGTRAP, 1019, -1, "");
+	expect(CR_PREFLIGHT_TERMINAL, 1022, -1, "");
 	ck_assert(cr_preflight_certain(CR_PREFLIGHT_GROUP));
 	ck_assert_uint_eq(found.blockers, 13);
-	ck_assert_uint_eq(found.warnings, 1);
+	ck_assert_uint_eq(found.warnings, 2);
 	/* the first is what says most */
 	ck_assert_uint_eq(found.findings[0].kind, CR_PREFLIGHT_SRUN);
 }
