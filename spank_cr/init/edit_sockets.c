@@ -7,6 +7,9 @@
  * of the node. On another one criu could not bind to it. All of that node's addresses are the nearest: who asks
  * at the port is heard, and a connected UDP socket gets the address that leads to its peer.
  *
+ * An address or a group of a link is bound to together with its interface. criu asks for the interface once more,
+ * which takes CAP_NET_RAW then, and does not name it for a group.
+ *
  * Of a UNIX socket whose name was removed, or is another's by now, criu notes as mode and owner what it found
  * instead, which is nothing, or the other's. Nobody can reach the socket by that name.
  */
@@ -88,6 +91,62 @@ static bool is_lacking(const Criu__InetSkEntry *isk)
 	       !is_tentative(&address);
 }
 
+/* Does it take an interface to bind to its address? */
+static bool is_of_link(const Criu__InetSkEntry *isk)
+{
+	struct sockaddr_storage address;
+	const struct in6_addr *six = &((const struct sockaddr_in6 *)&address)->sin6_addr;
+
+	return isk->src_port && isk->family == AF_INET6 && address_make(isk, &address) &&
+	       (IN6_IS_ADDR_LINKLOCAL(six) || IN6_IS_ADDR_MC_LINKLOCAL(six) || IN6_IS_ADDR_MC_NODELOCAL(six));
+}
+
+/* The interface that it is bound to (SO_BINDTODEVICE), or was by binding to an address of that link. */
+static int device_edit(struct edits *edits, Criu__InetSkEntry *isk)
+{
+	char **device = isk->opts ? &isk->opts->so_bound_dev : NULL;
+	bool of_link = is_of_link(isk);
+
+	if (!device || !*device || (!of_link && if_nametoindex(*device)))
+		return CR_CRIUEDIT_KEEP;
+	if (!of_link)
+		edits_remark(edits,
+			     "a socket with port %u was bound to the interface %.15s, which %s has not: it is "
+			     "bound to none now",
+			     isk->src_port, *device, edits->job->node);
+	if (of_link && !isk->ifname)
+		isk->ifname = *device;
+	else
+		free(*device);
+	*device = NULL;
+	return CR_CRIUEDIT_CHANGED;
+}
+
+/* All of the node's addresses instead of its own, on the interface that it was on if there is one of that name. */
+static void address_widen(Criu__InetSkEntry *isk)
+{
+	memset(isk->src_addr, 0, isk->n_src_addr * sizeof(*isk->src_addr));
+	if (isk->ifname && isk->opts && !isk->opts->so_bound_dev && if_nametoindex(isk->ifname))
+		isk->opts->so_bound_dev = isk->ifname;
+	else
+		free(isk->ifname);
+	isk->ifname = NULL;
+}
+
+static int address_edit(struct edits *edits, Criu__InetSkEntry *isk)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (is_any(isk) || !is_lacking(isk))
+		return CR_CRIUEDIT_KEEP;
+	inet_ntop((int)isk->family, isk->src_addr, text, sizeof(text));
+	edits_remark(edits,
+		     "a socket was bound to %s, port %u, which %s has not: it is bound to all addresses now", text,
+		     isk->src_port, edits->job->node);
+	address_widen(isk);
+	return CR_CRIUEDIT_CHANGED;
+}
+
 static int unix_edit(Criu__UnixSkEntry *usk)
 {
 	if (!usk->has_deleted || !usk->deleted || !usk->file_perms)
@@ -100,25 +159,19 @@ static int unix_edit(Criu__UnixSkEntry *usk)
 int edit_sockets(ProtobufCMessage *message, struct cr_criuedit_entry *at, struct cr_error *err)
 {
 	const Criu__FileEntry *file = (const Criu__FileEntry *)message;
-	Criu__InetSkEntry *isk = file->isk;
 	struct edits *edits = at->arg;
-	char text[INET6_ADDRSTRLEN] = "";
-
-	(void)err;
+	int device, address = CR_CRIUEDIT_KEEP;
 	/* a network of the job's own has the same addresses everywhere, and criu asks the kernel for names there
 	 */
-	if (edits->m->net && strcmp(edits->m->net, "private") == 0)
-		return CR_CRIUEDIT_KEEP;
-	if (file->usk)
+	bool own = edits->m->net && strcmp(edits->m->net, "private") == 0;
+
+	(void)err;
+	if (!own && file->usk)
 		return unix_edit(file->usk);
-	if (!isk || is_any(isk) || !is_lacking(isk))
+	if (!file->isk)
 		return CR_CRIUEDIT_KEEP;
-	inet_ntop((int)isk->family, isk->src_addr, text, sizeof(text));
-	edits_remark(edits,
-		     "a socket was bound to %s, port %u, which %s has not: it is bound to all addresses now", text,
-		     isk->src_port, edits->job->node);
-	memset(isk->src_addr, 0, isk->n_src_addr * sizeof(*isk->src_addr));
-	free(isk->ifname);
-	isk->ifname = NULL;
-	return CR_CRIUEDIT_CHANGED;
+	device = device_edit(edits, file->isk);
+	if (!own)
+		address = address_edit(edits, file->isk);
+	return device == CR_CRIUEDIT_CHANGED ? device : address;
 }

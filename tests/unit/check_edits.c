@@ -292,6 +292,64 @@ START_TEST(addresses_of_another_node)
 }
 END_TEST
 
+/* A socket bound to an address on an interface, as criu notes it: link, the interface of an address that takes
+ * one. */
+static int bound(const char *address, const char *link, const char *device, Criu__InetSkEntry *isk)
+{
+	struct cr_manifest m = {.net = (char *)"host"};
+	const struct job job = {0};
+	struct edits edits = {.job = &job, .m = &m};
+	struct cr_criuedit_entry at = {.name = "files.img", .arg = &edits};
+	static Criu__SkOptsEntry opts;
+	static uint32_t words[4];
+	Criu__FileEntry file = CRIU__FILE_ENTRY__INIT;
+	struct cr_error err = {0};
+
+	criu__sk_opts_entry__init(&opts);
+	criu__inet_sk_entry__init(isk);
+	ck_assert_int_eq(inet_pton(AF_INET6, address, words), 1);
+	isk->has_family = true;
+	isk->family = AF_INET6;
+	isk->has_src_port = true;
+	isk->src_port = 4711;
+	isk->n_src_addr = 4;
+	isk->src_addr = words;
+	isk->opts = &opts;
+	isk->ifname = link ? strdup(link) : NULL;
+	opts.so_bound_dev = strdup(device);
+	file.isk = isk;
+	return edit_sockets(&file.base, &at, &err);
+}
+
+START_TEST(interfaces)
+{
+	int six = socket(AF_INET6, SOCK_DGRAM, 0);
+	Criu__InetSkEntry isk;
+
+	if (six < 0)
+		return;
+	close(six);
+	ck_assert_int_eq(bound("::", NULL, "lo", &isk), CR_CRIUEDIT_KEEP);
+	ck_assert_str_eq(isk.opts->so_bound_dev, "lo");
+	ck_assert_int_eq(bound("::", NULL, "none0", &isk), CR_CRIUEDIT_CHANGED);
+	ck_assert_ptr_null(isk.opts->so_bound_dev);
+	/* a group of the link: by its interface, which criu does not note, and once */
+	ck_assert_int_eq(bound("ff02::fb", NULL, "lo", &isk), CR_CRIUEDIT_CHANGED);
+	ck_assert_str_eq(isk.ifname, "lo");
+	ck_assert_ptr_null(isk.opts->so_bound_dev);
+	ck_assert_uint_ne(isk.src_addr[0], 0);
+	/* an address that this node has not, on an interface that it has, and on one that it has not */
+	ck_assert_int_eq(bound("fe80::4711", "lo", "lo", &isk), CR_CRIUEDIT_CHANGED);
+	ck_assert_ptr_null(isk.ifname);
+	ck_assert_str_eq(isk.opts->so_bound_dev, "lo");
+	ck_assert_uint_eq(isk.src_addr[0], 0);
+	ck_assert_int_eq(bound("fe80::4711", "none0", "none0", &isk), CR_CRIUEDIT_CHANGED);
+	ck_assert_ptr_null(isk.ifname);
+	ck_assert_ptr_null(isk.opts->so_bound_dev);
+	ck_assert_uint_eq(isk.src_addr[0], 0);
+}
+END_TEST
+
 int main(void)
 {
 	const struct unit_test tests[] = {{files, true},
@@ -300,7 +358,8 @@ int main(void)
 					  {timers_of_threads_that_have_ended, false},
 					  {timers_of_the_processor_time_of_what_has_ended, false},
 					  {limits_that_are_none, false},
-					  {addresses_of_another_node, false}};
+					  {addresses_of_another_node, false},
+					  {interfaces, false}};
 
 	return unit_main("edits", tests, sizeof(tests) / sizeof(tests[0]));
 }
