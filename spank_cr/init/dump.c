@@ -439,11 +439,12 @@ static void net_release(struct dump *d)
 	d->still = false;
 }
 
-static int on_action(const char *action, void *arg)
+static int on_action(const char *action, pid_t caller, void *arg)
 {
 	struct dump *d = arg;
 	int rc;
 
+	(void)caller;
 	if (strcmp(action, "pre-dump") == 0) {
 		d->frozen_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 		net_hold(d);

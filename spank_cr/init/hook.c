@@ -49,28 +49,30 @@ void hook_close(struct hook *hook)
 	unlink(hook->path);
 }
 
-static void call_serve(struct hook *hook, int (*on_action)(const char *action, void *arg), void *arg)
+static void call_serve(struct hook *hook, int (*on_action)(const char *action, pid_t caller, void *arg), void *arg)
 {
 	/* a caller that says nothing (only the job's own user can be one) must not hold a frozen job up */
 	const struct timeval patience = {.tv_sec = 2};
 	cleanup_close int fd = accept4(hook->fd, NULL, NULL, SOCK_CLOEXEC);
+	socklen_t length = sizeof(struct ucred);
 	struct hook_call call;
+	struct ucred peer;
 	unsigned char answer = 1;
 
-	if (fd < 0)
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
 		return;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (recv(fd, &call, sizeof(call), MSG_TRUNC) != (ssize_t)sizeof(call))
 		return;
 	call.action[sizeof(call.action) - 1] = '\0';
 	if (memcmp(call.token, hook->token, sizeof(hook->token)) == 0)
-		answer = on_action(call.action, arg) == 0 ? 0 : 1;
+		answer = on_action(call.action, peer.pid, arg) == 0 ? 0 : 1;
 	if (send(fd, &answer, 1, MSG_NOSIGNAL) != 1)
 		return; /* criu is gone; its exit status tells */
 }
 
-int hook_serve(struct hook *hook, int pidfd, int (*on_action)(const char *action, void *arg), void *arg,
-	       struct cr_error *err)
+int hook_serve(struct hook *hook, int pidfd, int (*on_action)(const char *action, pid_t caller, void *arg),
+	       void *arg, struct cr_error *err)
 {
 	struct pollfd fds[] = {{.fd = hook->fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 

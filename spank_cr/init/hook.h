@@ -28,9 +28,10 @@ struct hook {
 int hook_open(struct hook *hook, const char *dir, struct cr_error *err);
 void hook_close(struct hook *hook);
 
-/* Serve calls until the process of pidfd ends: on_action's 0 lets criu go on, anything else makes it fail. Calls
- * without the token are answered with 1 and otherwise ignored. */
-int hook_serve(struct hook *hook, int pidfd, int (*on_action)(const char *action, void *arg), void *arg,
-	       struct cr_error *err);
+/* Serve calls until the process of pidfd ends: on_action's 0 lets criu go on, anything else makes it fail; caller
+ * is the process that criu has run and that waits for the answer. Calls without the token are answered with 1 and
+ * otherwise ignored. */
+int hook_serve(struct hook *hook, int pidfd, int (*on_action)(const char *action, pid_t caller, void *arg),
+	       void *arg, struct cr_error *err);
 
 #endif

@@ -41,6 +41,7 @@ enum imgproc_type {
 	IMGPROC_LISTED,	   /* ← value: names, bytes, whether they were cloned */
 	IMGPROC_NAMELESS,  /* → reader: make the files without a name. ← value[0] is the id of one, its descriptor
 			    * comes along; 0: that was all */
+	IMGPROC_SERVED,	   /* → reader: has criu come? ← value[0]: how many images it has asked for, here */
 	IMGPROC_HURRY,	   /* → writer, after DRAIN: no politeness from now on */
 };
 

@@ -54,10 +54,8 @@
 #include "rollback.h"
 #include "source.h"
 #include "spawn.h"
+#include "tasks.h"
 #include "worker.h"
-
-#define ZOMBIE_MS    10
-#define ZOMBIE_TRIES 50
 
 struct restore {
 	const struct job *job;
@@ -68,38 +66,26 @@ struct restore {
 	struct source source;
 	struct inputs inputs;
 	json_t *identity; /* NULL before format 3 */
-	bool checked;	  /* the tasks were looked at before they ran */
-	bool held;	  /* the network stands still */
+	pid_t criu;
+	bool checked; /* the tasks were looked at before they ran */
+	bool held;    /* the network stands still */
 	struct cr_error err;
 };
 
-/* The images are the user's files: whoever forged one could ask criu for its own capabilities in a task. */
-static int tasks_check(const struct restore *r, struct cr_error *err)
+/* The images are the user's files. Before anything runs, nobody but crinit, this worker, criu and the hook that
+ * waits for our answer may have a capability; and what criu has read is what the image reader has verified. */
+static int forgery_check(struct restore *r, pid_t hook, struct cr_error *err)
 {
-	cleanup_free pid_t *pids = NULL;
-	size_t n;
+	const pid_t ours[] = {1, getpid(), r->criu, hook};
+	const struct tasks tasks = {.top = 1,
+				    .root = (pid_t)r->m.root_pid,
+				    .criu = r->criu,
+				    .ours = ours,
+				    .n_ours = sizeof(ours) / sizeof(ours[0])};
 
-	if (cr_proc_tree((pid_t)r->m.root_pid, &pids, &n, err) < 0)
+	if (source_failed(&r->source, err) || source_served(&r->source, err) < 0)
 		return -1;
-	if (n == 0)
-		return cr_error_set(err, ESRCH, "the restored tree has no root %u", r->m.root_pid);
-	for (size_t i = 0; i < n; i++) {
-		int has = cr_caps_task_has("/proc", pids[i], err);
-
-		/* a zombie is made by a process of criu's that dies about now */
-		for (int k = 0; has > 0 && k < ZOMBIE_TRIES; k++) {
-			poll(NULL, 0, ZOMBIE_MS);
-			has = cr_caps_task_has("/proc", pids[i], err);
-		}
-		if (has > 0)
-			return cr_error_set(
-				err, EPERM,
-				"restored process %d holds capabilities: the images were tampered with",
-				(int)pids[i]);
-		if (has < 0 && err->errnum != ESRCH)
-			return -1;
-	}
-	return 0;
+	return tasks_check(&tasks, err);
 }
 
 /* 0 also when the journal cannot be read now: that is no reason to end a job. */
@@ -129,7 +115,7 @@ static int net_release(struct restore *r)
 	return loopback_widen(&r->err) < 0 || (r->held && netlock_release_surely(&r->err) < 0) ? -1 : 0;
 }
 
-static int on_action(const char *action, void *arg)
+static int on_action(const char *action, pid_t caller, void *arg)
 {
 	struct restore *r = arg;
 
@@ -146,7 +132,7 @@ static int on_action(const char *action, void *arg)
 		for (;;)
 			pause();
 	}
-	if (source_failed(&r->source, &r->err) || tasks_check(r, &r->err) < 0) {
+	if (forgery_check(r, caller, &r->err) < 0) {
 		inputs_close(&r->inputs);
 		report_send(r->fd, REPORT_FORGED, r->job->generation, 0, 0, r->err.text);
 		for (;;)
@@ -178,8 +164,8 @@ static int criu_run(struct restore *r, const struct outputs_restored *restored, 
 	    placed_tell(r->job->home, json_object_get(r->identity, "processes"), err) < 0 ||
 	    hook_open(&hook, r->job->home, err) < 0)
 		return -1;
-	pid = criu_restore_start(r->job, &hook, source_images(&r->source), restored->inherit, restored->n, &pidfd,
-				 err);
+	pid = r->criu = criu_restore_start(r->job, &hook, source_images(&r->source), restored->inherit,
+					   restored->n, &pidfd, err);
 	if (pid < 0 || source_criu(&r->source, pid, err) < 0 || hook_serve(&hook, pidfd, on_action, r, err) < 0) {
 		hook_close(&hook);
 		return -1;

@@ -60,6 +60,7 @@ struct giver {
 	const struct cr_manifest *m;
 	int control, listening, criu_fd;
 	pid_t criu;
+	uint64_t served;	/* images that this criu has asked for */
 	struct cr_image *image; /* its content is the filling thread's, its list of streams everybody's */
 	int orders[2];		/* a pipe */
 
@@ -292,6 +293,7 @@ static int criu_serve(struct giver *g, struct cr_error *err)
 	}
 	if (rc < 0)
 		return -1;
+	g->served++;
 	snprintf(path, sizeof(path), "images/%s", name);
 	stream = cr_image_find(g->image, path);
 	if (cr_streamer_reply(g->criu_fd, stream >= 0, err) < 0)
@@ -320,6 +322,10 @@ static int control_serve(struct giver *g, struct cr_error *err)
 		return write(g->orders[1], &order, sizeof(order)) == (ssize_t)sizeof(order)
 			       ? 0
 			       : cr_error_sys(err, errno, "image reader");
+	}
+	if (m.type == IMGPROC_SERVED) {
+		m.value[0] = g->served;
+		return imgproc_send(g->control, &m, -1, err);
 	}
 	if (m.type != IMGPROC_STREAM || fd < 0)
 		return cr_error_set(err, EPROTO, "the worker said %u", m.type);
@@ -410,6 +416,17 @@ int serve_start(struct serve *s, const struct job *job, const struct cr_manifest
 int serve_criu(struct serve *s, pid_t pid, struct cr_error *err)
 {
 	return imgproc_criu(&s->proc, pid, err);
+}
+
+int serve_served(struct serve *s, struct cr_error *err)
+{
+	struct imgproc_message m = {.type = IMGPROC_SERVED};
+
+	if (imgproc_send(s->proc.fd, &m, -1, err) < 0 || imgproc_expect(&s->proc, IMGPROC_SERVED, &m, err) < 0)
+		return -1;
+	if (m.value[0] == 0)
+		return cr_error_set(err, EPERM, "criu has read its images from somebody else");
+	return 0;
 }
 
 int serve_stream(struct serve *s, const char *name, struct cr_error *err)

@@ -24,6 +24,9 @@ int serve_start(struct serve *serve, const struct job *job, const struct cr_mani
 /* criu has been started. */
 int serve_criu(struct serve *s, pid_t pid, struct cr_error *err);
 
+/* Has criu read its images from here? It asks one process for all of them. */
+int serve_served(struct serve *s, struct cr_error *err);
+
 /* The read end of a pipe from which stream name comes; no such stream is ENOENT. Whoever has read to its end asks
  * serve_streamed whether that was all. One at a time. */
 int serve_stream(struct serve *s, const char *name, struct cr_error *err);

@@ -38,6 +38,9 @@ int source_streamed(struct source *source, struct cr_error *err);
 const char *source_images(const struct source *source);
 int source_criu(struct source *source, pid_t pid, struct cr_error *err);
 
+/* Has criu read its images from this source, and not from somebody who has put himself in its place? */
+int source_served(struct source *source, struct cr_error *err);
+
 /* Descriptors for criu of files that had no name, with what it calls them: each is given to add. */
 int source_nameless(struct source *source, int (*add)(void *arg, int fd, const char *name, struct cr_error *err),
 		    void *arg, struct cr_error *err);

@@ -14,10 +14,13 @@
 
 static char actions[256]; /* what on_action was called for, blank-separated */
 
-static int on_action(const char *action, void *arg)
+static pid_t player; /* who calls */
+
+static int on_action(const char *action, pid_t caller, void *arg)
 {
 	size_t used = strlen(actions);
 
+	ck_assert_int_eq(caller, player);
 	(void)snprintf(actions + used, sizeof(actions) - used, "%s ", action);
 	return strcmp(action, arg ? (const char *)arg : "never") == 0 ? -1 : 0;
 }
@@ -71,6 +74,7 @@ static int serve(struct hook *hook, int (*play)(const struct hook *hook), const 
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0)
 		_exit(play(hook));
+	player = pid;
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	ck_assert_int_ge(pidfd, 0);
 	if (fail_at)
