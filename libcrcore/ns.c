@@ -139,7 +139,9 @@ int cr_ns_mount(const struct cr_ns_mounts *m, struct cr_error *err)
 	if (mount_one("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, data, err) < 0)
 		return -1;
 	snprintf(data, sizeof(data), "mode=0700,uid=%u,gid=%u,size=16m", (unsigned)m->uid, (unsigned)m->gid);
-	if (mount_one("tmpfs", m->home, "tmpfs", MS_NOSUID | MS_NODEV, data, err) < 0)
+	if (mount_one("tmpfs", m->home, "tmpfs", MS_NOSUID | MS_NODEV, data, err) < 0 ||
+	    mount_one("tmpfs", m->sockets, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		      "mode=0755,uid=0,gid=0,size=64k", err) < 0)
 		return -1;
 	/* last: scratch may lie below what these two hide */
 	return bind_owned(m->var_tmp, "/var/tmp", m->uid, err) < 0 || bind_owned(m->tmp, "/tmp", m->uid, err) < 0

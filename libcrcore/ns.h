@@ -31,6 +31,7 @@ struct cr_ns_mounts {
 	const char *tmp;     /* bound on /tmp */
 	const char *var_tmp; /* bound on /var/tmp */
 	const char *home;    /* root's own directory; gets a small tmpfs for criu, seen in this namespace alone */
+	const char *sockets; /* likewise, but the tmpfs is root's */
 	uid_t uid;
 	gid_t gid;
 };

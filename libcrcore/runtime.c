@@ -77,7 +77,8 @@ int cr_runtime_create(const struct cr_runtime *rt, uid_t uid, gid_t gid, struct 
 
 	snprintf(top, sizeof(top), "%s", rt->scratch);
 	*strrchr(top, '/') = '\0';
-	if (parent_make(CR_RUN_DIR, err) < 0 || parent_make(CR_RUN_HOME, err) < 0 || parent_make(top, err) < 0)
+	if (parent_make(CR_RUN_DIR, err) < 0 || parent_make(CR_RUN_HOME, err) < 0 ||
+	    parent_make(CR_RUN_SOCKETS, err) < 0 || parent_make(top, err) < 0)
 		return -1;
 	if (dir_make(rt->dir, uid, gid, 0700, err) < 0 || dir_make(rt->scratch, uid, gid, 0700, err) < 0 ||
 	    dir_make(rt->tmp, uid, gid, 01777, err) < 0 || dir_make(rt->var_tmp, uid, gid, 01777, err) < 0)

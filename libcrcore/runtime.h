@@ -29,6 +29,9 @@
 #endif
 #define CR_RUN_HOME CR_RUN_DIR "/home"
 
+/* In the job's mount namespace, and root's there: the sockets of listen.h. */
+#define CR_RUN_SOCKETS CR_RUN_DIR "/sockets"
+
 /* What SPANK_CR_INFO names: in the job's own tmpfs, and so the same path for every job. */
 #define CR_RUN_INFO CR_RUN_HOME "/info"
 

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* A protobuf number of at most 64 bits. Returns the bytes it takes, or 0. */
@@ -79,23 +78,6 @@ int cr_streamer_decode(const void *message, size_t size, char name[CR_STREAMER_N
 		p += n + m;
 	}
 	return name[0] ? 0 : malformed(err);
-}
-
-int cr_streamer_listen(const char *dir, const char *name, struct cr_error *err)
-{
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int fd;
-
-	if (snprintf(at.sun_path, sizeof(at.sun_path), "%s/%s", dir, name) >= (int)sizeof(at.sun_path))
-		return cr_error_set(err, ENAMETOOLONG, "%s/%s is too long for a socket", dir, name);
-	unlink(at.sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 1) == 0)
-		return fd;
-	cr_error_sys(err, errno, "listening at %s", at.sun_path);
-	if (fd >= 0)
-		close(fd);
-	return -1;
 }
 
 /* All of size bytes. Returns 1, 0 when the socket has ended before the first, -1. */

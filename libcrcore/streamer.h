@@ -17,17 +17,11 @@
 
 #include "error.h"
 
-#define CR_STREAMER_CAPTURE "streamer-capture.sock"
-#define CR_STREAMER_SERVE   "streamer-serve.sock"
-
 #define CR_STREAMER_NAME 256u /* bytes of a name with its NUL */
 #define CR_STREAMER_MAX	 512u /* bytes of a message */
 
 /* Decode the name out of a message. Empty ones, ones with a NUL or a slash, and too long ones are refused. */
 int cr_streamer_decode(const void *message, size_t size, char name[CR_STREAMER_NAME], struct cr_error *err);
-
-/* Listen at DIR/name. Returns the descriptor. */
-int cr_streamer_listen(const char *dir, const char *name, struct cr_error *err);
 
 /* Receive the next request's name from a blocking socket. Returns 1, 0 at the end, -1. */
 int cr_streamer_request(int fd, char name[CR_STREAMER_NAME], struct cr_error *err);

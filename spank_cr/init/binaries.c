@@ -171,7 +171,7 @@ static int binaries_look(struct binaries *b, struct cr_error *err)
 
 	if (!look_needed(b))
 		return 0;
-	if (imgproc_start(&proc, look_run, b, err) < 0)
+	if (imgproc_start(&proc, -1, look_run, b, err) < 0)
 		return -1;
 	for (size_t i = 0; i < b->n && rc == 0; i++) {
 		if (b->list[i].build_id)

@@ -330,8 +330,8 @@ static int taker_run(struct taker *t, struct cr_error *err)
 		return cr_error_sys(err, ENOMEM, "image writer");
 	if (writer_open(t, err) < 0 || lanes_open(&t->lanes, t->writer, err) < 0)
 		return -1;
-	t->listening = cr_streamer_listen(t->setup->job->home, CR_STREAMER_CAPTURE, err);
-	if (t->listening < 0 || imgproc_send(t->control, &ready, -1, err) < 0)
+	t->listening = IMGPROC_KEPT;
+	if (imgproc_send(t->control, &ready, -1, err) < 0)
 		return -1;
 	while ((rc = taker_once(t, err)) == 0) {
 		if (t->barrier && barrier_pass(t, err) < 0)
@@ -398,7 +398,7 @@ int capture_start(struct capture *c, const struct job *job, uint32_t generation,
 	struct imgproc_message m;
 
 	*c = (struct capture){0};
-	if (imgproc_start(&c->proc, taker_main, &setup, err) < 0)
+	if (imgproc_start(&c->proc, job->capture, taker_main, &setup, err) < 0)
 		return -1;
 	c->proc.job = job;
 	if (imgproc_next(&c->proc, &m, NULL, -1, err) < 0)

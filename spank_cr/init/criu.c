@@ -20,6 +20,8 @@
 #include "caps.h"
 #include "cleanup.h"
 #include "fs.h"
+#include "listen.h"
+#include "runtime.h"
 #include "shim.h"
 #include "spawn.h"
 
@@ -64,7 +66,7 @@ static void __attribute__((format(printf, 2, 3))) addf(struct command *c, const 
 	va_end(ap);
 }
 
-/* What dump and restore have in common. Without dir images come from and go to the socket in the job's home. criu
+/* What dump and restore have in common. Without dir images come from and go to the sockets of listen.h. criu
  * reads configuration, plugins and caches from its environment and HOME: it gets a private, empty one. */
 static void command_init(struct command *c, const struct job *job, const struct hook *hook, const char *verb,
 			 const char *dir)
@@ -83,7 +85,7 @@ static void command_init(struct command *c, const struct job *job, const struct 
 	add(c, job->criu);
 	add(c, verb);
 	add(c, "--images-dir");
-	add(c, dir ? dir : job->home);
+	add(c, dir ? dir : CR_RUN_SOCKETS);
 	if (!dir)
 		add(c, "--stream");
 	/* criu's log and statistics go to the node's tmpfs: what is committed is hashed before criu has ended */
@@ -102,7 +104,7 @@ static void command_init(struct command *c, const struct job *job, const struct 
 	add(c, CR_HOOK);
 	snprintf(c->env[0], sizeof(c->env[0]), "HOME=%s", job->home);
 	snprintf(c->env[1], sizeof(c->env[1]), "XDG_RUNTIME_DIR=%s", job->home);
-	snprintf(c->env[2], sizeof(c->env[2]), HOOK_ENV_SOCKET "=%s", hook->path);
+	snprintf(c->env[2], sizeof(c->env[2]), HOOK_ENV_SOCKET "=" CR_RUN_SOCKETS "/" CR_LISTEN_HOOK);
 	snprintf(c->env[3], sizeof(c->env[3]), HOOK_ENV_TOKEN "=%s", hook->token);
 	snprintf(c->env[4], sizeof(c->env[4]), SHIM_ENV_DIR "=%s", job->home);
 	snprintf(c->env[5], sizeof(c->env[5]), SHIM_ENV_PRELOAD "=%s", CR_SHIM);

@@ -469,14 +469,13 @@ static int criu_serve(struct dump *d, int *status, struct cr_error *err)
 	criu_log_forget(d->job, "dump");
 	queues_forget(d->job);
 	watches_write(d->job);
-	if (hook_open(&hook, d->job->home, err) < 0)
+	if (hook_open(&hook, d->job->hook, err) < 0)
 		return -1;
 	d->frozen_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
 	pid = criu_dump_start(d->job, &hook, d->mode != DUMP_RUNNING, &pidfd, err);
 	rc = pid < 0 || capture_criu(&d->capture, pid, err) < 0 || hook_serve(&hook, pidfd, on_action, d, err) < 0;
 	if (!rc)
 		*status = spawn_wait(pid, err);
-	hook_close(&hook);
 	links_remove(d->job);
 	watches_remove(d->job);
 	return rc ? -1 : 0;

@@ -10,43 +10,22 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 
-int hook_open(struct hook *hook, const char *dir, struct cr_error *err)
+int hook_open(struct hook *hook, int fd, struct cr_error *err)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	unsigned char random[16];
 
 	/* all of the token is compared, and the caller's struct may be fresh from a used stack */
 	memset(hook, 0, sizeof(*hook));
-	hook->fd = -1;
-	if (snprintf(hook->path, sizeof(hook->path), "%s/hook.sock", dir) >= (int)sizeof(hook->path))
-		return cr_error_set(err, ENAMETOOLONG, "%s/hook.sock is too long for a socket", dir);
+	hook->fd = fd;
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return cr_error_sys(err, errno, "getrandom");
 	for (size_t i = 0; i < sizeof(random); i++)
 		snprintf(hook->token + 2 * i, 3, "%02x", random[i]);
-	memcpy(at.sun_path, hook->path, sizeof(hook->path));
-	unlink(hook->path);
-	hook->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (hook->fd < 0 || bind(hook->fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(hook->fd, 4) < 0) {
-		int errnum = errno;
-
-		hook_close(hook);
-		return cr_error_sys(err, errnum, "listening at %s", hook->path);
-	}
 	return 0;
-}
-
-void hook_close(struct hook *hook)
-{
-	if (hook->fd >= 0)
-		close(hook->fd);
-	hook->fd = -1;
-	unlink(hook->path);
 }
 
 static void call_serve(struct hook *hook, int (*on_action)(const char *action, pid_t caller, void *arg), void *arg)

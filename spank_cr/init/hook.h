@@ -20,13 +20,11 @@ struct hook_call {
 
 struct hook {
 	int fd;
-	char path[108]; /* sun_path */
 	char token[40];
 };
 
-/* Listen at DIR/hook.sock. */
-int hook_open(struct hook *hook, const char *dir, struct cr_error *err);
-void hook_close(struct hook *hook);
+/* For calls that come to the listening socket fd, which stays the caller's, and know a token that is new. */
+int hook_open(struct hook *hook, int fd, struct cr_error *err);
 
 /* Serve calls until the process of pidfd ends: on_action's 0 lets criu go on, anything else makes it fail; caller
  * is the process that criu has run and that waits for the answer. Calls without the token are answered with 1 and

@@ -30,18 +30,34 @@
 #define REAP_NS	   2000000
 #define REAP_TRIES 1000
 
-/* Keep the socket alone: not the notary, not the log. */
-static int fds_close(int *fd, struct cr_error *err)
+/* Put it where it stays. */
+static int fd_move(int fd, int to, struct cr_error *err)
 {
-	if (dup2(*fd, SOCKET_FD) < 0 || fcntl(SOCKET_FD, F_SETFD, FD_CLOEXEC) < 0 ||
-	    syscall(SYS_close_range, SOCKET_FD + 1, ~0U, 0) < 0)
+	if (dup2(fd, to) < 0 || fcntl(to, F_SETFD, FD_CLOEXEC) < 0)
+		return cr_error_sys(err, errno, "dup2");
+	return 0;
+}
+
+/* The socket and what is to be kept, nothing else: not the notary, not the log. */
+static int fds_close(int *fd, int keep, struct cr_error *err)
+{
+	unsigned first = keep >= 0 ? IMGPROC_KEPT + 1 : SOCKET_FD + 1;
+	int kept = keep >= 0 ? fcntl(keep, F_DUPFD_CLOEXEC, IMGPROC_KEPT + 1) : -1;
+	int socket = fcntl(*fd, F_DUPFD_CLOEXEC, IMGPROC_KEPT + 1);
+
+	/* neither is in the other's place */
+	if (socket < 0 || (keep >= 0 && kept < 0))
+		return cr_error_sys(err, errno, "fcntl");
+	if (fd_move(socket, SOCKET_FD, err) < 0 || (kept >= 0 && fd_move(kept, IMGPROC_KEPT, err) < 0))
+		return -1;
+	if (syscall(SYS_close_range, first, ~0U, 0) < 0)
 		return cr_error_sys(err, errno, "close_range");
 	*fd = SOCKET_FD;
 	return 0;
 }
 
 /* Should memory run out, this process goes and the job stays. Its entry in /proc is root's while it cannot be
- * traced; for the moment in which it can there is nothing in it yet that its user does not have. */
+ * traced. For the moment in which it could, it has capabilities, which those who might have not. */
 static int oom_first(struct cr_error *err)
 {
 	if (prctl(PR_SET_DUMPABLE, 1) < 0)
@@ -49,13 +65,13 @@ static int oom_first(struct cr_error *err)
 	return cr_memory_oom_first(err);
 }
 
-static _Noreturn void child_run(int fd, void (*run)(int fd, void *arg), void *arg)
+static _Noreturn void child_run(int fd, int keep, void (*run)(int fd, void *arg), void *arg)
 {
 	struct cr_error err;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (cr_caps_drop(&err) < 0 || fds_close(&fd, &err) < 0 || oom_first(&err) < 0 ||
-	    cr_caps_shield(&err) < 0) {
+	if (oom_first(&err) < 0 || cr_caps_shield(&err) < 0 || cr_caps_drop(&err) < 0 ||
+	    fds_close(&fd, keep, &err) < 0) {
 		imgproc_fail(fd, &err);
 		_exit(1);
 	}
@@ -63,7 +79,7 @@ static _Noreturn void child_run(int fd, void (*run)(int fd, void *arg), void *ar
 	_exit(0);
 }
 
-int imgproc_start(struct imgproc *p, void (*run)(int fd, void *arg), void *arg, struct cr_error *err)
+int imgproc_start(struct imgproc *p, int keep, void (*run)(int fd, void *arg), void *arg, struct cr_error *err)
 {
 	int fds[2];
 	pid_t pid;
@@ -74,7 +90,7 @@ int imgproc_start(struct imgproc *p, void (*run)(int fd, void *arg), void *arg, 
 	pid = fork();
 	if (pid == 0) {
 		close(fds[0]);
-		child_run(fds[1], run, arg);
+		child_run(fds[1], keep, run, arg);
 	}
 	close(fds[1]);
 	if (pid < 0) {

@@ -51,8 +51,11 @@ struct imgproc_message {
 	char text[768];
 };
 
-/* Fork; the child calls run(fd, arg) and ends. */
-int imgproc_start(struct imgproc *p, void (*run)(int fd, void *arg), void *arg, struct cr_error *err);
+#define IMGPROC_KEPT 4
+
+/* Fork; the child calls run(fd, arg) and ends. keep: a descriptor that is IMGPROC_KEPT there, or -1; all others
+ * but fd are closed. */
+int imgproc_start(struct imgproc *p, int keep, void (*run)(int fd, void *arg), void *arg, struct cr_error *err);
 
 /* Send a message, with a descriptor (-1: none) that stays the caller's. */
 int imgproc_send(int fd, const struct imgproc_message *m, int pass, struct cr_error *err);

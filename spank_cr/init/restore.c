@@ -162,16 +162,13 @@ static int criu_run(struct restore *r, const struct outputs_restored *restored, 
 		       err) < 0 ||
 	    fifos_tell(r->job->home, json_object_get(r->identity, "fifos"), err) < 0 ||
 	    placed_tell(r->job->home, json_object_get(r->identity, "processes"), err) < 0 ||
-	    hook_open(&hook, r->job->home, err) < 0)
+	    hook_open(&hook, r->job->hook, err) < 0)
 		return -1;
 	pid = r->criu = criu_restore_start(r->job, &hook, source_images(&r->source), restored->inherit,
 					   restored->n, &pidfd, err);
-	if (pid < 0 || source_criu(&r->source, pid, err) < 0 || hook_serve(&hook, pidfd, on_action, r, err) < 0) {
-		hook_close(&hook);
+	if (pid < 0 || source_criu(&r->source, pid, err) < 0 || hook_serve(&hook, pidfd, on_action, r, err) < 0)
 		return -1;
-	}
 	status = spawn_wait(pid, err);
-	hook_close(&hook);
 	ended_forget(r->job->home);
 	fifos_forget(r->job->home);
 	placed_settle(r->job);

@@ -353,7 +353,7 @@ static int keeper_start(struct rollback *r, struct keeper *k, struct cr_error *e
 {
 	struct imgproc_message m;
 
-	if (imgproc_start(&r->proc, keeper_main, k, err) < 0)
+	if (imgproc_start(&r->proc, -1, keeper_main, k, err) < 0)
 		return -1;
 	r->proc.what = PROCESS;
 	if (imgproc_expect(&r->proc, IMGPROC_READY, &m, err) < 0)

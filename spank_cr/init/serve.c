@@ -375,8 +375,8 @@ static int giver_run(struct giver *g, struct cr_error *err)
 	rc = pthread_create(&filler, NULL, filler_main, g);
 	if (rc != 0)
 		return cr_error_sys(err, rc, "starting a thread");
-	g->listening = cr_streamer_listen(g->job->home, CR_STREAMER_SERVE, err);
-	if (g->listening < 0 || imgproc_send(g->control, &ready, -1, err) < 0)
+	g->listening = IMGPROC_KEPT;
+	if (imgproc_send(g->control, &ready, -1, err) < 0)
 		return -1;
 	while (giver_once(g, err) == 0)
 		;
@@ -405,7 +405,7 @@ int serve_start(struct serve *s, const struct job *job, const struct cr_manifest
 	struct imgproc_message m;
 
 	*s = (struct serve){0};
-	if (imgproc_start(&s->proc, giver_main, &setup, err) < 0)
+	if (imgproc_start(&s->proc, job->serve, giver_main, &setup, err) < 0)
 		return -1;
 	s->proc.job = job;
 	if (imgproc_expect(&s->proc, IMGPROC_READY, &m, err) < 0)

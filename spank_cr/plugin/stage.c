@@ -19,6 +19,7 @@
 
 #include "cgroup.h"
 #include "cleanup.h"
+#include "listen.h"
 #include "ns.h"
 #include "restart.h"
 #include "wire.h"
@@ -175,12 +176,34 @@ static void limits_allow(void)
 	}
 }
 
+/* What criu and its hooks connect to, as crinit's arguments. */
+static int sockets_pass(const struct launch_job *job, struct launch_args *args, int fds[3], struct cr_error *err)
+{
+	static const struct {
+		const char *name, *format;
+		int type;
+	} sockets[3] = {{CR_LISTEN_HOOK, "--hook-fd=%d", SOCK_SEQPACKET},
+			{CR_LISTEN_CAPTURE, "--capture-fd=%d", SOCK_STREAM},
+			{CR_LISTEN_SERVE, "--serve-fd=%d", SOCK_STREAM}};
+
+	for (int i = 0; i < 3; i++) {
+		fds[i] = cr_listen(CR_RUN_SOCKETS, sockets[i].name, sockets[i].type, job->uid, job->gid, err);
+		if (fds[i] < 0)
+			return -1;
+		launch_args_add(args, sockets[i].format, fds[i]);
+	}
+	return 0;
+}
+
 static int crinit_exec(const struct launch_job *job, const struct cr_budget *budget, int wire, int ask, int go,
 		       pid_t root, uint32_t restore, struct cr_error *err)
 {
 	struct launch_args args;
+	int sockets[3];
 
 	launch_args_common(&args, restore ? "restore" : "run", job);
+	if (sockets_pass(job, &args, sockets, err) < 0)
+		return -1;
 	launch_args_add(&args, "--wire-fd=%d", wire);
 	launch_args_add(&args, "--notary-fd=%d", job->notary);
 	launch_args_add(&args, "--cgroup-fd=%d", job->cgroup);
@@ -195,6 +218,9 @@ static int crinit_exec(const struct launch_job *job, const struct cr_budget *bud
 	/* everything else that slurmstepd has open stays behind */
 	if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return cr_error_sys(err, errno, "close_range");
+	for (int i = 0; i < 3; i++)
+		if (descriptor_pass(sockets[i], err) < 0)
+			return -1;
 	if (descriptor_pass(wire, err) < 0 || descriptor_pass(job->notary, err) < 0 ||
 	    descriptor_pass(job->cgroup, err) < 0 || descriptor_pass(ask, err) < 0 || descriptor_pass(go, err) < 0)
 		return -1;
@@ -218,6 +244,7 @@ int stage_run(const struct launch_job *job, const struct cr_budget *budget, int 
 		.tmp = job->runtime.tmp,
 		.var_tmp = job->runtime.var_tmp,
 		.home = CR_RUN_HOME,
+		.sockets = CR_RUN_SOCKETS,
 		.uid = job->uid,
 		.gid = job->gid,
 	};

@@ -178,7 +178,7 @@ END_TEST
 /* Who may not write a file at all says something for criu. */
 START_TEST(log_without_a_file)
 {
-	const struct hook hook = {.path = "/none", .token = "none"};
+	const struct hook hook = {.fd = -1, .token = "none"};
 	struct job job = {.cgroup = -1, .log = -1, .wire = -1};
 	struct cr_error err = {0};
 	char text[512];

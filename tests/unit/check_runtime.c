@@ -75,6 +75,7 @@ START_TEST(made_and_removed)
 	assert_dir(CR_RUN_DIR, 0, 0755);
 	/* root mounts on it: no user may be able to replace it */
 	assert_dir(CR_RUN_HOME, 0, 0755);
+	assert_dir(CR_RUN_SOCKETS, 0, 0755);
 	assert_dir(scratch, 0, 0755);
 	/* again, with something missing and something in it */
 	unit_write("scratch/spank_cr.7/tmp/f", "precious");

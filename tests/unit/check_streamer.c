@@ -221,31 +221,5 @@ START_TEST(replies)
 }
 END_TEST
 
-START_TEST(listening)
-{
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	struct cr_error err = {0};
-	char deep[200];
-	int fd, again, peer = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	fd = cr_streamer_listen(unit_dir, CR_STREAMER_CAPTURE, &err);
-	ck_assert_msg(fd >= 0, "%s", err.text);
-	/* what an earlier one left is no obstacle */
-	again = cr_streamer_listen(unit_dir, CR_STREAMER_CAPTURE, &err);
-	ck_assert_msg(again >= 0, "%s", err.text);
-	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%.80s/%s", unit_dir, CR_STREAMER_CAPTURE);
-	ck_assert_int_eq(connect(peer, (struct sockaddr *)&at, sizeof(at)), 0);
-	ck_assert_int_ge(accept(again, NULL, NULL), 0);
-	/* a path that would be cut */
-	memset(deep, 'd', sizeof(deep) - 1);
-	deep[0] = '/';
-	deep[sizeof(deep) - 1] = '\0';
-	ck_assert_int_eq(cr_streamer_listen(deep, CR_STREAMER_SERVE, &err), -1);
-	unit_assert_error(&err, ENAMETOOLONG, "too long");
-	ck_assert_int_eq(cr_streamer_listen(unit_path("none"), CR_STREAMER_SERVE, &err), -1);
-	unit_assert_error(&err, ENOENT, "none");
-}
-END_TEST
-
 UNIT_MAIN("streamer", {names, false}, {malformed, false}, {conversation, false}, {bad_requests, false},
-	  {no_pipe, false}, {replies, false}, {listening, true})
+	  {no_pipe, false}, {replies, false})
