@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -251,6 +253,26 @@ int cr_caps_drop(struct cr_error *err)
 	if (permitted)
 		return cr_error_set(err, EPERM, "capabilities left after dropping them: %" PRIx64, permitted);
 	return 0;
+}
+
+/* There is no other way to learn whether it worked than to try to set an id that is none. */
+static bool fs_ids_set(uid_t uid, gid_t gid)
+{
+	setfsgid(gid);
+	setfsuid(uid);
+	return setfsgid((gid_t)-1) == (int)gid && setfsuid((uid_t)-1) == (int)uid;
+}
+
+int cr_caps_mkdir(const char *path, mode_t mode, struct cr_error *err)
+{
+	bool root = fs_ids_set(0, 0);
+	int rc = root ? mkdir(path, mode) : -1, errnum = root ? errno : EPERM;
+	struct cr_error raise;
+
+	/* from root's id to another one it takes rights away */
+	if (!fs_ids_set(geteuid(), getegid()) || cr_caps_raise(&raise) < 0)
+		return cr_error_set(err, EPERM, "making %s: the ids of before cannot be had again", path);
+	return rc < 0 && errnum != EEXIST ? cr_error_sys(err, errnum, "making %s", path) : 0;
 }
 
 int cr_caps_bare_root(struct cr_error *err)

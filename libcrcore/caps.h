@@ -53,6 +53,11 @@ int cr_caps_set_ambient(const struct cr_budget *budget, struct cr_error *err);
  * that the user has bent to /proc/1/mem would open. */
 int cr_caps_drop_ptrace(struct cr_error *err);
 
+/* mkdir(2) as root, so that the directory, and what the kernel puts into one of cgroupfs, is root's from its first
+ * moment on. What is there already is no error, and stays as it is. Needs CAP_SETUID and CAP_SETGID; everything
+ * permitted is effective afterwards. */
+int cr_caps_mkdir(const char *path, mode_t mode, struct cr_error *err);
+
 /* Leave the supplementary groups in list ("2001,2002"; "": none). Needs CAP_SETGID when there is one to leave. */
 int cr_caps_leave_groups(const char *list, struct cr_error *err);
 

@@ -5,12 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "caps.h"
 #include "cleanup.h"
 
 #define CGROUP_DEPTH 6 /* step directory to the deepest task directory, with room */
@@ -122,13 +124,17 @@ int cr_cgroup_of(pid_t pid, char *buf, struct cr_error *err)
 int cr_cgroup_open_child(struct cr_error *err)
 {
 	char dir[PATH_MAX], path[PATH_MAX + 32];
+	struct stat st;
 	int fd;
 
 	if (cr_cgroup_of(getpid(), dir, err) < 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/" CR_CGROUP_CHILD, dir);
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
-		return cr_error_sys(err, errno, "making cgroup %s", path);
+	if (cr_caps_mkdir(path, 0755, err) < 0)
+		return cr_error_prefix(err, "the job's cgroup");
+	/* its owner could move any process of his in there, freeze it and make more below it */
+	if (lstat(path, &st) < 0 || st.st_uid != 0)
+		return cr_error_set(err, EPERM, "cgroup %s is not root's", path);
 	snprintf(path, sizeof(path), "%s/" CR_CGROUP_CHILD "/cgroup.procs", dir);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -151,11 +157,62 @@ void cr_cgroup_step_dir(char *dir)
 		*end = '\0';
 }
 
+/* Write a word into a file of a cgroup, where there is one of that name. */
+static void file_write(const char *dir, const char *name, const char *word)
+{
+	char path[PATH_MAX];
+	cleanup_close int fd = -1;
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+		return;
+	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && write(fd, word, strlen(word)) < 0)
+		return; /* its being empty tells */
+}
+
+/* End whatever is in a cgroup, and let it: what is frozen does not die. Version 2 does so by itself. */
+static void processes_kill(const char *dir)
+{
+	char path[PATH_MAX];
+	cleanup_fclose FILE *f = NULL;
+	int pid;
+
+	file_write(dir, "freezer.state", "THAWED");
+	file_write(dir, "cgroup.freeze", "0");
+	file_write(dir, "cgroup.kill", "1");
+	if (snprintf(path, sizeof(path), "%s/cgroup.procs", dir) >= (int)sizeof(path))
+		return;
+	f = fopen(path, "re");
+	while (f && fscanf(f, "%d", &pid) == 1)
+		if (pid > 1)
+			(void)kill(pid, SIGKILL);
+}
+
+/* Everything below dir, and dir; as far as it goes. */
+static int tree_remove(const char *dir, int depth)
+{
+	cleanup_closedir DIR *d = NULL;
+	struct dirent *e;
+
+	if (rmdir(dir) == 0 || errno == ENOENT)
+		return 0;
+	processes_kill(dir);
+	d = depth > 0 ? opendir(dir) : NULL;
+	while (d && (e = readdir(d))) {
+		char path[PATH_MAX];
+
+		if (e->d_type == DT_DIR && e->d_name[0] != '.' &&
+		    snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) < (int)sizeof(path))
+			(void)tree_remove(path, depth - 1);
+	}
+	return rmdir(dir);
+}
+
 static int child_remove(const char *path, int *wait_ms)
 {
 	const struct timespec tick = {.tv_nsec = 10 * 1000 * 1000};
 
-	while (rmdir(path) < 0) {
+	while (tree_remove(path, CGROUP_DEPTH) < 0) {
 		if (errno == ENOENT)
 			return 0;
 		if (errno != EBUSY || *wait_ms <= 0)

@@ -31,9 +31,9 @@ int cr_cgroup_find(const char *tree, const char *pid, const char *controller, ch
  * neither is mounted, ENOTSUP when the process is in the root cgroup (proctrack is not proctrack/cgroup). */
 int cr_cgroup_of(pid_t pid, char *buf, struct cr_error *err);
 
-/* Make the child of the caller's cgroup and open its cgroup.procs for writing (close-on-exec). The kernel checks
- * the opener's rights at each write, so a descriptor opened with them serves a process without. Returns the
- * descriptor or -1. */
+/* Make the child of the caller's cgroup, which is root's, and open its cgroup.procs for writing (close-on-exec).
+ * The kernel checks the opener's rights at each write, so a descriptor opened with them serves a process without.
+ * Returns the descriptor or -1. */
 int cr_cgroup_open_child(struct cr_error *err);
 
 /* Move the calling process through a descriptor of cr_cgroup_open_child. */
@@ -42,8 +42,8 @@ int cr_cgroup_enter(int fd, struct cr_error *err);
 /* The part of dir up to and including its "step_…" component, in place; without one dir is left alone. */
 void cr_cgroup_step_dir(char *dir);
 
-/* Remove every empty child of ours at or below dir, waiting up to wait_ms for processes to leave. Returns how
- * many are left, or -1. */
+/* Remove every child of ours at or below dir, with what is below it. Processes that are in one are thawed and
+ * killed, and have wait_ms to go. Returns how many are left, or -1. */
 int cr_cgroup_remove_children(const char *dir, int wait_ms, struct cr_error *err);
 
 #endif

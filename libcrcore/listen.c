@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 4
+#define BACKLOG 8
 
 int cr_listen(const char *dir, const char *name, int type, uid_t uid, gid_t gid, struct cr_error *err)
 {

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "caps.h"
 #include "cleanup.h"
 #include "fs.h"
 
@@ -28,13 +29,16 @@ void cr_runtime_paths(struct cr_runtime *rt, const char *scratch, uint32_t job)
 	snprintf(rt->var_tmp, sizeof(rt->var_tmp), "%.4000s/" SCRATCH_PREFIX "%u/var_tmp", scratch, job);
 }
 
-/* A directory of the user's below one that only root can write. */
+/* A directory of the user's, or of root's, below one that only root can write. */
 static int dir_make(const char *path, uid_t uid, gid_t gid, mode_t mode, struct cr_error *err)
 {
 	cleanup_close int fd = -1;
 	struct stat st;
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	/* what is to be root's is not the user's for a moment, whose id T has */
+	if (uid == 0 && cr_caps_mkdir(path, mode, err) < 0)
+		return -1;
+	if (uid != 0 && mkdir(path, 0700) < 0 && errno != EEXIST)
 		return cr_error_sys(err, errno, "making %s", path);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -80,7 +84,8 @@ int cr_runtime_create(const struct cr_runtime *rt, uid_t uid, gid_t gid, struct 
 	if (parent_make(CR_RUN_DIR, err) < 0 || parent_make(CR_RUN_HOME, err) < 0 ||
 	    parent_make(CR_RUN_SOCKETS, err) < 0 || parent_make(top, err) < 0)
 		return -1;
-	if (dir_make(rt->dir, uid, gid, 0700, err) < 0 || dir_make(rt->scratch, uid, gid, 0700, err) < 0 ||
+	/* its place on the node is not the user's to fill; who cannot read it cannot lock it either */
+	if (dir_make(rt->dir, 0, 0, 0711, err) < 0 || dir_make(rt->scratch, uid, gid, 0700, err) < 0 ||
 	    dir_make(rt->tmp, uid, gid, 01777, err) < 0 || dir_make(rt->var_tmp, uid, gid, 01777, err) < 0)
 		return -1;
 	return 0;

@@ -4,12 +4,12 @@
 #include "control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -18,24 +18,14 @@
 
 int control_open(struct control *c, const struct job *job, struct cr_error *err)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int n = snprintf(at.sun_path, sizeof(at.sun_path), "%s/%s.sock", job->run_dir, job->part);
+	int flags = fcntl(job->control, F_GETFL);
 
 	c->fd = -1;
 	for (int i = 0; i < CONTROL_CLIENTS; i++)
 		c->clients[i].fd = -1;
-	if (n >= (int)sizeof(at.sun_path))
-		return cr_error_set(err, ENAMETOOLONG, "%s/%s.sock is too long for a socket", job->run_dir,
-				    job->part);
-	unlink(at.sun_path);
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (c->fd < 0 || bind(c->fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(c->fd, 8) < 0) {
-		cr_error_sys(err, errno, "listening at %s", at.sun_path);
-		if (c->fd >= 0)
-			close(c->fd);
-		c->fd = -1;
-		return -1;
-	}
+	if (flags < 0 || fcntl(job->control, F_SETFL, flags | O_NONBLOCK) < 0)
+		return cr_error_sys(err, errno, "listening at %s/%s.sock", job->run_dir, job->part);
+	c->fd = job->control;
 	return 0;
 }
 

@@ -46,6 +46,7 @@ struct control {
 	unsigned turns, turns_due, turns_taken;
 };
 
+/* At the listening socket that T has made. */
 int control_open(struct control *c, const struct job *job, struct cr_error *err);
 
 /* Descriptors to poll: at most CONTROL_CLIENTS + 1. Returns how many. */

@@ -73,6 +73,7 @@ static const struct key {
 	{"hook-fd", INT, offsetof(struct job, hook)},
 	{"capture-fd", INT, offsetof(struct job, capture)},
 	{"serve-fd", INT, offsetof(struct job, serve)},
+	{"control-fd", INT, offsetof(struct job, control)},
 	{"root-pid", INT, offsetof(struct job, root)},
 	{"generation", U32, offsetof(struct job, generation)},
 	{"restart-soon", I64, offsetof(struct job, restart_soon)},
@@ -138,7 +139,7 @@ int job_parse(struct job *job, int argc, char *const argv[], struct cr_error *er
 	job->lacks = job->lacks_net = job->setback = job->why = "";
 	job->restart_tries = 1;
 	job->wire = job->notary = job->cgroup = job->ask = job->go = job->log = -1;
-	job->hook = job->capture = job->serve = -1;
+	job->hook = job->capture = job->serve = job->control = -1;
 	for (int i = 0; i < argc; i++) {
 		const char *arg = argv[i], *equals = strchr(arg, '=');
 		const struct key *key = NULL;

@@ -57,7 +57,7 @@ struct job {
 	int log_level;
 	int private_net;		   /* 1: the job has a network namespace of its own */
 	int wire, notary, cgroup, ask, go; /* descriptors, -1 when absent */
-	int hook, capture, serve;	   /* the sockets of listen.h, likewise */
+	int hook, capture, serve, control; /* the sockets of listen.h, likewise */
 	pid_t root;			   /* in the pid namespace */
 	uint32_t generation;		   /* to restore; 0: none */
 	uint32_t from;			   /* --restart-from: the job, 0: none; */

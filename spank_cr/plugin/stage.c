@@ -176,18 +176,22 @@ static void limits_allow(void)
 	}
 }
 
-/* What criu and its hooks connect to, as crinit's arguments. */
-static int sockets_pass(const struct launch_job *job, struct launch_args *args, int fds[3], struct cr_error *err)
-{
-	static const struct {
-		const char *name, *format;
-		int type;
-	} sockets[3] = {{CR_LISTEN_HOOK, "--hook-fd=%d", SOCK_SEQPACKET},
-			{CR_LISTEN_CAPTURE, "--capture-fd=%d", SOCK_STREAM},
-			{CR_LISTEN_SERVE, "--serve-fd=%d", SOCK_STREAM}};
+#define SOCKETS 4
 
-	for (int i = 0; i < 3; i++) {
-		fds[i] = cr_listen(CR_RUN_SOCKETS, sockets[i].name, sockets[i].type, job->uid, job->gid, err);
+/* What criu, its hooks and scheckpoint connect to, as crinit's arguments. */
+static int sockets_pass(const struct launch_job *job, struct launch_args *args, int fds[SOCKETS],
+			struct cr_error *err)
+{
+	const struct {
+		const char *dir, *name, *format;
+		int type;
+	} sockets[SOCKETS] = {{CR_RUN_SOCKETS, CR_LISTEN_HOOK, "--hook-fd=%d", SOCK_SEQPACKET},
+			      {CR_RUN_SOCKETS, CR_LISTEN_CAPTURE, "--capture-fd=%d", SOCK_STREAM},
+			      {CR_RUN_SOCKETS, CR_LISTEN_SERVE, "--serve-fd=%d", SOCK_STREAM},
+			      {job->runtime.dir, LAUNCH_PART ".sock", "--control-fd=%d", SOCK_STREAM}};
+
+	for (int i = 0; i < SOCKETS; i++) {
+		fds[i] = cr_listen(sockets[i].dir, sockets[i].name, sockets[i].type, job->uid, job->gid, err);
 		if (fds[i] < 0)
 			return -1;
 		launch_args_add(args, sockets[i].format, fds[i]);
@@ -199,7 +203,7 @@ static int crinit_exec(const struct launch_job *job, const struct cr_budget *bud
 		       pid_t root, uint32_t restore, struct cr_error *err)
 {
 	struct launch_args args;
-	int sockets[3];
+	int sockets[SOCKETS];
 
 	launch_args_common(&args, restore ? "restore" : "run", job);
 	if (sockets_pass(job, &args, sockets, err) < 0)
@@ -218,7 +222,7 @@ static int crinit_exec(const struct launch_job *job, const struct cr_budget *bud
 	/* everything else that slurmstepd has open stays behind */
 	if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return cr_error_sys(err, errno, "close_range");
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < SOCKETS; i++)
 		if (descriptor_pass(sockets[i], err) < 0)
 			return -1;
 	if (descriptor_pass(wire, err) < 0 || descriptor_pass(job->notary, err) < 0 ||
