@@ -265,10 +265,12 @@ static bool fs_ids_set(uid_t uid, gid_t gid)
 
 int cr_caps_mkdir(const char *path, mode_t mode, struct cr_error *err)
 {
+	mode_t mask = umask(0); /* the submitter's */
 	bool root = fs_ids_set(0, 0);
 	int rc = root ? mkdir(path, mode) : -1, errnum = root ? errno : EPERM;
 	struct cr_error raise;
 
+	umask(mask);
 	/* from root's id to another one it takes rights away */
 	if (!fs_ids_set(geteuid(), getegid()) || cr_caps_raise(&raise) < 0)
 		return cr_error_set(err, EPERM, "making %s: the ids of before cannot be had again", path);

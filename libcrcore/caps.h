@@ -54,7 +54,8 @@ int cr_caps_set_ambient(const struct cr_budget *budget, struct cr_error *err);
 int cr_caps_drop_ptrace(struct cr_error *err);
 
 /* mkdir(2) as root, so that the directory, and what the kernel puts into one of cgroupfs, is root's from its first
- * moment on. What is there already is no error, and stays as it is. Needs CAP_SETUID and CAP_SETGID; everything
+ * moment on; with that mode whatever the umask. What is there already is no error, and stays as it is. Before
+ * cr_caps_shield, which a change of ids undoes. Needs CAP_SETUID and CAP_SETGID; everything
  * permitted is effective afterwards. */
 int cr_caps_mkdir(const char *path, mode_t mode, struct cr_error *err);
 

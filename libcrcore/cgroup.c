@@ -130,6 +130,9 @@ int cr_cgroup_open_child(struct cr_error *err)
 	if (cr_cgroup_of(getpid(), dir, err) < 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/" CR_CGROUP_CHILD, dir);
+	/* an empty one that an earlier version has left is the user's */
+	if (lstat(path, &st) == 0 && st.st_uid != 0)
+		(void)rmdir(path);
 	if (cr_caps_mkdir(path, 0755, err) < 0)
 		return cr_error_prefix(err, "the job's cgroup");
 	/* its owner could move any process of his in there, freeze it and make more below it */

@@ -4,6 +4,7 @@
 #include "listen.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define BACKLOG 8
+#define FLUSH	100
 
 int cr_listen(const char *dir, const char *name, int type, uid_t uid, gid_t gid, struct cr_error *err)
 {
@@ -28,4 +30,17 @@ int cr_listen(const char *dir, const char *name, int type, uid_t uid, gid_t gid,
 	if (fd >= 0)
 		close(fd);
 	return -1;
+}
+
+void cr_listen_flush(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	for (int i = 0; i < FLUSH && poll(&p, 1, 0) > 0; i++) {
+		int waiting = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+		if (waiting < 0)
+			return;
+		close(waiting);
+	}
 }

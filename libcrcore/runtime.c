@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,22 +55,20 @@ static int dir_make(const char *path, uid_t uid, gid_t gid, mode_t mode, struct 
  * may be able to rename what is in it. */
 static int parent_make(const char *path, struct cr_error *err)
 {
+	char above[PATH_MAX], *slash;
 	struct stat st;
 	bool made = lstat(path, &st) < 0 && errno == ENOENT;
 
-	if (made && (cr_fs_mkdirs(path, 0755, err) < 0 || lstat(path, &st) < 0))
+	snprintf(above, sizeof(above), "%s", path);
+	slash = strrchr(above, '/');
+	if (slash)
+		*slash = '\0';
+	if (made && slash && slash > above && cr_fs_mkdirs(above, 0755, err) < 0)
 		return -1;
-	/* another job's start may be between its mkdir and its chown */
-	for (int i = 0; !made && i < 20 && S_ISDIR(st.st_mode) && st.st_uid != 0; i++) {
-		(void)poll(NULL, 0, 10);
-		if (lstat(path, &st) < 0)
-			return cr_error_sys(err, errno, "%s", path);
-	}
+	if (made && (cr_caps_mkdir(path, 0755, err) < 0 || lstat(path, &st) < 0))
+		return -1;
 	if (!made && (!S_ISDIR(st.st_mode) || st.st_uid != 0 || ((st.st_mode & 022) && !(st.st_mode & S_ISVTX))))
 		return cr_error_set(err, EPERM, "%s must be a directory of root's that others cannot write", path);
-	/* made by T it is the user's; a umask of slurmd's must not shut the users out */
-	if (made && (chown(path, 0, 0) < 0 || chmod(path, 0755) < 0))
-		return cr_error_sys(err, errno, "giving %s to root", path);
 	return 0;
 }
 

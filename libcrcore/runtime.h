@@ -3,13 +3,14 @@
 
 /* runtime.h - what a job has on its node while it runs
  *
- *   CR_RUN_DIR/JOBID/          root makes it, the job's user owns it, mode 0700
- *     PART.sock                crinit listens here for scheckpoint
+ *   CR_RUN_DIR/JOBID/          root's, mode 0711: nobody else can list, fill or lock it
+ *     PART.sock                the job's user's: crinit listens here for scheckpoint
  *   CR_RUN_DIR/home/           root's: where each job's mount namespace has a private tmpfs, for criu and info
- *   SCRATCH/spank_cr.JOBID/    as CR_RUN_DIR/JOBID
+ *   CR_RUN_DIR/sockets/        root's: where it has another, which is root's, for the sockets of listen.h
+ *   SCRATCH/spank_cr.JOBID/    the job's user's, mode 0700
  *     tmp/ var_tmp/            what the job sees as /tmp and /var/tmp
  *
- * No user may be able to replace what root mounts something on: home is nobody's but root's.
+ * No user may be able to replace what root mounts something on: home and sockets are nobody's but root's.
  *
  * The prolog makes these and the epilog removes them; the launch makes what is missing. Whoever supervises the
  * job holds a lock on CR_RUN_DIR/JOBID, so that a starting slurmd can tell what a crash left from what runs.
@@ -48,8 +49,8 @@ struct cr_runtime {
 /* Fill in the paths; touches nothing. */
 void cr_runtime_paths(struct cr_runtime *rt, const char *scratch, uint32_t job);
 
-/* Make all of it, as root or with CAP_CHOWN, CAP_FOWNER and CAP_DAC_OVERRIDE. What exists with another owner is
- * refused. */
+/* Make all of it, as root or with CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE, CAP_SETUID and CAP_SETGID. What exists
+ * with another owner is refused. */
 int cr_runtime_create(const struct cr_runtime *rt, uid_t uid, gid_t gid, struct cr_error *err);
 
 /* Empty tmp and var_tmp, for an attempt to restore after one that failed. */

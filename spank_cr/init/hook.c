@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "listen.h"
 
 int hook_open(struct hook *hook, int fd, struct cr_error *err)
 {
@@ -21,6 +22,8 @@ int hook_open(struct hook *hook, int fd, struct cr_error *err)
 	/* all of the token is compared, and the caller's struct may be fresh from a used stack */
 	memset(hook, 0, sizeof(*hook));
 	hook->fd = fd;
+	hook->peer = hook->listening = -1;
+	cr_listen_flush(fd);
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return cr_error_sys(err, errno, "getrandom");
 	for (size_t i = 0; i < sizeof(random); i++)
@@ -53,10 +56,13 @@ static void call_serve(struct hook *hook, int (*on_action)(const char *action, p
 int hook_serve(struct hook *hook, int pidfd, int (*on_action)(const char *action, pid_t caller, void *arg),
 	       void *arg, struct cr_error *err)
 {
-	struct pollfd fds[] = {{.fd = hook->fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = hook->fd, .events = POLLIN},
+			       {.fd = pidfd, .events = POLLIN},
+			       {.fd = hook->peer},
+			       {.fd = -1, .events = POLLIN}};
 
 	for (;;) {
-		if (poll(fds, 2, -1) < 0) {
+		if (poll(fds, 4, -1) < 0) {
 			if (errno == EINTR)
 				continue;
 			return cr_error_sys(err, errno, "poll");
@@ -64,6 +70,13 @@ int hook_serve(struct hook *hook, int pidfd, int (*on_action)(const char *action
 		/* first: whoever keeps calling must not keep us once criu has ended */
 		if (fds[1].revents)
 			return 0;
+		/* nobody would ever accept criu's connection, and criu waits for that without an end */
+		if (fds[2].revents) {
+			fds[2].fd = -1;
+			fds[3].fd = hook->listening;
+		}
+		if (fds[3].revents)
+			cr_listen_flush(hook->listening);
 		if (fds[0].revents)
 			call_serve(hook, on_action, arg);
 	}

@@ -20,6 +20,9 @@ struct hook_call {
 
 struct hook {
 	int fd;
+	int peer;      /* the image process's socket, and */
+	int listening; /* where it accepts criu: once it has gone, criu is hung up on there; both -1: there is none
+			*/
 	char token[40];
 };
 

@@ -101,8 +101,8 @@ void imgproc_fail(int fd, const struct cr_error *err);
 /* Something for the job's log, which this process has not. Lost when the worker has not read many. */
 void imgproc_remark(int fd, const char *text);
 
-/* Take the connection of the process criu, and of nobody else, from a listening socket, which is closed then and
- * becomes -1. *fd is -1 when it was somebody else. */
+/* Take the connection of the process criu, and of nobody else, from a listening socket, which is closed here then
+ * and becomes -1; others have it still. *fd is -1 when it was somebody else. */
 int imgproc_accept(int *listening, pid_t criu, int *fd, struct cr_error *err);
 
 /* Room for one more of n elements in an array, and in the polls of as many descriptors and own ones. */

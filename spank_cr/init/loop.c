@@ -18,6 +18,7 @@
 
 #include "info.h"
 #include "inside.h"
+#include "listen.h"
 #include "loop_state.h"
 #include "ran.h"
 #include "restart.h"
@@ -38,18 +39,21 @@ static int loop_open(struct loop *l, struct cr_error *err)
 
 static void loop_once(struct loop *l)
 {
-	struct pollfd fds[6 + CONTROL_CLIENTS + 1] = {
+	struct pollfd fds[8 + CONTROL_CLIENTS + 1] = {
 		{.fd = l->signals, .events = POLLIN},
 		{.fd = l->job->wire, .events = POLLIN},
 		{.fd = l->worker.pid ? l->worker.fd : -1, .events = POLLIN},
 		{.fd = look_fd(l), .events = POLLIN},
 		{.fd = facts_fd(l), .events = POLLIN},
 		{.fd = term_fd(l), .events = POLLIN},
+		/* without a worker nobody answers: criu takes that for a hook that has failed, and lets go */
+		{.fd = l->worker.pid ? -1 : l->job->hook, .events = POLLIN},
+		{.fd = l->worker.pid ? -1 : l->job->capture, .events = POLLIN},
 	};
-	int n = control_poll(&l->control, fds + 6);
+	int n = control_poll(&l->control, fds + 8);
 
 	/* bounded: a child that ended in between two looks is seen at the next */
-	if (poll(fds, (nfds_t)(6 + n), clockwork_sleep_ms(&l->clock)) < 0 && errno != EINTR)
+	if (poll(fds, (nfds_t)(8 + n), clockwork_sleep_ms(&l->clock)) < 0 && errno != EINTR)
 		job_log(l->job, 0, "poll: %s", strerror(errno));
 	pause_look(l);
 	signals_read(l);
@@ -59,8 +63,11 @@ static void loop_once(struct loop *l)
 	ending_reap(l);
 	if (fds[1].revents)
 		signals_read_wire(l);
+	for (int i = 6; i < 8; i++)
+		if (fds[i].revents)
+			cr_listen_flush(fds[i].fd);
 	dispatch_watch(l);
-	control_serve(&l->control, fds + 6, n);
+	control_serve(&l->control, fds + 8, n);
 	term_serve(l);
 	grace_serve(l);
 	deadline_serve(l);

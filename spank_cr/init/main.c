@@ -45,6 +45,7 @@ int main(int argc, char *argv[])
 {
 	struct cr_error err;
 	struct job job;
+	bool sockets;
 
 	if (argc < 2) {
 		fprintf(stderr, "crinit: started by spank_cr.so only\n");
@@ -62,9 +63,10 @@ int main(int argc, char *argv[])
 		return setback_main(&job);
 	if (strcmp(argv[1], "ask") == 0 && job.ask >= 0)
 		return ask_main(&job);
-	if (strcmp(argv[1], "run") == 0 && job.wire >= 0 && job.root > 0 && job.go >= 0)
+	sockets = job.hook >= 0 && job.capture >= 0 && job.serve >= 0;
+	if (strcmp(argv[1], "run") == 0 && sockets && job.wire >= 0 && job.root > 0 && job.go >= 0)
 		return supervise(&job, loop_run);
-	if (strcmp(argv[1], "restore") == 0 && job.wire >= 0 && job.generation > 0)
+	if (strcmp(argv[1], "restore") == 0 && sockets && job.wire >= 0 && job.generation > 0)
 		return supervise(&job, loop_restore);
 	fprintf(stderr, "crinit: started by spank_cr.so only\n");
 	return 2;

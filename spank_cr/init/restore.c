@@ -12,8 +12,8 @@
  *   rollback     these directories
  *   outputs      these files go back to their size and content, stdout and stderr to their content
  *   criu restore
- *   (before anything runs) the fence once more; no task may hold a capability; pids go on where they were; limits,
- * priorities and processors as they were; programs that want to know have their signal
+ *   (before anything runs) the fence once more; nobody but ours may hold a capability (tasks.h); pids go on where
+ * they were; limits, priorities and processors as they were; programs that want to know have their signal
  */
 
 #include <errno.h>
@@ -41,6 +41,7 @@
 #include "info.h"
 #include "inputs.h"
 #include "inside.h"
+#include "listen.h"
 #include "loopback.h"
 #include "netlock.h"
 #include "notary.h"
@@ -164,6 +165,9 @@ static int criu_run(struct restore *r, const struct outputs_restored *restored, 
 	    placed_tell(r->job->home, json_object_get(r->identity, "processes"), err) < 0 ||
 	    hook_open(&hook, r->job->hook, err) < 0)
 		return -1;
+	hook.peer = source_peer(&r->source);
+	hook.listening = r->job->serve;
+	cr_listen_flush(hook.listening);
 	pid = r->criu = criu_restore_start(r->job, &hook, source_images(&r->source), restored->inherit,
 					   restored->n, &pidfd, err);
 	if (pid < 0 || source_criu(&r->source, pid, err) < 0 || hook_serve(&hook, pidfd, on_action, r, err) < 0)

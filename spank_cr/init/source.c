@@ -48,6 +48,11 @@ int source_criu(struct source *s, pid_t pid, struct cr_error *err)
 	return s->files ? 0 : serve_criu(&s->serve, pid, err);
 }
 
+int source_peer(const struct source *s)
+{
+	return s->files ? -1 : s->serve.proc.fd;
+}
+
 int source_served(struct source *s, struct cr_error *err)
 {
 	return s->files ? 0 : serve_served(&s->serve, err);

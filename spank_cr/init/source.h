@@ -38,6 +38,9 @@ int source_streamed(struct source *source, struct cr_error *err);
 const char *source_images(const struct source *source);
 int source_criu(struct source *source, pid_t pid, struct cr_error *err);
 
+/* The socket of the process that it comes from, which hangs up when that ends; -1: there is none. */
+int source_peer(const struct source *source);
+
 /* Has criu read its images from this source, and not from somebody who has put himself in its place? */
 int source_served(struct source *source, struct cr_error *err);
 

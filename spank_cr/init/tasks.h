@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  * Copyright (C) 2026 the spank_cr authors */
 
-/* tasks.h - before a restored process runs: what may the processes of the job's pid namespace?
+/* tasks.h - before a restored process runs: what may the processes below pid 1?
  *
  * criu holds capabilities, and gives to the processes that it makes what the images say. Whoever got it to read
  * images of his own could ask for a process that has them, anywhere in the tree or beside it.

@@ -29,7 +29,7 @@ enum report_type {
 	REPORT_COST,	   /* before it: what that generation took, value its freeze, extra all of it in ms */
 	REPORT_DOING,	   /* text says what it is about to do, value is 1 while the tree stands still */
 	REPORT_FENCED,	   /* Slurm has started the job again elsewhere: text says where */
-	REPORT_FORGED,	   /* a restored task has capabilities, or cannot go on: end everything at once */
+	REPORT_FORGED,	   /* somebody has capabilities, or is not in the tree: end everything at once */
 };
 
 struct report {

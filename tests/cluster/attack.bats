@@ -37,10 +37,10 @@ child_cgroup() {
 	[ "$(on n1 root stat -c %U "$dir" "$dir/cgroup.procs" | uniq)" = root ]
 	run as_alice 'sleep 60 & echo $! >"$1/cgroup.procs" && echo gained; kill $!' "$dir"
 	not grep gained <<<"$output"
-	for file in freezer.state cgroup.freeze cgroup.kill tasks; do
-		run as_alice '[ ! -e "$1" ] || { echo 1 >"$1" && echo gained; }' "$dir/$file"
-		not grep gained <<<"$output"
-	done
+	run as_alice 'for file in freezer.state cgroup.freeze cgroup.kill; do
+		[ -e "$1/$file" ] && exec 9>"$1/$file" && echo gained
+	done; exec 9>"$1/cgroup.procs" && echo gained' "$dir"
+	not grep gained <<<"$output"
 	run as_alice 'mkdir "$1/sub" && echo gained' "$dir"
 	not grep gained <<<"$output"
 }
@@ -54,7 +54,7 @@ child_cgroup() {
 	run as_alice 'rm -f "$1"; mv "$1" "$1.old"; [ -S "$1" ] || echo gained' "/run/spank_cr/$JOB/batch.0.sock"
 	not grep gained <<<"$output"
 	# who cannot read the directory cannot hold its lock, by which slurmd sees that the job lives
-	run as_alice 'flock -n "$1" echo gained' "/run/spank_cr/$JOB"
+	run as_alice 'exec 9<"$1" && echo gained' "/run/spank_cr/$JOB"
 	not grep gained <<<"$output"
 }
 

@@ -352,6 +352,37 @@ static void set_ambient_gives(uint64_t bounding, int ptrace_scope)
 	assert_no_way_back();
 }
 
+/* As T does it, whose id is the user's. */
+START_TEST(mkdir_as_root)
+{
+	struct cr_error err = {0};
+	struct status before, after;
+	struct stat st;
+
+	if (!root_or_skip("mkdir_as_root"))
+		return;
+	become_user_keeping();
+	unit_assert_ok(cr_caps_raise(&err), &err);
+	before = status_self();
+	umask(077);
+	for (int i = 0; i < 2; i++)
+		unit_assert_ok(cr_caps_mkdir(unit_path("roots"), 0755, &err), &err);
+	ck_assert_int_eq(lstat(unit_path("roots"), &st), 0);
+	ck_assert_uint_eq(st.st_uid, 0);
+	ck_assert_uint_eq(st.st_gid, 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0755);
+	ck_assert_int_eq(cr_caps_mkdir(unit_path("none/below"), 0755, &err), -1);
+	unit_assert_error(&err, ENOENT, "none/below");
+	/* and all is as it was */
+	after = status_self();
+	ck_assert_mem_eq(&before, &after, sizeof(before));
+	ck_assert_uint_eq(umask(022), 077);
+	ck_assert_int_eq(mkdir(unit_path("users"), 0755), 0);
+	ck_assert_int_eq(lstat(unit_path("users"), &st), 0);
+	ck_assert_uint_eq(st.st_uid, UNIT_NOBODY);
+}
+END_TEST
+
 START_TEST(set_ambient_smallest)
 {
 	if (root_or_skip("set_ambient_smallest"))
@@ -630,7 +661,8 @@ END_TEST
 UNIT_MAIN("caps", {budget_full_bounding, false}, {budget_partial_bounding, false}, {budget_yama, false},
 	  {budget_private_net, false}, {budget_refused, false}, {describe_is_bounded, false},
 	  {bounding_is_the_kernels, false}, {ptrace_scope_is_the_kernels, false}, {keep_survives_setuid, false},
-	  {set_ambient_smallest, false}, {set_ambient_largest, false}, {set_ambient_without_rights, true},
-	  {drop_is_for_good, false}, {drop_ptrace, false}, {drop_as_root, false}, {bare_root, false},
-	  {bare_root_without_rights, true}, {shield_from_same_uid, true}, {shield_dies_with_parent, false},
-	  {task_has_none, true}, {task_has_any, true}, {task_has_unclear, true})
+	  {mkdir_as_root, true}, {set_ambient_smallest, false}, {set_ambient_largest, false},
+	  {set_ambient_without_rights, true}, {drop_is_for_good, false}, {drop_ptrace, false},
+	  {drop_as_root, false}, {bare_root, false}, {bare_root_without_rights, true},
+	  {shield_from_same_uid, true}, {shield_dies_with_parent, false}, {task_has_none, true},
+	  {task_has_any, true}, {task_has_unclear, true})

@@ -270,6 +270,36 @@ START_TEST(ends_without_a_call)
 }
 END_TEST
 
+static int play_unserved(const struct hook *hook)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char byte;
+
+	(void)hook;
+	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", unit_path(CR_LISTEN_SERVE));
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 || send(fd, "x", 1, MSG_NOSIGNAL) != 1)
+		return 1;
+	return recv(fd, &byte, 1, 0) <= 0 ? 7 : 2;
+}
+
+/* The image process is gone before it has accepted criu. */
+START_TEST(nobody_to_serve)
+{
+	struct cr_error err = {0};
+	struct hook hook = {0};
+	int fds[2];
+
+	hook_setup(&hook);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	close(fds[1]);
+	hook.peer = fds[0];
+	hook.listening = cr_listen(unit_dir, CR_LISTEN_SERVE, SOCK_STREAM, getuid(), getgid(), &err);
+	ck_assert_int_ge(hook.listening, 0);
+	ck_assert_int_eq(serve(&hook, play_unserved, NULL), 7);
+}
+END_TEST
+
 UNIT_MAIN("hook", {tokens, true}, {calls_are_served, true}, {calls_are_served_on_a_used_stack, true},
 	  {wrong_tokens, true}, {odd_sizes, true}, {action_without_an_end, true}, {silent_callers, true},
-	  {ends_without_a_call, true})
+	  {ends_without_a_call, true}, {nobody_to_serve, true})

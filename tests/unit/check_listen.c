@@ -30,6 +30,28 @@ START_TEST(listening)
 }
 END_TEST
 
+START_TEST(flushing)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct cr_error err = {0};
+	int fd = cr_listen(unit_dir, CR_LISTEN_HOOK, SOCK_SEQPACKET, getuid(), getgid(), &err), peers[3];
+	char byte;
+
+	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%.80s/%s", unit_dir, CR_LISTEN_HOOK);
+	cr_listen_flush(fd);
+	for (int i = 0; i < 3; i++) {
+		peers[i] = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+		ck_assert_int_eq(connect(peers[i], (struct sockaddr *)&at, sizeof(at)), 0);
+		ck_assert_int_eq(send(peers[i], "x", 1, MSG_NOSIGNAL), 1);
+	}
+	cr_listen_flush(fd);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_le(recv(peers[i], &byte, 1, 0), 0);
+	/* nothing waits at none */
+	cr_listen_flush(-1);
+}
+END_TEST
+
 START_TEST(whose_it_is)
 {
 	struct cr_error err = {0};
@@ -60,4 +82,4 @@ START_TEST(where_it_cannot)
 }
 END_TEST
 
-UNIT_MAIN("listen", {listening, true}, {whose_it_is, true}, {where_it_cannot, true})
+UNIT_MAIN("listen", {listening, true}, {flushing, true}, {whose_it_is, true}, {where_it_cannot, true})
