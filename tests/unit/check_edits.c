@@ -321,6 +321,12 @@ static int bound(const char *address, const char *link, const char *device, Criu
 	return edit_sockets(&file.base, &at, &err);
 }
 
+static void bound_free(Criu__InetSkEntry *isk)
+{
+	free(isk->ifname);
+	free(isk->opts->so_bound_dev);
+}
+
 START_TEST(interfaces)
 {
 	int six = socket(AF_INET6, SOCK_DGRAM, 0);
@@ -331,22 +337,27 @@ START_TEST(interfaces)
 	close(six);
 	ck_assert_int_eq(bound("::", NULL, "lo", &isk), CR_CRIUEDIT_KEEP);
 	ck_assert_str_eq(isk.opts->so_bound_dev, "lo");
+	bound_free(&isk);
 	ck_assert_int_eq(bound("::", NULL, "none0", &isk), CR_CRIUEDIT_CHANGED);
 	ck_assert_ptr_null(isk.opts->so_bound_dev);
+	bound_free(&isk);
 	/* a group of the link: by its interface, which criu does not note, and once */
 	ck_assert_int_eq(bound("ff02::fb", NULL, "lo", &isk), CR_CRIUEDIT_CHANGED);
 	ck_assert_str_eq(isk.ifname, "lo");
 	ck_assert_ptr_null(isk.opts->so_bound_dev);
 	ck_assert_uint_ne(isk.src_addr[0], 0);
+	bound_free(&isk);
 	/* an address that this node has not, on an interface that it has, and on one that it has not */
 	ck_assert_int_eq(bound("fe80::4711", "lo", "lo", &isk), CR_CRIUEDIT_CHANGED);
 	ck_assert_ptr_null(isk.ifname);
 	ck_assert_str_eq(isk.opts->so_bound_dev, "lo");
 	ck_assert_uint_eq(isk.src_addr[0], 0);
+	bound_free(&isk);
 	ck_assert_int_eq(bound("fe80::4711", "none0", "none0", &isk), CR_CRIUEDIT_CHANGED);
 	ck_assert_ptr_null(isk.ifname);
 	ck_assert_ptr_null(isk.opts->so_bound_dev);
 	ck_assert_uint_eq(isk.src_addr[0], 0);
+	bound_free(&isk);
 }
 END_TEST
 
