@@ -104,7 +104,7 @@ static void command_init(struct command *c, const struct job *job, const struct 
 	add(c, CR_HOOK);
 	snprintf(c->env[0], sizeof(c->env[0]), "HOME=%s", job->home);
 	snprintf(c->env[1], sizeof(c->env[1]), "XDG_RUNTIME_DIR=%s", job->home);
-	snprintf(c->env[2], sizeof(c->env[2]), HOOK_ENV_SOCKET "=" CR_RUN_SOCKETS "/" CR_LISTEN_HOOK);
+	snprintf(c->env[2], sizeof(c->env[2]), HOOK_ENV_SOCKET "=%s/%s", CR_RUN_SOCKETS, CR_LISTEN_HOOK);
 	snprintf(c->env[3], sizeof(c->env[3]), HOOK_ENV_TOKEN "=%s", hook->token);
 	snprintf(c->env[4], sizeof(c->env[4]), SHIM_ENV_DIR "=%s", job->home);
 	snprintf(c->env[5], sizeof(c->env[5]), SHIM_ENV_PRELOAD "=%s", CR_SHIM);

@@ -32,9 +32,10 @@ static int bare_check(pid_t pid, struct cr_error *err)
 		has = cr_caps_task_has("/proc", pid, err);
 	}
 	if (has > 0)
-		return cr_error_set(err, EPERM,
-				    "process %d holds capabilities after the restore: the images were tampered with",
-				    (int)pid);
+		return cr_error_set(
+			err, EPERM,
+			"process %d holds capabilities after the restore: the images were tampered with",
+			(int)pid);
 	return has < 0 && err->errnum != ESRCH ? -1 : 0;
 }
 
@@ -45,7 +46,8 @@ static int inside_check(pid_t pid, struct cr_error *err)
 			return 0;
 		poll(NULL, 0, TRY_MS);
 	}
-	return cr_error_set(err, EPERM, "restored process %d is not in the job's tree: the images were tampered with",
+	return cr_error_set(err, EPERM,
+			    "restored process %d is not in the job's tree: the images were tampered with",
 			    (int)pid);
 }
 

@@ -193,7 +193,7 @@ static int sockets_pass(const struct launch_job *job, struct launch_args *args, 
 	for (int i = 0; i < SOCKETS; i++) {
 		fds[i] = cr_listen(sockets[i].dir, sockets[i].name, sockets[i].type, job->uid, job->gid, err);
 		/* without the last one only scheckpoint does not reach the job, which crinit says */
-		if (fds[i] < 0 && i < SOCKETS - 1)
+		if (i < SOCKETS - 1 && fds[i] < 0)
 			return -1;
 		launch_args_add(args, sockets[i].format, fds[i]);
 	}
