@@ -343,6 +343,22 @@ DIR *preflight_opendir(const struct preflight *p, const char *fmt, ...)
 	return cr_fs_opendir_at(p->proc, path, 0);
 }
 
+const char *preflight_stat(const struct preflight *p, char line[CR_PREFLIGHT_STAT], const char *fmt, ...)
+{
+	cleanup_fclose FILE *f = NULL;
+	char path[128];
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	f = cr_fs_fopen_at(p->proc, path, 0);
+	n = f ? fread(line, 1, CR_PREFLIGHT_STAT - 1, f) : 0;
+	line[n] = '\0';
+	return strrchr(line, ')');
+}
+
 enum cr_preflight_kind preflight_device(const char *path)
 {
 	static const struct {

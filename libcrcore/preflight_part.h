@@ -15,6 +15,7 @@
 
 #define CR_PREFLIGHT_NAMESPACES 8
 #define CR_PREFLIGHT_PIPES_MAX	1024 /* a table of criu's is that long */
+#define CR_PREFLIGHT_STAT	512  /* bytes of a stat that are read */
 #define CR_PREFLIGHT_PATH_MAX	4094 /* of its buffer, PATH_MAX, a dot and a NUL are taken */
 
 /* A process of /proc. */
@@ -92,6 +93,10 @@ bool preflight_live(const struct preflight *p);
 /* A stream of PROC/PATH, a listing of such a directory; or NULL. */
 FILE *preflight_open(const struct preflight *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 DIR *preflight_opendir(const struct preflight *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* What follows the name in PROC/PATH, a stat of a process or thread, in line; or NULL. */
+const char *preflight_stat(const struct preflight *p, char line[CR_PREFLIGHT_STAT], const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* GPU, INFINIBAND or DEVICE, by the name of a device's file. */
 enum cr_preflight_kind preflight_device(const char *path);

@@ -408,14 +408,10 @@ static void loginuid_look(struct preflight *p, const struct preflight_process *s
  * the terminal when it has made the others already. */
 static void terminal_look(struct preflight *p, const struct preflight_process *s)
 {
-	cleanup_fclose FILE *f = preflight_open(p, "%d/stat", (int)s->pid);
+	char line[CR_PREFLIGHT_STAT];
+	const char *tail = preflight_stat(p, line, "%d/stat", (int)s->pid);
 	int session, terminal;
-	char line[512];
-	size_t n = f ? fread(line, 1, sizeof(line) - 1, f) : 0;
-	const char *tail;
 
-	line[n] = '\0';
-	tail = strrchr(line, ')');
 	if (tail && sscanf(tail, ") %*c %*d %*d %d %d", &session, &terminal) == 2 && terminal != 0 &&
 	    session != s->pid)
 		preflight_add(p, CR_PREFLIGHT_TERMINAL, s, -1, "%s", "");

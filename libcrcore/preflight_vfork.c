@@ -35,13 +35,9 @@ static bool is_shared(pid_t one, pid_t other, int what)
 /* The state of a thread as in its stat; 0 when it is gone. */
 static char thread_state(const struct preflight *p, pid_t pid, const char *tid)
 {
-	cleanup_fclose FILE *f = preflight_open(p, "%d/task/%.20s/stat", (int)pid, tid);
-	char line[512], state = 0;
-	size_t n = f ? fread(line, 1, sizeof(line) - 1, f) : 0;
-	const char *tail;
+	char line[CR_PREFLIGHT_STAT], state = 0;
+	const char *tail = preflight_stat(p, line, "%d/task/%.20s/stat", (int)pid, tid);
 
-	line[n] = '\0';
-	tail = strrchr(line, ')');
 	return tail && sscanf(tail, ") %c", &state) == 1 ? state : 0;
 }
 
