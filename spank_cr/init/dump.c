@@ -39,7 +39,6 @@
 #include "inflight.h"
 #include "info.h"
 #include "links.h"
-#include "listen.h"
 #include "moved.h"
 #include "netlock.h"
 #include "notary.h"
@@ -473,9 +472,7 @@ static int criu_serve(struct dump *d, int *status, struct cr_error *err)
 	if (hook_open(&hook, d->job->hook, err) < 0)
 		return -1;
 	d->frozen_ns = cr_time_clock_ns(CLOCK_MONOTONIC);
-	hook.peer = d->capture.proc.fd;
-	hook.listening = d->job->capture;
-	cr_listen_flush(hook.listening);
+	hook_watch(&hook, d->capture.proc.fd, d->job->capture);
 	pid = criu_dump_start(d->job, &hook, d->mode != DUMP_RUNNING, &pidfd, err);
 	rc = pid < 0 || capture_criu(&d->capture, pid, err) < 0 || hook_serve(&hook, pidfd, on_action, d, err) < 0;
 	if (!rc)

@@ -31,6 +31,13 @@ int hook_open(struct hook *hook, int fd, struct cr_error *err)
 	return 0;
 }
 
+void hook_watch(struct hook *hook, int peer, int listening)
+{
+	hook->peer = peer;
+	hook->listening = listening;
+	cr_listen_flush(listening);
+}
+
 static void call_serve(struct hook *hook, int (*on_action)(const char *action, pid_t caller, void *arg), void *arg)
 {
 	/* a caller that says nothing (only the job's own user can be one) must not hold a frozen job up */

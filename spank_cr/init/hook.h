@@ -29,6 +29,10 @@ struct hook {
 /* For calls that come to the listening socket fd, which stays the caller's, and know a token that is new. */
 int hook_open(struct hook *hook, int fd, struct cr_error *err);
 
+/* criu is about to be started, and is to connect to the image process, whose socket is peer (-1: there is none),
+ * at listening: both stay the caller's. Who waits there already is hung up on. */
+void hook_watch(struct hook *hook, int peer, int listening);
+
 /* Serve calls until the process of pidfd ends: on_action's 0 lets criu go on, anything else makes it fail; caller
  * is the process that criu has run and that waits for the answer. Calls without the token are answered with 1 and
  * otherwise ignored. */

@@ -41,7 +41,6 @@
 #include "info.h"
 #include "inputs.h"
 #include "inside.h"
-#include "listen.h"
 #include "loopback.h"
 #include "netlock.h"
 #include "notary.h"
@@ -165,9 +164,7 @@ static int criu_run(struct restore *r, const struct outputs_restored *restored, 
 	    placed_tell(r->job->home, json_object_get(r->identity, "processes"), err) < 0 ||
 	    hook_open(&hook, r->job->hook, err) < 0)
 		return -1;
-	hook.peer = source_peer(&r->source);
-	hook.listening = r->job->serve;
-	cr_listen_flush(hook.listening);
+	hook_watch(&hook, source_peer(&r->source), r->job->serve);
 	pid = r->criu = criu_restore_start(r->job, &hook, source_images(&r->source), restored->inherit,
 					   restored->n, &pidfd, err);
 	if (pid < 0 || source_criu(&r->source, pid, err) < 0 || hook_serve(&hook, pidfd, on_action, r, err) < 0)

@@ -290,14 +290,14 @@ START_TEST(nobody_to_serve)
 {
 	struct cr_error err = {0};
 	struct hook hook = {0};
-	int fds[2];
+	int fds[2], listening;
 
 	hook_setup(&hook);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
 	close(fds[1]);
-	hook.peer = fds[0];
-	hook.listening = cr_listen(unit_dir, CR_LISTEN_SERVE, SOCK_STREAM, getuid(), getgid(), &err);
-	ck_assert_int_ge(hook.listening, 0);
+	listening = cr_listen(unit_dir, CR_LISTEN_SERVE, SOCK_STREAM, getuid(), getgid(), &err);
+	ck_assert_int_ge(listening, 0);
+	hook_watch(&hook, fds[0], listening);
 	ck_assert_int_eq(serve(&hook, play_unserved, NULL), 7);
 }
 END_TEST
