@@ -30,14 +30,6 @@
 #define REAP_NS	   2000000
 #define REAP_TRIES 1000
 
-/* Put it where it stays. */
-static int fd_move(int fd, int to, struct cr_error *err)
-{
-	if (dup2(fd, to) < 0 || fcntl(to, F_SETFD, FD_CLOEXEC) < 0)
-		return cr_error_sys(err, errno, "dup2");
-	return 0;
-}
-
 /* The socket and what is to be kept, nothing else: not the notary, not the log. */
 static int fds_close(int *fd, int keep, struct cr_error *err)
 {
@@ -48,8 +40,8 @@ static int fds_close(int *fd, int keep, struct cr_error *err)
 	/* neither is in the other's place */
 	if (socket < 0 || (keep >= 0 && kept < 0))
 		return cr_error_sys(err, errno, "fcntl");
-	if (fd_move(socket, SOCKET_FD, err) < 0 || (kept >= 0 && fd_move(kept, IMGPROC_KEPT, err) < 0))
-		return -1;
+	if (dup3(socket, SOCKET_FD, O_CLOEXEC) < 0 || (kept >= 0 && dup3(kept, IMGPROC_KEPT, O_CLOEXEC) < 0))
+		return cr_error_sys(err, errno, "dup3");
 	if (syscall(SYS_close_range, first, ~0U, 0) < 0)
 		return cr_error_sys(err, errno, "close_range");
 	*fd = SOCKET_FD;
